@@ -1,0 +1,116 @@
+@0xb5f2a1c7d94e6083;
+# One event of a foldlog log: an immutable fact about an indexing operation.
+#
+# FORMAT.md says how these messages are framed and how this file may evolve. In short: fields and union members are only
+# ever added at the end, never renumbered, and a change of meaning takes a new union member, which older programs refuse.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("foldlog::schema");
+
+struct Event {
+  time @0 :Int64;    # nanoseconds since the epoch, UTC
+  epoch @1 :UInt64;  # fencing epoch under which the event was written; it names the operation, too
+
+  union {
+    started @2 :Started;
+
+    # The one event that comes in millions is a group: it saves a pointer and a bounds check each.
+    checkpoint :group {
+      filesProcessed @3 :Int64;
+      batchNum @4 :Int64 = -1;          # -1: unchanged
+      currentPath @5 :Data;             # null: unchanged
+      lastProcessedFile @6 :Data;       # null: unchanged
+      error @7 :FileError;              # null: none
+    }
+
+    paused @8 :Paused;
+    resumed @9 :Resumed;
+    recovered @10 :Recovered;
+    completed @11 :Completed;
+    failed @12 :Failed;
+    cleared @13 :Void;
+    reset @14 :Reset;
+  }
+}
+
+enum OperationType {
+  initial @0;
+  incremental @1;
+  recovery @2;
+}
+
+# Evidence that the former owner of an operation is gone.
+enum Evidence {
+  processDied @0;
+  machineRebooted @1;
+  closedWithoutEnd @2;
+  forced @3;            # no proof; a person decided, and Recovered.reason says why
+}
+
+# The process that answers for an operation.
+struct Owner {
+  instance @0 :Text;       # UUID of one opening of the log
+  machineId @1 :Text;      # /etc/machine-id, empty where there is none
+  bootId @2 :Text;         # /proc/sys/kernel/random/boot_id
+  pidNamespace @3 :UInt64; # inode of /proc/PID/ns/pid
+  pid @4 :Int64;
+  startTicks @5 :UInt64;   # field 22 of /proc/PID/stat: tells a reused pid apart
+  holdsLog @6 :Bool;       # true: lives as long as it holds the log's writer lock; false: named by a script
+  program @7 :Data;
+  host @8 :Data;
+}
+
+struct Pair {
+  name @0 :Data;
+  value @1 :Data;
+}
+
+struct Statistic {
+  name @0 :Data;
+  union {
+    integer @1 :Int64;
+    real @2 :Float64;
+    text @3 :Data;
+  }
+}
+
+struct FileError {
+  path @0 :Data;
+  message @1 :Data;
+}
+
+struct Started {
+  operationId @0 :Data;
+  type @1 :OperationType;
+  totalFiles @2 :Int64 = -1;  # -1: unknown
+  roots @3 :List(Data);
+  metadata @4 :List(Pair);
+  owner @5 :Owner;
+}
+
+struct Paused {
+  reason @0 :Data;
+}
+
+struct Resumed {
+  reason @0 :Data;
+  owner @1 :Owner;
+}
+
+struct Recovered {
+  evidence @0 :Evidence;
+  reason @1 :Data;
+  owner @2 :Owner;            # the new one; the former stands in the event that made it owner
+}
+
+struct Completed {
+  stats @0 :List(Statistic);
+}
+
+struct Failed {
+  error @0 :Data;
+}
+
+struct Reset {
+  reason @0 :Data;
+}

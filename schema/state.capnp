@@ -1,0 +1,53 @@
+@0xd1c08e5b7a3f9246;
+# A snapshot: the fold of all events up to one sequence number. It is a cache; the events are the truth.
+#
+# A snapshot whose foldVersion is not the reader's own is ignored and the state is folded from the events instead, so
+# this file may change freely as long as foldVersion changes with it.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("foldlog::schema");
+
+using E = import "event.capnp";
+
+enum OperationStatus {
+  idle @0;
+  inProgress @1;
+  paused @2;
+  completed @3;
+  failed @4;
+}
+
+struct State {
+  foldVersion @0 :UInt32;
+  sequence @1 :UInt64;
+  epoch @2 :UInt64;
+  operation @3 :Operation;   # null: idle
+}
+
+struct Operation {
+  operationId @0 :Data;
+  type @1 :E.OperationType;
+  status @2 :OperationStatus;
+  owner @3 :E.Owner;
+  roots @4 :List(Data);
+  metadata @5 :List(E.Pair);
+  totalFiles @6 :Int64 = -1;
+  filesProcessed @7 :Int64;
+  currentPath @8 :Data;
+  lastProcessedFile @9 :Data;
+  batchNum @10 :Int64;
+  errorCount @11 :Int64;
+  rate @12 :Float64;
+  startedAt @13 :Int64;
+  updatedAt @14 :Int64;
+  lastProgressAt @15 :Int64;
+  completedAt @16 :Int64 = -9223372036854775808;  # the least value: not completed
+  firstSequence @17 :UInt64;
+  lastSequence @18 :UInt64;
+  checkpoints @19 :Int64;
+  interruptions @20 :Int64;
+  pauseReason @21 :Data;
+  failure @22 :Data;
+  stats @23 :List(E.Statistic);
+  epoch @24 :UInt64;
+}
