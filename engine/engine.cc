@@ -1,0 +1,221 @@
+#include "foldlog/engine.h"
+
+#include <chrono>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/fold.h"
+#include "engine/frame.h"
+#include "engine/state_codec.h"
+#include "engine/status_macros.h"
+#include "engine/transition.h"
+
+namespace foldlog {
+namespace {
+
+TimeNs SystemClock() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+// Everything below runs under `mutex`: commands decide on the state, append, and fold what was appended.
+struct Engine::Impl {
+  mutable std::mutex mutex;
+  EngineOptions options;
+  std::unique_ptr<EventLog> log;
+  Owner self;
+  WriterInfo previous;
+  State state;
+  ChainEnd end;
+  Sequence snapshot_at = 0;
+  Sequence durable_through = 0;
+  bool closed = false;
+
+  Owner NewOwner() const { return options.on_behalf_of.value_or(self); }
+
+  Actor Now() { return {options.clock(), NewOwner()}; }
+
+  OwnerFate Fate() const {
+    return state.operation ? AssessOwner(state.operation->owner, previous, self) : OwnerFate::kUnknown;
+  }
+
+  OperationHandle CurrentHandle() const { return {state.operation->operation_id, state.operation->epoch}; }
+
+  absl::Status CheckOpen() const {
+    if (!closed) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat("the engine of the log ", log->name(), " is closed"));
+  }
+
+  absl::Status Append(const std::vector<Event>& events, Durability durability);
+  absl::Status AppendOne(absl::StatusOr<Event> decision);
+  void SnapshotIfDue();
+};
+
+absl::Status Engine::Impl::Append(const std::vector<Event>& events, Durability durability) {
+  RETURN_IF_ERROR(CheckOpen());
+  FrameRun run{.words = {}, .before = end, .after = end};
+  std::vector<RecordedEvent> recorded;
+  recorded.reserve(events.size());
+  for (const Event& event : events) {
+    RETURN_IF_ERROR(AppendFrame(event, run));
+    recorded.push_back({run.after.sequence, run.after.hash, event});
+  }
+  RETURN_IF_ERROR(log->Append(run, durability));
+  end = run.after;
+  if (durability == Durability::kSync) durable_through = end.sequence;
+  for (const RecordedEvent& event : recorded) RETURN_IF_ERROR(Apply(event, state));
+  SnapshotIfDue();
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Impl::AppendOne(absl::StatusOr<Event> decision) {
+  RETURN_IF_ERROR(decision.status());
+  return Append({*std::move(decision)}, Durability::kSync);
+}
+
+// A snapshot that can't be stored costs the next opening some time and nothing else. What is wrong with the log, if
+// anything is, the next append reports.
+void Engine::Impl::SnapshotIfDue() {
+  if (state.sequence - snapshot_at < options.snapshot_interval_events) return;
+  Snapshot snapshot{.at = end, .words = {}};
+  if (EncodeState(state, snapshot.words).ok() && log->PutSnapshot(snapshot).ok()) snapshot_at = state.sequence;
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Engine::~Engine() { Close().IgnoreError(); }
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(const std::string& directory, EngineOptions options) {
+  ASSIGN_OR_RETURN(WritableLog log, OpenLogForWriting(directory, options.directory));
+  return Open(std::move(log), std::move(options));
+}
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(WritableLog log, EngineOptions options) {
+  ASSIGN_OR_RETURN(Fold fold, FoldLog(*log.log));
+  ASSIGN_OR_RETURN(const LogExtent extent, log.log->Extent());
+  auto impl = std::make_unique<Impl>();
+  impl->options = std::move(options);
+  if (!impl->options.clock) impl->options.clock = SystemClock;
+  if (!impl->options.new_id) impl->options.new_id = NewUuid;
+  impl->log = std::move(log.log);
+  impl->self = std::move(log.self);
+  impl->previous = std::move(log.previous);
+  impl->state = std::move(fold.state);
+  impl->end = fold.at;
+  impl->snapshot_at = fold.snapshot_used;
+  impl->durable_through = extent.durable_through;
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+absl::StatusOr<OperationHandle> Engine::Start(const StartRequest& request) {
+  const std::lock_guard lock(impl_->mutex);
+  Impl& impl = *impl_;
+  RETURN_IF_ERROR(impl.CheckOpen());
+  RETURN_IF_ERROR(
+      impl.AppendOne(DecideStart(impl.state, request, impl.options.new_id(), impl.Fate(), impl.Now())));
+  return impl.CurrentHandle();
+}
+
+absl::Status Engine::Checkpoint(const OperationHandle& handle, const foldlog::Checkpoint& checkpoint) {
+  return Checkpoint(handle, std::span(&checkpoint, 1));
+}
+
+absl::Status Engine::Checkpoint(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints) {
+  const std::lock_guard lock(impl_->mutex);
+  const TimeNs now = impl_->options.clock();
+  std::vector<Event> events;
+  events.reserve(checkpoints.size());
+  for (const foldlog::Checkpoint& checkpoint : checkpoints) {
+    // A checkpoint changes nothing that the decision on the next one depends on.
+    ASSIGN_OR_RETURN(Event event, DecideCheckpoint(impl_->state, handle, checkpoint, now));
+    events.push_back(std::move(event));
+  }
+  return impl_->Append(events, Durability::kSync);
+}
+
+absl::Status Engine::Pause(const OperationHandle& handle, const std::string& reason) {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->AppendOne(DecidePause(impl_->state, handle, reason, impl_->options.clock()));
+}
+
+absl::StatusOr<OperationHandle> Engine::Resume(const std::string& operation_id, const std::string& reason) {
+  const std::lock_guard lock(impl_->mutex);
+  Impl& impl = *impl_;
+  RETURN_IF_ERROR(impl.AppendOne(DecideResume(impl.state, operation_id, reason, impl.Fate(), impl.Now())));
+  return impl.CurrentHandle();
+}
+
+absl::StatusOr<OperationHandle> Engine::RecoverByForce(const std::string& operation_id, const std::string& reason) {
+  const std::lock_guard lock(impl_->mutex);
+  Impl& impl = *impl_;
+  RETURN_IF_ERROR(impl.AppendOne(DecideRecoverByForce(impl.state, operation_id, reason, impl.Now())));
+  return impl.CurrentHandle();
+}
+
+absl::Status Engine::Complete(const OperationHandle& handle, const Stats& stats) {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->AppendOne(DecideComplete(impl_->state, handle, stats, impl_->options.clock()));
+}
+
+absl::Status Engine::Fail(const OperationHandle& handle, const std::string& error) {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->AppendOne(DecideFail(impl_->state, handle, error, impl_->options.clock()));
+}
+
+absl::Status Engine::Clear() {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->AppendOne(DecideClear(impl_->state, impl_->options.clock()));
+}
+
+absl::Status Engine::Reset(const std::string& reason) {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->AppendOne(DecideReset(impl_->state, reason, impl_->options.clock()));
+}
+
+State Engine::state() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->state;
+}
+
+std::optional<OperationHandle> Engine::current_handle() const {
+  const std::lock_guard lock(impl_->mutex);
+  if (!impl_->state.active()) return std::nullopt;
+  return impl_->CurrentHandle();
+}
+
+std::optional<OwnerFate> Engine::interruption() const {
+  const std::lock_guard lock(impl_->mutex);
+  const State& state = impl_->state;
+  if (state.status() != OperationStatus::kInProgress || state.operation->owner == impl_->NewOwner()) {
+    return std::nullopt;
+  }
+  return impl_->Fate();
+}
+
+Sequence Engine::durable_through() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->durable_through;
+}
+
+absl::Status Engine::Flush() {
+  const std::lock_guard lock(impl_->mutex);
+  RETURN_IF_ERROR(impl_->CheckOpen());
+  RETURN_IF_ERROR(impl_->log->Sync(impl_->end.sequence));
+  impl_->durable_through = impl_->end.sequence;
+  return absl::OkStatus();
+}
+
+const EventLog& Engine::log() const { return *impl_->log; }
+
+absl::Status Engine::Close() {
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->closed) return absl::OkStatus();
+  impl_->closed = true;
+  return impl_->log->Close();
+}
+
+}  // namespace foldlog

@@ -1,0 +1,174 @@
+#include "engine/event_codec.h"
+
+#include <type_traits>
+#include <utility>
+
+#include "engine/codec_parts.h"
+#include "engine/status_macros.h"
+
+namespace foldlog {
+namespace {
+
+// --- encoding: one Fill and one Bound a kind ---
+
+void Bound(const Started& body, SizeBound& bound) {
+  bound.Add(body.operation_id);
+  bound.Add(body.roots);
+  bound.Add(body.metadata);
+  bound.Add(body.owner);
+}
+
+void Bound(const Checkpoint& body, SizeBound& bound) {
+  if (body.current_path) bound.Add(*body.current_path);
+  if (body.last_processed_file) bound.Add(*body.last_processed_file);
+  if (body.error) {
+    bound.Add(body.error->path);
+    bound.Add(body.error->message);
+  }
+}
+
+void Bound(const Paused& body, SizeBound& bound) { bound.Add(body.reason); }
+void Bound(const Completed& body, SizeBound& bound) { bound.Add(body.stats); }
+void Bound(const Failed& body, SizeBound& bound) { bound.Add(body.error); }
+void Bound(const Cleared&, SizeBound&) {}
+void Bound(const Reset& body, SizeBound& bound) { bound.Add(body.reason); }
+
+template <typename Takeover>  // Resumed, Recovered
+void Bound(const Takeover& body, SizeBound& bound) {
+  bound.Add(body.reason);
+  bound.Add(body.owner);
+}
+
+void Fill(const Started& body, schema::Event::Builder event) {
+  auto out = event.initStarted();
+  out.setOperationId(ToData(body.operation_id));
+  out.setType(static_cast<schema::OperationType>(body.type));
+  out.setTotalFiles(ToCount(body.total_files));
+  EncodePaths(body.roots, out.initRoots(static_cast<unsigned>(body.roots.size())));
+  EncodeMetadata(body.metadata, out.initMetadata(static_cast<unsigned>(body.metadata.size())));
+  EncodeOwner(body.owner, out.initOwner());
+}
+
+void Fill(const Checkpoint& body, schema::Event::Builder event) {
+  auto out = event.initCheckpoint();
+  out.setFilesProcessed(body.files_processed);
+  out.setBatchNum(ToCount(body.batch_num));
+  if (body.current_path) out.setCurrentPath(ToData(*body.current_path));
+  if (body.last_processed_file) out.setLastProcessedFile(ToData(*body.last_processed_file));
+  if (body.error) {
+    auto error = out.initError();
+    error.setPath(ToData(body.error->path));
+    error.setMessage(ToData(body.error->message));
+  }
+}
+
+void Fill(const Paused& body, schema::Event::Builder event) {
+  auto out = event.initPaused();
+  SetUnlessEmpty(body.reason, [&](auto data) { out.setReason(data); });
+}
+
+void Fill(const Resumed& body, schema::Event::Builder event) {
+  auto out = event.initResumed();
+  SetUnlessEmpty(body.reason, [&](auto data) { out.setReason(data); });
+  EncodeOwner(body.owner, out.initOwner());
+}
+
+void Fill(const Recovered& body, schema::Event::Builder event) {
+  auto out = event.initRecovered();
+  out.setEvidence(static_cast<schema::Evidence>(body.evidence));
+  SetUnlessEmpty(body.reason, [&](auto data) { out.setReason(data); });
+  EncodeOwner(body.owner, out.initOwner());
+}
+
+void Fill(const Completed& body, schema::Event::Builder event) {
+  EncodeStats(body.stats, event.initCompleted().initStats(static_cast<unsigned>(body.stats.size())));
+}
+
+void Fill(const Failed& body, schema::Event::Builder event) { event.initFailed().setError(ToData(body.error)); }
+
+void Fill(const Cleared&, schema::Event::Builder event) { event.setCleared(); }
+
+void Fill(const Reset& body, schema::Event::Builder event) {
+  auto out = event.initReset();
+  SetUnlessEmpty(body.reason, [&](auto data) { out.setReason(data); });
+}
+
+// --- decoding ---
+
+absl::StatusOr<EventBody> Decode(schema::Started::Reader in) {
+  Started body;
+  body.operation_id = FromData(in.getOperationId());
+  ASSIGN_OR_RETURN(body.type, DecodeOperationType(in.getType()));
+  ASSIGN_OR_RETURN(body.total_files, FromCount(in.getTotalFiles(), "total of files"));
+  body.roots = DecodePaths(in.getRoots());
+  body.metadata = DecodeMetadata(in.getMetadata());
+  body.owner = DecodeOwner(in.getOwner());
+  return body;
+}
+
+absl::StatusOr<EventBody> Decode(schema::Event::Checkpoint::Reader in) {
+  Checkpoint body;
+  ASSIGN_OR_RETURN(body.files_processed, FromPlainCount(in.getFilesProcessed(), "count of files processed"));
+  ASSIGN_OR_RETURN(body.batch_num, FromCount(in.getBatchNum(), "batch number"));
+  if (in.hasCurrentPath()) body.current_path = FromData(in.getCurrentPath());
+  if (in.hasLastProcessedFile()) body.last_processed_file = FromData(in.getLastProcessedFile());
+  if (in.hasError()) {
+    body.error = FileError{FromData(in.getError().getPath()), FromData(in.getError().getMessage())};
+  }
+  return body;
+}
+
+absl::StatusOr<EventBody> Decode(schema::Recovered::Reader in) {
+  if (in.getEvidence() > schema::Evidence::FORCED) {
+    return absl::UnimplementedError("a recovery on newer evidence; read this log with a newer foldlog");
+  }
+  return Recovered{static_cast<Evidence>(in.getEvidence()), FromData(in.getReason()), DecodeOwner(in.getOwner())};
+}
+
+absl::StatusOr<EventBody> DecodeBody(schema::Event::Reader in) {
+  switch (in.which()) {
+    case schema::Event::STARTED:
+      return Decode(in.getStarted());
+    case schema::Event::CHECKPOINT:
+      return Decode(in.getCheckpoint());
+    case schema::Event::PAUSED:
+      return Paused{FromData(in.getPaused().getReason())};
+    case schema::Event::RESUMED:
+      return Resumed{FromData(in.getResumed().getReason()), DecodeOwner(in.getResumed().getOwner())};
+    case schema::Event::RECOVERED:
+      return Decode(in.getRecovered());
+    case schema::Event::COMPLETED: {
+      ASSIGN_OR_RETURN(Stats stats, DecodeStats(in.getCompleted().getStats()));
+      return Completed{std::move(stats)};
+    }
+    case schema::Event::FAILED:
+      return Failed{FromData(in.getFailed().getError())};
+    case schema::Event::CLEARED:
+      return Cleared{};
+    case schema::Event::RESET:
+      return Reset{FromData(in.getReset().getReason())};
+  }
+  return absl::UnimplementedError(absl::StrCat("an event of kind ", static_cast<int>(in.which()),
+                                               ", which this version does not know; read this log with a newer foldlog"));
+}
+
+}  // namespace
+
+absl::Status EncodeEvent(const Event& event, std::vector<std::uint64_t>& words) {
+  SizeBound bound;
+  std::visit([&](const auto& body) { Bound(body, bound); }, event.body);
+  return EncodeMessage<schema::Event>(bound, words, [&](schema::Event::Builder out) {
+    out.setTime(event.time);
+    out.setEpoch(event.epoch);
+    std::visit([&](const auto& body) { Fill(body, out); }, event.body);
+  });
+}
+
+absl::StatusOr<Event> DecodeEvent(std::span<const std::uint64_t> words) {
+  return DecodeMessage<schema::Event>(words, [](schema::Event::Reader in) -> absl::StatusOr<Event> {
+    ASSIGN_OR_RETURN(EventBody body, DecodeBody(in));
+    return Event{in.getTime(), in.getEpoch(), std::move(body)};
+  });
+}
+
+}  // namespace foldlog

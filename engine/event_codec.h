@@ -1,0 +1,25 @@
+// Events as Cap'n Proto messages: the payload of a frame. Never lets an exception of the library out, and takes no byte
+// on trust.
+
+#ifndef FOLDLOG_EVENT_CODEC_H_
+#define FOLDLOG_EVENT_CODEC_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "foldlog/event.h"
+
+namespace foldlog {
+
+// Appends the event to `words` as one segment, without a segment table.
+absl::Status EncodeEvent(const Event& event, std::vector<std::uint64_t>& words);
+
+// DataLoss if the bytes are no event; Unimplemented if they are one of a kind that this version does not know.
+absl::StatusOr<Event> DecodeEvent(std::span<const std::uint64_t> words);
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_EVENT_CODEC_H_

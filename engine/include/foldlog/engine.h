@@ -1,0 +1,135 @@
+// Engine: commands in, events out; the state is a fold over what was appended.
+//
+//   ASSIGN_OR_RETURN(auto engine, foldlog::Engine::Open("/var/lib/photos/index.foldlog"));
+//   ASSIGN_OR_RETURN(auto handle, engine->Start({.type = foldlog::OperationType::kInitial, .total_files = 1000}));
+//   RETURN_IF_ERROR(engine->Checkpoint(handle, {.files_processed = 500, .last_processed_file = "img_0500.jpg"}));
+//   RETURN_IF_ERROR(engine->Complete(handle, {{"bytes", std::int64_t{123456}}}));
+//
+// At most one operation is active at a time. After a crash, open the log again: state() shows the operation still in
+// progress, interruption() says what became of its owner, and Resume() goes on with it.
+//
+// Threads: every method may be called from any thread at any time. Do not share an engine across fork().
+// Ownership: the engine owns its log; destroying it closes the log. Close() does the same and reports errors.
+//
+// Errors: Aborted, the handle is stale (the operation was resumed, recovered, ended or reset by somebody else: stop
+// working on it); FailedPrecondition, the transition is refused in this state; InvalidArgument, e.g. a negative count;
+// ResourceExhausted, disk full: nothing was appended and the call may be repeated; Unavailable, the log failed earlier;
+// open it anew.
+
+#ifndef FOLDLOG_ENGINE_H_
+#define FOLDLOG_ENGINE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "foldlog/event.h"
+#include "foldlog/event_log.h"
+#include "foldlog/log_directory.h"
+#include "foldlog/state.h"
+
+namespace foldlog {
+
+// The right to write about one operation, until somebody resumes, recovers or resets it. Copies freely.
+struct OperationHandle {
+  std::string operation_id = {};
+  Epoch epoch = 0;
+  bool operator==(const OperationHandle&) const = default;
+};
+
+struct StartRequest {
+  OperationType type = OperationType::kInitial;
+  std::optional<std::int64_t> total_files = {};  // if known
+  std::vector<std::string> roots = {};           // what is indexed, for the auditor
+  Metadata metadata = {};                        // free
+};
+
+struct EngineOptions {
+  LogDirectoryOptions directory = {};
+
+  // Time and operation ids; the system's clock and random UUIDs unless given. Called with the engine's lock held.
+  std::function<TimeNs()> clock = {};
+  std::function<std::string()> new_id = {};
+
+  // The process that answers for operations started and resumed here, when it is not the one that holds the log: a
+  // script that calls a program for every step names itself.
+  std::optional<Owner> on_behalf_of = {};
+
+  // A snapshot of the state is stored every so many events, so that opening folds at most that many.
+  std::uint64_t snapshot_interval_events = 4096;
+};
+
+class Engine {
+ public:
+  // Opens or creates the log in `directory` as its one writer.
+  static absl::StatusOr<std::unique_ptr<Engine>> Open(const std::string& directory, EngineOptions options = {});
+
+  // The same on a log of any kind; `previous` is what is known of the writer before.
+  static absl::StatusOr<std::unique_ptr<Engine>> Open(WritableLog log, EngineOptions options = {});
+
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Starts an operation. Refused while one is in progress or paused.
+  absl::StatusOr<OperationHandle> Start(const StartRequest& request);
+
+  // Records progress, in progress or paused. The second form appends several at once: all or none.
+  absl::Status Checkpoint(const OperationHandle& handle, const foldlog::Checkpoint& checkpoint);
+  absl::Status Checkpoint(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints);
+
+  absl::Status Pause(const OperationHandle& handle, const std::string& reason = "");
+
+  // Goes on with a paused operation, or with one in progress whose owner is proven gone (the log records the evidence).
+  absl::StatusOr<OperationHandle> Resume(const std::string& operation_id, const std::string& reason = "");
+
+  // Takes over an operation in progress although nothing proves that its owner is gone. The reason is required and
+  // recorded. The former owner's handle becomes stale.
+  absl::StatusOr<OperationHandle> RecoverByForce(const std::string& operation_id, const std::string& reason);
+
+  absl::Status Complete(const OperationHandle& handle, const Stats& stats = {});
+  absl::Status Fail(const OperationHandle& handle, const std::string& error);
+
+  // Takes a completed or failed operation off the row. Its history stays.
+  absl::Status Clear();
+
+  // Takes whatever there is off the row, for maintenance. Every handle becomes stale.
+  absl::Status Reset(const std::string& reason = "");
+
+  // The state as of the last event appended.
+  State state() const;
+
+  // The handle that is valid now, for programs that hold none, such as a script's next step; nothing if no operation is
+  // active.
+  std::optional<OperationHandle> current_handle() const;
+
+  // What became of the owner of the operation in progress, as found when the log was opened; nothing if there was no
+  // such operation, or it has been taken over since.
+  std::optional<OwnerFate> interruption() const;
+
+  // The last event known to survive power loss.
+  Sequence durable_through() const;
+
+  // Makes everything appended so far durable.
+  absl::Status Flush();
+
+  // The log, for reading (EventReader, Replayer, History). Valid as long as the engine.
+  const EventLog& log() const;
+
+  // Makes everything durable and lets go of the log. Later commands are refused.
+  absl::Status Close();
+
+ private:
+  struct Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_ENGINE_H_

@@ -1,0 +1,149 @@
+// The events of a foldlog log, as plain values.
+//
+// An event is an immutable fact about an indexing operation. Events are appended to a log, numbered 1, 2, 3 … without
+// gaps, and never changed; what is true now is a fold over them (state.h). Values copy; none of these types holds a
+// resource or is tied to a thread.
+//
+// Paths, reasons and error texts are bytes, because file names on Linux need not be UTF-8.
+
+#ifndef FOLDLOG_EVENT_H_
+#define FOLDLOG_EVENT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "foldlog/owner.h"
+
+namespace foldlog {
+
+// Position of an event in its log: 1, 2, 3 … without gaps. 0 stands before the first event.
+using Sequence = std::uint64_t;
+
+// Fencing epoch: grows with each start, resume and recovery, so that a handle from before is recognised as stale.
+using Epoch = std::uint64_t;
+
+// Nanoseconds since 1970-01-01T00:00:00 UTC.
+using TimeNs = std::int64_t;
+
+enum class OperationType : std::uint16_t { kInitial = 0, kIncremental = 1, kRecovery = 2 };
+
+// What proves that the former owner of a recovered operation is gone.
+enum class Evidence : std::uint16_t {
+  kProcessDied = 0,
+  kMachineRebooted = 1,
+  kClosedWithoutEnd = 2,
+  kForced = 3,  // no proof: a person decided, and gave a reason
+};
+
+// Free key/value pairs given at the start of an operation, in the order given.
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+
+// Named figures given at the end of an operation, in the order given.
+using StatValue = std::variant<std::int64_t, double, std::string>;
+using Stats = std::vector<std::pair<std::string, StatValue>>;
+
+// A file that could not be processed; the operation goes on.
+struct FileError {
+  std::string path = {};
+  std::string message = {};
+  bool operator==(const FileError&) const = default;
+};
+
+struct Started {
+  std::string operation_id = {};
+  OperationType type = OperationType::kInitial;
+  std::optional<std::int64_t> total_files = {};
+  std::vector<std::string> roots = {};
+  Metadata metadata = {};
+  Owner owner = {};
+  bool operator==(const Started&) const = default;
+};
+
+// Progress. Only what changed is present; files_processed is the total since the start of the operation.
+struct Checkpoint {
+  std::int64_t files_processed = 0;
+  std::optional<std::string> current_path = {};
+  std::optional<std::string> last_processed_file = {};
+  std::optional<std::int64_t> batch_num = {};
+  std::optional<FileError> error = {};
+  bool operator==(const Checkpoint&) const = default;
+};
+
+struct Paused {
+  std::string reason = {};  // may be empty
+  bool operator==(const Paused&) const = default;
+};
+
+// A paused operation goes on, under a new owner.
+struct Resumed {
+  std::string reason = {};  // may be empty
+  Owner owner = {};
+  bool operator==(const Resumed&) const = default;
+};
+
+// An interrupted operation goes on, under a new owner; its former owner is gone.
+struct Recovered {
+  Evidence evidence = Evidence::kProcessDied;
+  std::string reason = {};  // empty unless evidence is kForced
+  Owner owner = {};
+  bool operator==(const Recovered&) const = default;
+};
+
+struct Completed {
+  Stats stats = {};
+  bool operator==(const Completed&) const = default;
+};
+
+struct Failed {
+  std::string error = {};
+  bool operator==(const Failed&) const = default;
+};
+
+// The ended operation is taken off the row; its history stays.
+struct Cleared {
+  bool operator==(const Cleared&) const = default;
+};
+
+// Maintenance: whatever there was is taken off the row; its history stays.
+struct Reset {
+  std::string reason = {};  // may be empty
+  bool operator==(const Reset&) const = default;
+};
+
+using EventBody =
+    std::variant<Started, Checkpoint, Paused, Resumed, Recovered, Completed, Failed, Cleared, Reset>;
+
+struct Event {
+  TimeNs time = 0;
+  Epoch epoch = 0;
+  EventBody body = {};
+  bool operator==(const Event&) const = default;
+};
+
+// An event with its place in a log.
+struct RecordedEvent {
+  Sequence sequence = 0;
+  std::uint64_t hash = 0;  // of its frame: the link of the chain that the next frame names
+  Event event = {};
+  bool operator==(const RecordedEvent&) const = default;
+};
+
+// The names used in JSON, on the command line and in messages: "started", "checkpoint", …
+std::string_view KindName(const EventBody& body);
+std::string_view Name(OperationType type);  // "initial", "incremental", "recovery"
+std::string_view Name(Evidence evidence);   // "process_died", "machine_rebooted", …
+
+// The inverse; nothing if there is no such name.
+std::optional<OperationType> ParseOperationType(std::string_view name);
+
+// All kind names, in the order of EventBody.
+const std::vector<std::string_view>& KindNames();
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_EVENT_H_

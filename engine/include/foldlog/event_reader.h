@@ -1,0 +1,51 @@
+// EventReader: walks the events of a log in order and checks every frame on the way.
+//
+//   EventReader reader(log, /*from=*/1);
+//   while (true) {
+//     ASSIGN_OR_RETURN(std::optional<RecordedEvent> event, reader.Next());
+//     if (!event) break;  // the end, for now
+//     …
+//   }
+//
+// At the end it can be asked again later: events appended meanwhile follow. Holds no lock and no transaction between
+// calls, so a slow consumer keeps nothing pinned. The log must outlive it; one thread at a time.
+
+#ifndef FOLDLOG_EVENT_READER_H_
+#define FOLDLOG_EVENT_READER_H_
+
+#include <cstddef>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "foldlog/event_log.h"
+
+namespace foldlog {
+
+class EventReader {
+ public:
+  // Starts at sequence number `from`, taking the first frame's link on trust.
+  EventReader(const EventLog& log, Sequence from);
+
+  // Continues a chain whose end is known, as a snapshot's: the first frame must name `after.hash`.
+  EventReader(const EventLog& log, const ChainEnd& after);
+
+  // The next event, or nothing at the end of the log. DataLoss if a frame is damaged or breaks the chain; Unimplemented
+  // if an event is of a kind that this version does not know.
+  absl::StatusOr<std::optional<RecordedEvent>> Next();
+
+  // The end of the chain as far as it has been read.
+  const ChainEnd& position() const { return position_; }
+
+ private:
+  absl::Status Refill();
+
+  const EventLog& log_;
+  ChainEnd position_;
+  bool link_known_;
+  FrameRun run_;
+  std::size_t offset_words_ = 0;
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_EVENT_READER_H_

@@ -1,0 +1,63 @@
+// Who answers for an operation, and whether it is still there.
+//
+// Every start, resume and recovery records an Owner in the log. When a later writer finds the operation still in
+// progress, AssessOwner() says from the facts of the running system whether that owner is gone, and what proves it.
+// A wrong "gone" would let two indexers work on one operation, so whatever cannot be proven is kUnknown.
+
+#ifndef FOLDLOG_OWNER_H_
+#define FOLDLOG_OWNER_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace foldlog {
+
+struct Owner {
+  std::string instance = {};             // UUID of one opening of the log
+  std::string machine_id = {};           // /etc/machine-id; empty where there is none
+  std::string boot_id = {};              // changes with every boot; empty where /proc is missing
+  std::uint64_t pid_namespace = 0;  // inode number; 0 where /proc is missing
+  std::int64_t pid = 0;
+  std::uint64_t start_ticks = 0;  // clock ticks from boot to the start of the process; tells a reused pid apart
+  bool holds_log = true;          // it lives as long as it holds the writer lock; false: a process named by a script
+  std::string program = {};
+  std::string host = {};
+  bool operator==(const Owner&) const = default;
+};
+
+enum class OwnerFate {
+  kAlive,
+  kProcessDied,
+  kMachineRebooted,
+  kClosedWithoutEnd,  // the process closed the log (or lost it) without ending its operation
+  kUnknown,           // another machine or pid namespace: nothing here can tell
+};
+
+// What the writer lock of a log directory tells about its writers.
+struct WriterInfo {
+  bool held = false;            // some process, this one included, holds the writer lock now
+  std::optional<Owner> writer = {};  // the holder, or the last one to hold it; nothing if its record can't be read
+  bool closed_cleanly = false;  // the writer said goodbye before it let go
+};
+
+// The calling process, as the owner of an opening of a log with the given instance id.
+Owner DescribeThisProcess(std::string instance);
+
+// Another running process of this machine; nothing if there is no such process.
+std::optional<Owner> DescribeProcess(std::int64_t pid, std::string instance);
+
+// Is `owner` still there? `lock` is the state of the writer lock of its log: for a writer, as it was just before it took
+// the lock itself; for a reader, as it is now. `self` is the calling process.
+OwnerFate AssessOwner(const Owner& owner, const WriterInfo& lock, const Owner& self);
+
+// "foldlog, process 4711 on nas" for messages.
+std::string Describe(const Owner& owner);
+
+// A random UUID, version 4, in its usual form of 36 characters.
+std::string NewUuid();
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_OWNER_H_

@@ -1,0 +1,76 @@
+// The state of a log: a fold over its events.
+//
+//   State state;
+//   for (const RecordedEvent& event : events) RETURN_IF_ERROR(Apply(event, state));
+//
+// Apply() is pure: no clock, no randomness, no I/O. The same events give the same state on every machine, so a state can
+// be rebuilt for any moment of the past, and a snapshot plus the events after it equals the full fold.
+
+#ifndef FOLDLOG_STATE_H_
+#define FOLDLOG_STATE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "foldlog/event.h"
+
+namespace foldlog {
+
+enum class OperationStatus : std::uint16_t { kIdle = 0, kInProgress = 1, kPaused = 2, kCompleted = 3, kFailed = 4 };
+
+// One indexing run, from its start to its end or to the latest event about it.
+struct Operation {
+  std::string operation_id = {};
+  OperationType type = OperationType::kInitial;
+  OperationStatus status = OperationStatus::kInProgress;
+  Epoch epoch = 0;  // of its current handle
+  Owner owner = {};
+  std::vector<std::string> roots = {};
+  Metadata metadata = {};
+  std::optional<std::int64_t> total_files = {};
+  std::int64_t files_processed = 0;
+  std::optional<std::string> current_path = {};
+  std::optional<std::string> last_processed_file = {};
+  std::int64_t batch_num = 0;
+  std::int64_t error_count = 0;  // file errors, and one for the failure; the errors themselves stay in the log
+  double rate = 0.0;             // files a second from the start to the last checkpoint
+  TimeNs started_at = 0;
+  TimeNs updated_at = 0;
+  TimeNs last_progress_at = 0;  // of the start, the last checkpoint or the completion
+  std::optional<TimeNs> completed_at = {};
+  Sequence first_sequence = 0;
+  Sequence last_sequence = 0;
+  std::int64_t checkpoints = 0;
+  std::int64_t interruptions = 0;  // recoveries: how often its owner vanished
+  std::string pause_reason = {};        // while paused
+  std::string failure = {};             // if failed
+  Stats stats = {};                     // if completed
+  bool operator==(const Operation&) const = default;
+};
+
+struct State {
+  Sequence sequence = 0;               // of the last event folded in
+  Epoch epoch = 0;                     // the highest so far; survives clear and reset
+  std::optional<Operation> operation = {};  // nothing: idle
+  bool operator==(const State&) const = default;
+
+  OperationStatus status() const { return operation ? operation->status : OperationStatus::kIdle; }
+
+  // In progress or paused: the operation that keeps another from starting.
+  bool active() const { return status() == OperationStatus::kInProgress || status() == OperationStatus::kPaused; }
+};
+
+// "idle", "in_progress", "paused", "completed", "failed".
+std::string_view Name(OperationStatus status);
+
+// Folds one more event into `state`. DataLoss if the event cannot follow: a wrong sequence number, an epoch that is not
+// the operation's, a kind that the status does not allow. `state` is then unchanged.
+absl::Status Apply(const RecordedEvent& event, State& state);
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_STATE_H_

@@ -1,0 +1,113 @@
+#include "engine/log/file_system.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
+#include "engine/text.h"
+
+namespace foldlog {
+
+FileDescriptor::~FileDescriptor() {
+  if (fd_ >= 0) close(fd_);
+}
+
+absl::Status ErrnoStatus(int error, std::string_view what) {
+  const std::string message = absl::StrCat("cannot ", ToAbsl(what), ": ", std::generic_category().message(error));
+  switch (error) {
+    case ENOENT:
+      return absl::NotFoundError(message);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(message);
+    case ENOSPC:
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return absl::ResourceExhaustedError(message);
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+      return absl::FailedPreconditionError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
+
+// Magic numbers as listed in statfs(2); those not in its list are from linux/magic.h and the file systems' sources.
+std::optional<std::string_view> UnsupportedFileSystem(long f_type) {
+  switch (static_cast<unsigned long>(f_type) & 0xffffffff) {
+    case 0x6969:
+      return "NFS";
+    case 0x517b:
+    case 0xff534d42:
+    case 0xfe534d42:
+      return "SMB";
+    case 0x5346414f:
+    case 0x6b414653:
+      return "AFS";
+    case 0x73757245:
+      return "Coda";
+    case 0x00c36400:
+      return "Ceph";
+    case 0x01021997:
+      return "9P";
+    case 0x0bd00bd0:
+      return "Lustre";
+    case 0x01161970:
+      return "GFS2";
+    case 0x7461636f:
+      return "OCFS2";
+    case 0x65735546:
+      return "FUSE";
+    default:
+      return std::nullopt;
+  }
+}
+
+absl::Status CheckFileSystem(const std::string& directory) {
+  struct statfs info = {};
+  if (statfs(directory.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", directory));
+  if (const auto name = UnsupportedFileSystem(info.f_type)) {
+    return absl::FailedPreconditionError(absl::StrCat("the log ", directory, " is on a file system of type ",
+                                                      ToAbsl(*name), ", where locks and mapped pages can't be trusted; "
+                                                      "put it on a local disk"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> CreateDirectories(const std::string& directory) {
+  if (mkdir(directory.c_str(), 0777) == 0) {
+    const std::string parent = std::filesystem::path(directory).lexically_normal().parent_path();
+    RETURN_IF_ERROR(SyncDirectory(parent.empty() ? "." : parent));
+    return true;
+  }
+  const int error = errno;
+  if (error == EEXIST) return false;
+  std::filesystem::path path(directory);
+  if (!path.has_filename()) path = path.parent_path();  // a trailing slash
+  if (error != ENOENT || path.parent_path().empty()) return ErrnoStatus(error, absl::StrCat("create ", directory));
+  RETURN_IF_ERROR(CreateDirectories(path.parent_path()).status());
+  if (mkdir(directory.c_str(), 0777) != 0) return ErrnoStatus(errno, absl::StrCat("create ", directory));
+  RETURN_IF_ERROR(SyncDirectory(path.parent_path()));
+  return true;
+}
+
+absl::Status SyncDirectory(const std::string& directory) {
+  const FileDescriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("open ", directory));
+  if (fsync(fd.get()) != 0) return ErrnoStatus(errno, absl::StrCat("make the entries of ", directory, " durable"));
+  return absl::OkStatus();
+}
+
+}  // namespace foldlog

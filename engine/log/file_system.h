@@ -1,0 +1,57 @@
+// Files and directories: descriptors with an owner, errors with a name, and the file systems that a log must not be on.
+
+#ifndef FOLDLOG_LOG_FILE_SYSTEM_H_
+#define FOLDLOG_LOG_FILE_SYSTEM_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace foldlog {
+
+// Owns a file descriptor.
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor();
+
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+  int Release() { return std::exchange(fd_, -1); }  // the caller owns it from here on
+
+ private:
+  int fd_ = -1;
+};
+
+// The status for a failed call: "cannot WHAT: strerror". The code says what the caller should do next, e.g.
+// ResourceExhausted for a full disk.
+absl::Status ErrnoStatus(int error, std::string_view what);
+
+// The name of a file system type (statfs f_type) on which a log is refused: network file systems, and FUSE, behind which
+// one may hide. Nothing if it is fine.
+std::optional<std::string_view> UnsupportedFileSystem(long f_type);
+
+// FailedPrecondition if `directory` is on a file system of that kind.
+absl::Status CheckFileSystem(const std::string& directory);
+
+// Creates `directory` and its parents and makes the entries durable. True if it was not there before.
+absl::StatusOr<bool> CreateDirectories(const std::string& directory);
+
+// Makes the entries of `directory` durable: files created in it, renamed, removed.
+absl::Status SyncDirectory(const std::string& directory);
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_FILE_SYSTEM_H_

@@ -1,0 +1,65 @@
+#include "engine/log/frame_run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/frame.h"
+#include "engine/status_macros.h"
+
+namespace foldlog {
+
+absl::Status CheckContinues(const FrameRun& run, const ChainEnd& end, const std::string& name) {
+  if (run.before != end) {
+    return absl::AbortedError(absl::StrCat("cannot append event ", run.before.sequence + 1, " to the log ", name,
+                                           ", which now ends with event ", end.sequence,
+                                           "; decide again on its latest state"));
+  }
+  ChainEnd at = run.before;
+  for (std::span<const std::uint64_t> rest(run.words); !rest.empty();) {
+    ASSIGN_OR_RETURN(const FrameView frame, PeekFrame(rest));
+    if (frame.header.sequence != at.sequence + 1 || frame.header.previous_hash != at.hash) {
+      return absl::InvalidArgumentError("the frames to append are no chain");
+    }
+    at = frame.end();
+    rest = rest.subspan(frame.size_words());
+  }
+  if (at != run.after) return absl::InvalidArgumentError("the frames to append do not end where they claim to");
+  return absl::OkStatus();
+}
+
+absl::Status CheckReadable(Sequence from, const LogExtent& extent, const std::string& name) {
+  if (from > extent.base.sequence && from <= extent.end.sequence + 1) return absl::OkStatus();
+  return absl::OutOfRangeError(absl::StrCat("event ", from, " does not exist: the log ", name, " holds events ",
+                                            extent.base.sequence + 1, " to ", extent.end.sequence));
+}
+
+absl::Status CheckSnapshotPlace(const Snapshot& snapshot, const LogExtent& extent, const std::string& name) {
+  if (snapshot.at.sequence >= extent.base.sequence && snapshot.at.sequence <= extent.end.sequence) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("a snapshot at event ", snapshot.at.sequence,
+                                                 " is of no event of the log ", name));
+}
+
+RunCollector::RunCollector(Sequence from, std::size_t bytes_max) : words_max_(bytes_max / sizeof(std::uint64_t)) {
+  run_.before = run_.after = {from - 1, 0};
+}
+
+absl::StatusOr<bool> RunCollector::Add(std::span<const std::uint64_t> words) {
+  while (!words.empty()) {
+    ASSIGN_OR_RETURN(const FrameView frame, PeekFrame(words));
+    if (frame.header.sequence > run_.after.sequence) {
+      if (!run_.empty() && run_.words.size() + frame.size_words() > words_max_) return false;
+      if (run_.empty()) run_.before.hash = frame.header.previous_hash;
+      run_.words.insert(run_.words.end(), words.begin(), words.begin() + static_cast<std::ptrdiff_t>(frame.size_words()));
+      run_.after = frame.end();
+    }
+    words = words.subspan(frame.size_words());
+  }
+  return run_.words.size() < words_max_;
+}
+
+FrameRun RunCollector::Take() && { return std::move(run_); }
+
+}  // namespace foldlog

@@ -1,0 +1,45 @@
+// What every adapter does with runs of frames, so that all of them refuse the same things with the same words.
+
+#ifndef FOLDLOG_LOG_FRAME_RUN_H_
+#define FOLDLOG_LOG_FRAME_RUN_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "foldlog/event_log.h"
+
+namespace foldlog {
+
+// Aborted unless `run` starts where the log ends: optimistic concurrency. InvalidArgument if the run is not what it
+// says it is.
+absl::Status CheckContinues(const FrameRun& run, const ChainEnd& end, const std::string& name);
+
+// OutOfRange unless `from` is an event of the log or the place right behind the last one.
+absl::Status CheckReadable(Sequence from, const LogExtent& extent, const std::string& name);
+
+// InvalidArgument unless the snapshot is of an event of the log.
+absl::Status CheckSnapshotPlace(const Snapshot& snapshot, const LogExtent& extent, const std::string& name);
+
+// Collects stored frames from sequence number `from` on, up to `bytes_max`, but at least one.
+class RunCollector {
+ public:
+  RunCollector(Sequence from, std::size_t bytes_max);
+
+  // Takes what is wanted of the frames in `words`; those before `from` are stepped over. False if no more is wanted.
+  // DataLoss if there is no frame where one should be.
+  absl::StatusOr<bool> Add(std::span<const std::uint64_t> words);
+
+  FrameRun Take() &&;
+
+ private:
+  FrameRun run_;
+  std::size_t words_max_;
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_FRAME_RUN_H_

@@ -1,0 +1,299 @@
+#include "engine/log/lmdb_env.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/frame.h"
+#include "engine/log/lmdb_check.h"
+#include "engine/status_macros.h"
+#include "engine/text.h"
+#include "foldlog/owner.h"
+
+namespace foldlog {
+namespace {
+
+constexpr unsigned kEnvFlags = MDB_NOSUBDIR | MDB_NOTLS;
+constexpr mdb_mode_t kFileMode = 0666;  // as the umask allows
+constexpr unsigned kTables = 3;
+constexpr unsigned kMaxReaders = 1022;  // slots for read transactions at one moment, in all processes together
+constexpr const char* kTemporaryName = "log.mdb.new";
+
+// How often to look for a snapshot to check while a writer keeps committing. An attempt is lost to two whole commits
+// between two system calls, or to reading a meta page in the middle of its being written, which looks like damage.
+constexpr int kAttemptsWhenOvertaken = 100;
+constexpr int kAttemptsWhenDamaged = 3;
+
+struct FileId {
+  dev_t device;
+  ino_t inode;
+  auto operator<=>(const FileId&) const = default;
+};
+
+// The registry that LMDB forces on us. Its lock is held while an environment is opened or closed, so that no second
+// one can appear in between.
+struct Registry {
+  std::mutex mutex;
+  std::map<FileId, std::weak_ptr<LmdbEnv>> open;
+};
+
+Registry& TheRegistry() {
+  static Registry& registry = *new Registry;  // never destroyed: logs may be closed during exit
+  return registry;
+}
+
+std::string Temporary(const std::string& directory) { return absl::StrCat(directory, "/", kTemporaryName); }
+
+absl::Status PutRecord(MDB_txn* txn, MDB_dbi table, std::uint64_t key, const void* record, std::size_t bytes,
+                       const std::string& path) {
+  MDB_val key_val = ToVal(&key, sizeof key);
+  MDB_val value = ToVal(record, bytes);
+  return LmdbStatus(mdb_put(txn, table, &key_val, &value, 0), "write to", path);
+}
+
+FormatRecord NewFormatRecord() {
+  FormatRecord format{.magic = kFormatMagic, .version = kFormatVersion, .reserved = 0, .log_id = {}, .created_at = 0};
+  const std::string id = NewUuid() + NewUuid();
+  std::memcpy(format.log_id.data(), id.data(), format.log_id.size());
+  format.created_at =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return format;
+}
+
+absl::Status FillNewLog(MDB_env* env, const std::string& path) {
+  MDB_txn* txn = nullptr;
+  RETURN_IF_ERROR(LmdbStatus(mdb_txn_begin(env, nullptr, 0, &txn), "write to", path));
+  MDB_dbi events = 0;
+  MDB_dbi snapshots = 0;
+  MDB_dbi meta = 0;
+  const unsigned flags = MDB_CREATE | MDB_INTEGERKEY;
+  int rc = mdb_dbi_open(txn, "events", flags, &events);
+  if (rc == 0) rc = mdb_dbi_open(txn, "snapshots", flags, &snapshots);
+  if (rc == 0) rc = mdb_dbi_open(txn, "meta", flags, &meta);
+  absl::Status status = LmdbStatus(rc, "create tables in", path);
+  const FormatRecord format = NewFormatRecord();
+  const CommitRecord commit{.txn_id = mdb_txn_id(txn),
+                            .base_sequence = 0,
+                            .base_hash = GenesisHash(format.log_id),
+                            .last_sequence = 0,
+                            .last_hash = GenesisHash(format.log_id),
+                            .batches = 0,
+                            .snapshots = 0};
+  if (status.ok()) status = PutRecord(txn, meta, kFormatKey, &format, sizeof format, path);
+  if (status.ok()) status = PutRecord(txn, meta, kCommitKey, &commit, sizeof commit, path);
+  if (!status.ok()) {
+    mdb_txn_abort(txn);
+    return status;
+  }
+  return LmdbStatus(mdb_txn_commit(txn), "write to", path);
+}
+
+absl::StatusOr<MDB_env*> NewEnv(const std::string& path) {
+  MDB_env* env = nullptr;
+  RETURN_IF_ERROR(LmdbStatus(mdb_env_create(&env), "prepare to open", path));
+  int rc = mdb_env_set_mapsize(env, kMapBytes);
+  if (rc == 0) rc = mdb_env_set_maxdbs(env, kTables);
+  if (rc == 0) rc = mdb_env_set_maxreaders(env, kMaxReaders);
+  if (rc == 0) return env;
+  mdb_env_close(env);
+  return LmdbStatus(rc, "prepare to open", path);
+}
+
+// LMDB leaves its data file open across exec().
+void CloseOnExec(MDB_env* env) {
+  int fd = -1;
+  if (mdb_env_get_fd(env, &fd) == 0) fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+}  // namespace
+
+absl::Status LmdbStatus(int rc, std::string_view what, const std::string& path) {
+  if (rc == 0) return absl::OkStatus();
+  if (rc > 0) return ErrnoStatus(rc, absl::StrCat(ToAbsl(what), " ", path));
+  const std::string message = absl::StrCat("cannot ", ToAbsl(what), " ", path, ": ", mdb_strerror(rc));
+  switch (rc) {
+    case MDB_MAP_FULL:
+      return absl::ResourceExhaustedError(absl::StrCat(message, "; the log has grown to its limit of ", kMapBytes,
+                                                       " bytes, start a new one"));
+    case MDB_READERS_FULL:
+      return absl::UnavailableError(absl::StrCat(message, "; ", kMaxReaders, " readers are at work, try again later"));
+    case MDB_VERSION_MISMATCH:
+      return absl::FailedPreconditionError(message);
+    case MDB_PANIC:
+      return absl::UnavailableError(message);
+    default:
+      return absl::DataLossError(message);
+  }
+}
+
+LmdbEnv::LmdbEnv(std::string path) : path_(std::move(path)), pid_(getpid()) {}
+
+LmdbEnv::~LmdbEnv() {
+  // In a child made by fork(), closing would give back the parent's reader slots: leave everything as it is.
+  if (env_ != nullptr && getpid() == pid_) mdb_env_close(env_);
+}
+
+absl::Status LmdbEnv::CheckProcess() const {
+  if (getpid() == pid_) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(path_, " was opened by process ", pid_, ", not by this child of it; open the log again here"));
+}
+
+absl::StatusOr<std::shared_ptr<LmdbEnv>> LmdbEnv::Open(const std::string& path) {
+  Registry& registry = TheRegistry();
+  const std::lock_guard lock(registry.mutex);
+
+  std::unique_ptr<LmdbEnv> env(new LmdbEnv(path));
+  env->file_ = FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!env->file_.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path));
+  struct stat info = {};
+  if (fstat(env->file_.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file"));
+
+  std::weak_ptr<LmdbEnv>& slot = registry.open[FileId{info.st_dev, info.st_ino}];
+  if (std::shared_ptr<LmdbEnv> shared = slot.lock(); shared && shared->CheckProcess().ok()) return shared;
+  RETURN_IF_ERROR(env->OpenFile());
+  std::shared_ptr<LmdbEnv> shared(env.release(), [](LmdbEnv* closing) {
+    Registry& all = TheRegistry();
+    const std::lock_guard closing_lock(all.mutex);
+    delete closing;
+    std::erase_if(all.open, [](const auto& entry) { return entry.second.expired(); });
+  });
+  slot = shared;
+  return shared;
+}
+
+absl::Status LmdbEnv::OpenFile() {
+  RETURN_IF_ERROR(CheckLmdbMetas(file_.get(), path_, kMapBytes).status());
+  // After a kill the page cache may hold a meta page whose write to the disk never finished. Nothing read from here on
+  // shall be less durable than it looks.
+  if (fdatasync(file_.get()) != 0 && errno != EROFS && errno != EINVAL) return ErrnoStatus(errno, absl::StrCat("make durable ", path_));
+
+  ASSIGN_OR_RETURN(env_, NewEnv(path_));
+  read_only_ = access(path_.c_str(), W_OK) != 0;
+  const int rc = mdb_env_open(env_, path_.c_str(), kEnvFlags | (read_only_ ? MDB_RDONLY : 0), kFileMode);
+  RETURN_IF_ERROR(LmdbStatus(rc, "open", path_));
+  CloseOnExec(env_);
+  int stale_readers = 0;
+  mdb_reader_check(env_, &stale_readers);
+
+  for (int attempt = 1;; ++attempt) {
+    ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::BeginRead(*this));
+    const absl::Status sound =
+        CheckLmdbSnapshot(file_.get(), path_, kMapBytes, mdb_txn_id(txn.get())).status();
+    if (!sound.ok() && attempt < (absl::IsAborted(sound) ? kAttemptsWhenOvertaken : kAttemptsWhenDamaged)) continue;
+    RETURN_IF_ERROR(sound);
+    RETURN_IF_ERROR(OpenTables(txn.get()));
+    RETURN_IF_ERROR(CheckFormat(txn.get()));
+    RETURN_IF_ERROR(txn.ReadCommitRecord(*this).status());
+    return LmdbStatus(txn.Commit(), "open the tables of", path_);  // a commit keeps the table handles
+  }
+}
+
+absl::Status LmdbEnv::OpenTables(MDB_txn* txn) {
+  int rc = mdb_dbi_open(txn, "events", MDB_INTEGERKEY, &events_);
+  if (rc == 0) rc = mdb_dbi_open(txn, "snapshots", MDB_INTEGERKEY, &snapshots_);
+  if (rc == 0) rc = mdb_dbi_open(txn, "meta", MDB_INTEGERKEY, &meta_);
+  if (rc == MDB_NOTFOUND) {
+    return absl::FailedPreconditionError(absl::StrCat(path_, " is an LMDB file, but not of a foldlog log"));
+  }
+  return LmdbStatus(rc, "open the tables of", path_);
+}
+
+absl::Status LmdbEnv::CheckFormat(MDB_txn* txn) const {
+  std::uint64_t key = kFormatKey;
+  MDB_val key_val = ToVal(&key, sizeof key);
+  MDB_val value = {};
+  const int rc = mdb_get(txn, meta_, &key_val, &value);
+  FormatRecord format = {};
+  if (rc == 0 && value.mv_size >= sizeof format) std::memcpy(&format, value.mv_data, sizeof format);
+  if (format.magic != kFormatMagic) {
+    return absl::DataLossError(absl::StrCat(path_, ": the record of the format is missing or damaged"));
+  }
+  if (format.version != kFormatVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(path_, " has format version ", format.version,
+                                                      "; this foldlog knows version ", kFormatVersion,
+                                                      ": use a newer foldlog"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LmdbEnv::Create(const std::string& directory, const std::string& path) {
+  const std::string temporary = Temporary(directory);
+  if (unlink(temporary.c_str()) != 0 && errno != ENOENT) {
+    return ErrnoStatus(errno, absl::StrCat("remove the unfinished ", temporary));
+  }
+  ASSIGN_OR_RETURN(MDB_env * env, NewEnv(temporary));
+  // Nobody else knows the file yet, so it needs no lock file beside it.
+  absl::Status status =
+      LmdbStatus(mdb_env_open(env, temporary.c_str(), kEnvFlags | MDB_NOLOCK, kFileMode), "create", temporary);
+  if (status.ok()) status = FillNewLog(env, temporary);
+  if (status.ok()) status = LmdbStatus(mdb_env_sync(env, 1), "make durable", temporary);
+  mdb_env_close(env);
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
+    status = ErrnoStatus(errno, absl::StrCat("rename ", temporary));
+  }
+  if (!status.ok()) {
+    unlink(temporary.c_str());
+    return status;
+  }
+  return SyncDirectory(directory);
+}
+
+absl::StatusOr<LmdbTransaction> LmdbTransaction::BeginRead(const LmdbEnv& env) {
+  MDB_txn* txn = nullptr;
+  RETURN_IF_ERROR(LmdbStatus(mdb_txn_begin(env.get(), nullptr, MDB_RDONLY, &txn), "read", env.path()));
+  return LmdbTransaction(txn, env.path());
+}
+
+absl::StatusOr<LmdbTransaction> LmdbTransaction::BeginWrite(const LmdbEnv& env) {
+  MDB_txn* txn = nullptr;
+  RETURN_IF_ERROR(LmdbStatus(mdb_txn_begin(env.get(), nullptr, 0, &txn), "write to", env.path()));
+  return LmdbTransaction(txn, env.path());
+}
+
+LmdbTransaction::~LmdbTransaction() {
+  if (txn_ != nullptr) mdb_txn_abort(txn_);
+}
+
+int LmdbTransaction::Commit() { return mdb_txn_commit(std::exchange(txn_, nullptr)); }
+
+absl::Status LmdbTransaction::ReadRecord(MDB_dbi table, std::uint64_t key, std::span<std::byte> record) const {
+  MDB_val key_val = ToVal(&key, sizeof key);
+  MDB_val value = {};
+  const int rc = mdb_get(txn_, table, &key_val, &value);
+  if (rc == MDB_NOTFOUND || (rc == 0 && value.mv_size < record.size())) {
+    return absl::DataLossError(absl::StrCat(*path_, ": record ", key, " is missing or too short"));
+  }
+  RETURN_IF_ERROR(LmdbStatus(rc, "read", *path_));
+  std::memcpy(record.data(), value.mv_data, record.size());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CommitRecord> LmdbTransaction::ReadCommitRecord(const LmdbEnv& env) const {
+  CommitRecord commit = {};
+  RETURN_IF_ERROR(ReadRecord(env.meta(), kCommitKey, std::as_writable_bytes(std::span(&commit, 1))));
+  MDB_stat events = {};
+  MDB_stat snapshots = {};
+  mdb_stat(txn_, env.events(), &events);
+  mdb_stat(txn_, env.snapshots(), &snapshots);
+  if (commit.txn_id != mdb_txn_id(txn_) || commit.batches != events.ms_entries ||
+      commit.snapshots != snapshots.ms_entries || commit.last_sequence < commit.base_sequence) {
+    return absl::DataLossError(absl::StrCat(
+        *path_, ": the commit record is of transaction ", commit.txn_id, " with ", commit.batches, " batches and ",
+        commit.snapshots, " snapshots, but the file is at transaction ", mdb_txn_id(txn_), " with ", events.ms_entries,
+        " and ", snapshots.ms_entries, "; a commit was lost or torn"));
+  }
+  return commit;
+}
+
+}  // namespace foldlog

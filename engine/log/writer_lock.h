@@ -1,0 +1,54 @@
+// The writer lock of a log directory: an open file description lock on `writer.lock`, with a record in the file that
+// says who holds it. The kernel drops the lock when its holder dies, however it dies; the record stays and tells the
+// next writer whether the last one said goodbye.
+
+#ifndef FOLDLOG_LOG_WRITER_LOCK_H_
+#define FOLDLOG_LOG_WRITER_LOCK_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/log/file_system.h"
+#include "foldlog/owner.h"
+
+namespace foldlog {
+
+class WriterLock {
+ public:
+  // Takes the lock and signs it. FailedPrecondition, naming the holder, if it is taken. The lock is held until the
+  // object goes; a child made by fork() meanwhile does not hold it.
+  static absl::StatusOr<std::unique_ptr<WriterLock>> Acquire(const std::string& directory, const Owner& self);
+
+  ~WriterLock();
+  WriterLock(const WriterLock&) = delete;
+  WriterLock& operator=(const WriterLock&) = delete;
+
+  // Who held it before, and how that ended.
+  const WriterInfo& previous() const { return previous_; }
+
+  // Records that the writer ends in good order.
+  absl::Status SignOff();
+
+ private:
+  WriterLock(FileDescriptor file, std::string path, Owner self, WriterInfo previous);
+
+  FileDescriptor file_;
+  const std::string path_;
+  const Owner self_;
+  const WriterInfo previous_;
+};
+
+// Looks without taking. A directory without a lock file has no writer.
+absl::StatusOr<WriterInfo> InspectWriterLock(const std::string& directory);
+
+// The record's text, as FORMAT.md shows it. Parsing takes any bytes: what is no record gives an info without a writer.
+std::string FormatWriterRecord(const Owner& writer, bool open);
+WriterInfo ParseWriterRecord(std::string_view text);
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_WRITER_LOCK_H_

@@ -1,0 +1,168 @@
+// The fold. Pure: what an event does to the state depends on the two of them and nothing else.
+
+#include "foldlog/state.h"
+
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
+#include "engine/text.h"
+
+namespace foldlog {
+namespace {
+
+constexpr double kNanosecondsPerSecond = 1e9;
+
+constexpr std::array<std::string_view, 5> kStatusNames = {"idle", "in_progress", "paused", "completed", "failed"};
+
+// Each Fold() refuses before it changes anything.
+class Folder {
+ public:
+  Folder(const RecordedEvent& event, State& state) : event_(event), state_(state) {}
+
+  absl::Status operator()(const Started& body) {
+    if (state_.active()) return Misfit("an operation is active");
+    if (epoch() <= state_.epoch) return Misfit("its epoch is not a new one");
+    Operation operation;
+    operation.operation_id = body.operation_id;
+    operation.type = body.type;
+    operation.owner = body.owner;
+    operation.roots = body.roots;
+    operation.metadata = body.metadata;
+    operation.total_files = body.total_files;
+    operation.started_at = operation.last_progress_at = event_.event.time;
+    operation.first_sequence = event_.sequence;
+    operation.epoch = epoch();
+    state_.operation = std::move(operation);
+    return Done();
+  }
+
+  absl::Status operator()(const Checkpoint& body) {
+    RETURN_IF_ERROR(RequireActive());
+    Operation& operation = *state_.operation;
+    operation.files_processed = body.files_processed;
+    if (body.current_path) operation.current_path = body.current_path;
+    if (body.last_processed_file) operation.last_processed_file = body.last_processed_file;
+    if (body.batch_num) operation.batch_num = *body.batch_num;
+    if (body.error) ++operation.error_count;
+    ++operation.checkpoints;
+    Progress();
+    return Done();
+  }
+
+  absl::Status operator()(const Paused& body) {
+    RETURN_IF_ERROR(Require(OperationStatus::kInProgress));
+    state_.operation->status = OperationStatus::kPaused;
+    state_.operation->pause_reason = body.reason;
+    return Done();
+  }
+
+  absl::Status operator()(const Resumed& body) { return TakeOver(body.owner, OperationStatus::kPaused); }
+
+  absl::Status operator()(const Recovered& body) {
+    RETURN_IF_ERROR(TakeOver(body.owner, OperationStatus::kInProgress));
+    ++state_.operation->interruptions;
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const Completed& body) {
+    RETURN_IF_ERROR(RequireActive());
+    state_.operation->status = OperationStatus::kCompleted;
+    state_.operation->completed_at = event_.event.time;
+    state_.operation->stats = body.stats;
+    Progress();
+    return Done();
+  }
+
+  absl::Status operator()(const Failed& body) {
+    RETURN_IF_ERROR(RequireActive());
+    state_.operation->status = OperationStatus::kFailed;
+    state_.operation->failure = body.error;
+    ++state_.operation->error_count;
+    return Done();
+  }
+
+  absl::Status operator()(const Cleared&) {
+    if (!state_.operation || state_.active()) return Misfit("no ended operation to clear");
+    RETURN_IF_ERROR(RequireEpoch());
+    return Remove();
+  }
+
+  absl::Status operator()(const Reset&) {
+    RETURN_IF_ERROR(RequireEpoch());
+    return Remove();
+  }
+
+ private:
+  Epoch epoch() const { return event_.event.epoch; }
+
+  absl::Status Misfit(std::string_view why) const {
+    return absl::DataLossError(absl::StrCat("event ", event_.sequence, " (", ToAbsl(KindName(event_.event.body)),
+                                            ") does not follow from the events before it: ", ToAbsl(why)));
+  }
+
+  absl::Status RequireEpoch() const {
+    return epoch() == state_.epoch ? absl::OkStatus() : Misfit("its epoch is not the current one");
+  }
+
+  absl::Status RequireActive() const {
+    return state_.active() ? RequireEpoch() : Misfit("no operation is active");
+  }
+
+  absl::Status Require(OperationStatus status) const {
+    if (state_.status() != status) return Misfit(std::string("the status is ").append(Name(state_.status())));
+    return RequireEpoch();
+  }
+
+  absl::Status TakeOver(const Owner& owner, OperationStatus from) {
+    if (state_.status() != from) return Misfit(std::string("the status is ").append(Name(state_.status())));
+    if (epoch() <= state_.epoch) return Misfit("its epoch is not a new one");
+    state_.operation->status = OperationStatus::kInProgress;
+    state_.operation->owner = owner;
+    state_.operation->epoch = epoch();
+    state_.operation->pause_reason.clear();
+    return Done();
+  }
+
+  void Progress() {
+    Operation& operation = *state_.operation;
+    operation.last_progress_at = event_.event.time;
+    // In floating point, for the difference of two times can overflow an integer when a clock was far off.
+    const double elapsed_s =
+        (static_cast<double>(event_.event.time) - static_cast<double>(operation.started_at)) / kNanosecondsPerSecond;
+    if (elapsed_s > 0) operation.rate = static_cast<double>(operation.files_processed) / elapsed_s;
+  }
+
+  absl::Status Done() {
+    state_.operation->updated_at = event_.event.time;
+    state_.operation->last_sequence = event_.sequence;
+    state_.epoch = epoch();
+    state_.sequence = event_.sequence;
+    return absl::OkStatus();
+  }
+
+  absl::Status Remove() {
+    state_.operation.reset();
+    state_.sequence = event_.sequence;
+    return absl::OkStatus();
+  }
+
+  const RecordedEvent& event_;
+  State& state_;
+};
+
+}  // namespace
+
+std::string_view Name(OperationStatus status) { return kStatusNames.at(static_cast<std::size_t>(status)); }
+
+absl::Status Apply(const RecordedEvent& event, State& state) {
+  if (event.sequence != state.sequence + 1) {
+    return absl::DataLossError(
+        absl::StrCat("event ", event.sequence, " cannot follow event ", state.sequence, ": events are missing"));
+  }
+  return std::visit(Folder(event, state), event.event.body);
+}
+
+}  // namespace foldlog

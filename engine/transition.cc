@@ -1,0 +1,168 @@
+#include "engine/transition.h"
+
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
+#include "engine/text.h"
+
+namespace foldlog {
+namespace {
+
+std::string NameOf(const Operation& operation) {
+  return absl::StrCat("operation ", operation.operation_id, " (", ToAbsl(Name(operation.type)), ")");
+}
+
+// What is true of the owner, and what to do about the operation that stands in the way.
+std::string NextStep(const Operation& operation, OwnerFate fate) {
+  const std::string owner = Describe(operation.owner);
+  if (operation.status == OperationStatus::kPaused) return "resume it, or complete or fail it first";
+  switch (fate) {
+    case OwnerFate::kAlive:
+      return absl::StrCat("its owner, ", owner, ", is still there: wait for it or stop it first");
+    case OwnerFate::kUnknown:
+      return absl::StrCat("nothing here proves that its owner, ", owner,
+                          ", is gone: if you know that it is, recover the operation by force, with a reason");
+    case OwnerFate::kProcessDied:
+    case OwnerFate::kMachineRebooted:
+    case OwnerFate::kClosedWithoutEnd:
+      return absl::StrCat("its owner, ", owner, ", is gone: resume it, or fail it first");
+  }
+  return "resume it, or fail it first";
+}
+
+absl::Status NoActiveOperation(const State& state, std::string_view verb) {
+  if (!state.operation) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot ", ToAbsl(verb), ": there is no operation; start one first"));
+  }
+  return absl::FailedPreconditionError(absl::StrCat("cannot ", ToAbsl(verb), ": ", NameOf(*state.operation),
+                                                    " is ", ToAbsl(Name(state.operation->status)),
+                                                    "; start a new operation first"));
+}
+
+// The guard of everything that only the current handle may do.
+absl::Status CheckHandle(const State& state, const OperationHandle& handle, std::string_view verb) {
+  const bool current = state.operation && state.operation->operation_id == handle.operation_id;
+  if (current && state.operation->epoch != handle.epoch) {
+    return absl::AbortedError(absl::StrCat(
+        "cannot ", ToAbsl(verb), ": the handle of operation ", handle.operation_id, " is stale: it has epoch ",
+        handle.epoch, ", but the operation was taken over under epoch ", state.operation->epoch, " by ",
+        Describe(state.operation->owner), "; stop working on it"));
+  }
+  if (!state.active()) return NoActiveOperation(state, verb);
+  if (!current) {
+    return absl::AbortedError(absl::StrCat("cannot ", ToAbsl(verb), ": the handle is of operation ",
+                                           handle.operation_id, ", but the active one is ", NameOf(*state.operation),
+                                           "; stop working on the former"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckId(const State& state, const std::string& operation_id, std::string_view verb) {
+  if (!state.active()) return NoActiveOperation(state, verb);
+  if (state.operation->operation_id == operation_id) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("cannot ", ToAbsl(verb), " operation ", operation_id,
+                                                    ": the active one is ", NameOf(*state.operation)));
+}
+
+absl::Status CheckCount(const std::optional<std::int64_t>& count, std::string_view what) {
+  if (!count || *count >= 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the ", ToAbsl(what), " is ", *count, "; it must be 0 or more"));
+}
+
+Evidence EvidenceFor(OwnerFate fate) {
+  if (fate == OwnerFate::kMachineRebooted) return Evidence::kMachineRebooted;
+  if (fate == OwnerFate::kClosedWithoutEnd) return Evidence::kClosedWithoutEnd;
+  return Evidence::kProcessDied;
+}
+
+bool IsGone(OwnerFate fate) { return fate != OwnerFate::kAlive && fate != OwnerFate::kUnknown; }
+
+}  // namespace
+
+absl::StatusOr<Event> DecideStart(const State& state, const StartRequest& request, std::string operation_id,
+                                  OwnerFate fate, const Actor& actor) {
+  if (state.active()) {
+    return absl::FailedPreconditionError(absl::StrCat("cannot start: ", NameOf(*state.operation), " is ",
+                                                      ToAbsl(Name(state.status())), "; ",
+                                                      NextStep(*state.operation, fate)));
+  }
+  RETURN_IF_ERROR(CheckCount(request.total_files, "total number of files"));
+  if (operation_id.empty()) return absl::InvalidArgumentError("the operation id is empty");
+  return Event{actor.now, state.epoch + 1,
+               Started{std::move(operation_id), request.type, request.total_files, request.roots, request.metadata,
+                       actor.owner}};
+}
+
+absl::StatusOr<Event> DecideCheckpoint(const State& state, const OperationHandle& handle, const Checkpoint& checkpoint,
+                                       TimeNs now) {
+  RETURN_IF_ERROR(CheckHandle(state, handle, "record a checkpoint"));
+  RETURN_IF_ERROR(CheckCount(checkpoint.files_processed, "number of files processed"));
+  RETURN_IF_ERROR(CheckCount(checkpoint.batch_num, "batch number"));
+  return Event{now, state.epoch, checkpoint};
+}
+
+absl::StatusOr<Event> DecidePause(const State& state, const OperationHandle& handle, const std::string& reason,
+                                  TimeNs now) {
+  RETURN_IF_ERROR(CheckHandle(state, handle, "pause"));
+  if (state.status() == OperationStatus::kPaused) {
+    return absl::FailedPreconditionError(absl::StrCat("cannot pause: ", NameOf(*state.operation), " is paused already"));
+  }
+  return Event{now, state.epoch, Paused{reason}};
+}
+
+absl::StatusOr<Event> DecideResume(const State& state, const std::string& operation_id, const std::string& reason,
+                                   OwnerFate fate, const Actor& actor) {
+  RETURN_IF_ERROR(CheckId(state, operation_id, "resume"));
+  if (state.status() == OperationStatus::kPaused) {
+    return Event{actor.now, state.epoch + 1, Resumed{reason, actor.owner}};
+  }
+  if (!IsGone(fate)) {
+    return absl::FailedPreconditionError(absl::StrCat("cannot resume: ", NameOf(*state.operation),
+                                                      " is in progress; ", NextStep(*state.operation, fate)));
+  }
+  return Event{actor.now, state.epoch + 1, Recovered{EvidenceFor(fate), reason, actor.owner}};
+}
+
+absl::StatusOr<Event> DecideRecoverByForce(const State& state, const std::string& operation_id,
+                                           const std::string& reason, const Actor& actor) {
+  RETURN_IF_ERROR(CheckId(state, operation_id, "recover"));
+  if (state.status() == OperationStatus::kPaused) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot recover: ", NameOf(*state.operation), " is paused; resume it instead"));
+  }
+  if (reason.empty()) {
+    return absl::InvalidArgumentError("recovering by force takes a reason; it is recorded for the auditor");
+  }
+  return Event{actor.now, state.epoch + 1, Recovered{Evidence::kForced, reason, actor.owner}};
+}
+
+absl::StatusOr<Event> DecideComplete(const State& state, const OperationHandle& handle, const Stats& stats,
+                                     TimeNs now) {
+  RETURN_IF_ERROR(CheckHandle(state, handle, "complete"));
+  return Event{now, state.epoch, Completed{stats}};
+}
+
+absl::StatusOr<Event> DecideFail(const State& state, const OperationHandle& handle, const std::string& error,
+                                 TimeNs now) {
+  RETURN_IF_ERROR(CheckHandle(state, handle, "fail"));
+  return Event{now, state.epoch, Failed{error}};
+}
+
+absl::StatusOr<Event> DecideClear(const State& state, TimeNs now) {
+  if (!state.operation) return absl::FailedPreconditionError("cannot clear: there is no operation");
+  if (state.active()) {
+    return absl::FailedPreconditionError(absl::StrCat("cannot clear: ", NameOf(*state.operation), " is ",
+                                                      ToAbsl(Name(state.status())), "; complete or fail it first"));
+  }
+  return Event{now, state.epoch, Cleared{}};
+}
+
+absl::StatusOr<Event> DecideReset(const State& state, const std::string& reason, TimeNs now) {
+  return Event{now, state.epoch, Reset{reason}};
+}
+
+}  // namespace foldlog

@@ -1,0 +1,43 @@
+// Deciding: a command and the state before it give an event, or a refusal that says why and what to do instead. Pure;
+// the table of transitions is in README.md.
+
+#ifndef FOLDLOG_TRANSITION_H_
+#define FOLDLOG_TRANSITION_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "foldlog/engine.h"
+#include "foldlog/event.h"
+#include "foldlog/state.h"
+
+namespace foldlog {
+
+// Who decides, and when.
+struct Actor {
+  TimeNs now = 0;
+  Owner owner = {};  // of what is started, resumed or recovered
+};
+
+// `fate` is that of the active operation's owner.
+absl::StatusOr<Event> DecideStart(const State& state, const StartRequest& request, std::string operation_id,
+                                  OwnerFate fate, const Actor& actor);
+absl::StatusOr<Event> DecideCheckpoint(const State& state, const OperationHandle& handle, const Checkpoint& checkpoint,
+                                       TimeNs now);
+absl::StatusOr<Event> DecidePause(const State& state, const OperationHandle& handle, const std::string& reason,
+                                  TimeNs now);
+absl::StatusOr<Event> DecideResume(const State& state, const std::string& operation_id, const std::string& reason,
+                                   OwnerFate fate, const Actor& actor);
+absl::StatusOr<Event> DecideRecoverByForce(const State& state, const std::string& operation_id,
+                                           const std::string& reason, const Actor& actor);
+absl::StatusOr<Event> DecideComplete(const State& state, const OperationHandle& handle, const Stats& stats, TimeNs now);
+absl::StatusOr<Event> DecideFail(const State& state, const OperationHandle& handle, const std::string& error,
+                                 TimeNs now);
+absl::StatusOr<Event> DecideClear(const State& state, TimeNs now);
+absl::StatusOr<Event> DecideReset(const State& state, const std::string& reason, TimeNs now);
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_TRANSITION_H_

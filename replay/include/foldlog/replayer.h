@@ -1,0 +1,45 @@
+// Replayer: the state of a log at any moment, and the events with the state each one led to.
+//
+// Only reads; works on a log opened for reading while its writer goes on, and on an engine's own log. The log must
+// outlive it. One thread at a time.
+
+#ifndef FOLDLOG_REPLAYER_H_
+#define FOLDLOG_REPLAYER_H_
+
+#include <functional>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "foldlog/event_log.h"
+#include "foldlog/event_reader.h"
+#include "foldlog/state.h"
+
+namespace foldlog {
+
+// The state right after event `at`, folded from the newest usable snapshot before it. Nothing for `at`: the latest.
+// OutOfRange if the log does not reach so far.
+absl::StatusOr<State> StateAt(const EventLog& log, std::optional<Sequence> at = std::nullopt);
+
+// Walks events in order, keeping the state as of each.
+class Replayer {
+ public:
+  // The next event will be `from`; the state before it is folded here.
+  static absl::StatusOr<Replayer> From(const EventLog& log, Sequence from);
+
+  // The next event, folded into state(), or nothing at the end of the log, for now.
+  absl::StatusOr<std::optional<RecordedEvent>> Next();
+
+  // As of the last event that Next() gave.
+  const State& state() const { return state_; }
+
+ private:
+  Replayer(EventReader reader, State state) : reader_(std::move(reader)), state_(std::move(state)) {}
+
+  EventReader reader_;
+  State state_;
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_REPLAYER_H_

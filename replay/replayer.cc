@@ -1,0 +1,26 @@
+#include "foldlog/replayer.h"
+
+#include <utility>
+
+#include "engine/fold.h"
+#include "engine/status_macros.h"
+
+namespace foldlog {
+
+absl::StatusOr<State> StateAt(const EventLog& log, std::optional<Sequence> at) {
+  ASSIGN_OR_RETURN(Fold fold, FoldLog(log, at));
+  return std::move(fold.state);
+}
+
+absl::StatusOr<Replayer> Replayer::From(const EventLog& log, Sequence from) {
+  ASSIGN_OR_RETURN(Fold fold, FoldLog(log, from == 0 ? 0 : from - 1));
+  return Replayer(EventReader(log, fold.at), std::move(fold.state));
+}
+
+absl::StatusOr<std::optional<RecordedEvent>> Replayer::Next() {
+  ASSIGN_OR_RETURN(std::optional<RecordedEvent> event, reader_.Next());
+  if (event) RETURN_IF_ERROR(Apply(*event, state_));
+  return event;
+}
+
+}  // namespace foldlog
