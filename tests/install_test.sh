@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Installs a build, moves the installed tree elsewhere, and builds and runs consumer/ against it in the two ways that
+# users have: find_package and pkg-config.
+#
+# Usage: install_test.sh BUILD_DIR
+set -euo pipefail
+
+build=$1
+tests=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+work=$(mktemp -d -- "${TMPDIR:-/tmp}/foldlog-install.XXXXXX")
+trap 'rm -rf -- "$work"' EXIT
+prefix=$work/moved
+
+fail() { printf 'install_test: %s\n' "$*" >&2; exit 1; }
+
+expect_output() {  # expect_output WANTED COMMAND...
+  local wanted=$1 output
+  shift
+  output=$("$@")
+  [[ $output == "$wanted" ]] || fail "'$*' printed '$output', not '$wanted'"
+}
+
+cmake --install "$build" --prefix "$work/installed" >"$work/install.log"
+mv -- "$work/installed" "$prefix"
+
+echo "Installed files name neither the build nor the place they were installed to"
+source=$(dirname -- "$tests")
+if grep -rIlF -e "$work/installed" -e "$source" -- "$prefix"; then fail "the files above do"; fi
+
+echo "Public headers, comments apart, know no storage and no codec"
+headers=("$prefix"/include/foldlog/*.h)
+[[ -f ${headers[0]} ]] || fail "no headers were installed"
+for header in "${headers[@]}"; do
+  if sed 's|//.*||' "$header" | grep -niE 'lmdb|mdb_|capnp|kj/|kj::|sqlite|nats|nlohmann'; then
+    fail "$header does, in the lines above"
+  fi
+done
+
+echo "The formats are there for readers without the library"
+for file in event.capnp state.capnp FORMAT.md; do
+  [[ -n $(find "$prefix/share" -name "$file" -size +0) ]] || fail "no $file"
+done
+
+echo "The program runs"
+"$prefix/bin/foldlog" --help >"$work/help"
+
+echo "find_package, in a project with C++ alone"
+cmake -G Ninja -S "$tests/consumer" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$prefix" >"$work/configure.log" ||
+  { cat -- "$work/configure.log"; fail "find_package(foldlog) failed"; }
+cmake --build "$work/consumer"
+expect_output "completed 2 of 2" "$work/consumer/consumer" "$work/log1"
+
+echo "pkg-config"
+pc=$(find "$prefix" -name foldlog.pc)
+flags=$(PKG_CONFIG_PATH=$(dirname -- "$pc") pkg-config --cflags --libs --static foldlog)
+read -r -a flags <<<"$flags"
+"${CXX:-g++}" "$tests/consumer/main.cc" "${flags[@]}" -o "$work/by_pkg_config"
+expect_output "completed 2 of 2" "$work/by_pkg_config" "$work/log2"
