@@ -45,11 +45,16 @@ absl::Status NoActiveOperation(const State& state, std::string_view verb) {
 // The guard of everything that only the current handle may do.
 absl::Status CheckHandle(const State& state, const OperationHandle& handle, std::string_view verb) {
   const bool current = state.operation && state.operation->operation_id == handle.operation_id;
-  if (current && state.operation->epoch != handle.epoch) {
+  if (current && handle.epoch < state.operation->epoch) {
     return absl::AbortedError(absl::StrCat(
         "cannot ", ToAbsl(verb), ": the handle of operation ", handle.operation_id, " is stale: it has epoch ",
         handle.epoch, ", but the operation was taken over under epoch ", state.operation->epoch, " by ",
         Describe(state.operation->owner), "; stop working on it"));
+  }
+  if (current && handle.epoch > state.operation->epoch) {
+    return absl::AbortedError(absl::StrCat("cannot ", ToAbsl(verb), ": operation ", handle.operation_id,
+                                           " has epoch ", state.operation->epoch, ", and no handle of epoch ",
+                                           handle.epoch, " was ever given out by this log"));
   }
   if (!state.active()) return NoActiveOperation(state, verb);
   if (!current) {

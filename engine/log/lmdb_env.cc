@@ -181,6 +181,10 @@ absl::Status LmdbEnv::OpenFile() {
   ASSIGN_OR_RETURN(env_, NewEnv(path_));
   read_only_ = access(path_.c_str(), W_OK) != 0;
   const int rc = mdb_env_open(env_, path_.c_str(), kEnvFlags | (read_only_ ? MDB_RDONLY : 0), kFileMode);
+  if (rc == EACCES) {
+    return absl::PermissionDeniedError(absl::StrCat("cannot open ", path_, " and ", path_,
+                                                    "-lock: readers, too, need write permission for the latter"));
+  }
   RETURN_IF_ERROR(LmdbStatus(rc, "open", path_));
   CloseOnExec(env_);
   int stale_readers = 0;

@@ -89,7 +89,7 @@ struct Resumed {
 // An interrupted operation goes on, under a new owner; its former owner is gone.
 struct Recovered {
   Evidence evidence = Evidence::kProcessDied;
-  std::string reason = {};  // empty unless evidence is kForced
+  std::string reason = {};  // may be empty, unless evidence is kForced
   Owner owner = {};
   bool operator==(const Recovered&) const = default;
 };
