@@ -1,0 +1,388 @@
+// What the foldlog program shows, from plain values: JSON for programs, text for people.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tools/cli/index_progress.h"
+#include "tools/cli/log_view.h"
+#include "tools/cli/output.h"
+#include "tools/cli/render_json.h"
+#include "tools/cli/render_text.h"
+
+namespace foldlog::cli {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+constexpr TimeNs kStart = 1767323045123456789;  // 2026-01-02T03:04:05.123456789Z
+constexpr TimeNs kSecond = 1'000'000'000;
+
+Owner SomeOwner() {
+  return {.instance = "i",
+          .machine_id = "m",
+          .boot_id = "b",
+          .pid_namespace = 4,
+          .pid = 4711,
+          .start_ticks = 9,
+          .holds_log = true,
+          .program = "foldlog",
+          .host = "nas"};
+}
+
+Operation SomeOperation() {
+  Operation operation;
+  operation.operation_id = "op-1";
+  operation.type = OperationType::kIncremental;
+  operation.epoch = 2;
+  operation.owner = SomeOwner();
+  operation.roots = {"/photos", "/b\xff"};
+  operation.metadata = {{"who", "me"}};
+  operation.total_files = 2000;
+  operation.files_processed = 500;
+  operation.last_processed_file = "/photos/\x1b[2J\n.jpg";
+  operation.rate = 50.0;
+  operation.started_at = kStart;
+  operation.updated_at = kStart + 10 * kSecond;
+  operation.first_sequence = 1;
+  operation.last_sequence = 7;
+  operation.checkpoints = 5;
+  return operation;
+}
+
+LogView ViewOf(const Operation& operation, OwnerFate fate = OwnerFate::kAlive, bool interrupted = false) {
+  LogView view;
+  view.state = {.sequence = 7, .epoch = 2, .operation = operation};
+  view.extent = {.base = {}, .end = {.sequence = 9, .hash = 1}, .durable_through = 9};
+  view.writer = {.held = !interrupted, .writer = SomeOwner(), .closed_cleanly = false};
+  view.fate = fate;
+  view.interrupted = interrupted;
+  return view;
+}
+
+std::string Joined(const Lines& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+// ---- interrupted or not ---------------------------------------------------------------------------------------------
+
+TEST(InterruptedTest, OnlyProofOrAnAbandonedLogCounts) {
+  Owner owner = SomeOwner();
+  const WriterInfo held{.held = true, .writer = SomeOwner(), .closed_cleanly = false};
+  const WriterInfo abandoned{.held = false, .writer = SomeOwner(), .closed_cleanly = false};
+  EXPECT_FALSE(IsInterrupted(owner, OwnerFate::kAlive, held));
+  EXPECT_TRUE(IsInterrupted(owner, OwnerFate::kProcessDied, held));
+  EXPECT_TRUE(IsInterrupted(owner, OwnerFate::kMachineRebooted, abandoned));
+  EXPECT_TRUE(IsInterrupted(owner, OwnerFate::kClosedWithoutEnd, abandoned));
+  EXPECT_FALSE(IsInterrupted(owner, OwnerFate::kUnknown, held));
+  EXPECT_TRUE(IsInterrupted(owner, OwnerFate::kUnknown, abandoned)) << "it was to hold the log, and nobody does";
+  owner.holds_log = false;
+  EXPECT_FALSE(IsInterrupted(owner, OwnerFate::kUnknown, abandoned)) << "a script elsewhere need not hold the log";
+}
+
+// ---- JSON -----------------------------------------------------------------------------------------------------------
+
+TEST(RenderJsonTest, AnIdleLogHasNullsAndZeros) {
+  LogView view;
+  view.state.epoch = 3;
+  view.state.sequence = 12;
+  view.extent.durable_through = 12;
+  EXPECT_EQ(StatusJson(view),
+            R"({"operation_id": null, "operation_type": null, "status": "idle", "interrupted": false, )"
+            R"("total_files": null, "files_processed": 0, "current_path": null, "last_processed_file": null, )"
+            R"("batch_num": 0, "error_count": 0, "rate": 0.0, "started_at": null, "updated_at": null, )"
+            R"("completed_at": null, "epoch": 3, "last_sequence": 12, "durable_sequence": 12, "roots": [], )"
+            R"("metadata": {}, "owner": null, "evidence": null, "pause_reason": null, "failure": null, )"
+            R"("writer": null})");
+}
+
+TEST(RenderJsonTest, AnOperationInProgressHasAllItsFields) {
+  EXPECT_EQ(StatusJson(ViewOf(SomeOperation())),
+            R"({"operation_id": "op-1", "operation_type": "incremental", "status": "in_progress", )"
+            R"("interrupted": false, "total_files": 2000, "files_processed": 500, "current_path": null, )"
+            R"("last_processed_file": "/photos/\u001b[2J\n.jpg", "batch_num": 0, "error_count": 0, "rate": 50.0, )"
+            R"("started_at": "2026-01-02T03:04:05.123456789Z", "updated_at": "2026-01-02T03:04:15.123456789Z", )"
+            R"("completed_at": null, "epoch": 2, "last_sequence": 7, "durable_sequence": 7, )"
+            R"("roots": ["/photos", "/b\udcff"], "metadata": {"who": "me"}, )"
+            R"("owner": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
+            R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}, "evidence": null, )"
+            R"("pause_reason": null, "failure": null, )"
+            R"("writer": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
+            R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}})");
+}
+
+TEST(RenderJsonTest, AnInterruptionNamesItsEvidence) {
+  const std::string json = StatusJson(ViewOf(SomeOperation(), OwnerFate::kProcessDied, true));
+  EXPECT_THAT(json, HasSubstr(R"("interrupted": true)"));
+  EXPECT_THAT(json, HasSubstr(R"("evidence": "process_died")"));
+  EXPECT_THAT(json, HasSubstr(R"("writer": null)"));
+}
+
+TEST(RenderJsonTest, HistoryTellsOfTheEnd) {
+  Operation operation = SomeOperation();
+  operation.status = OperationStatus::kCompleted;
+  operation.completed_at = kStart + 12 * kSecond;
+  operation.stats = {{"bytes", std::int64_t{5}}, {"mean", 0.5}, {"note", std::string("x")}};
+  const std::string json = HistoryJson({.operation = operation, .reset_by = std::nullopt}, LogView());
+  EXPECT_THAT(json, HasSubstr(R"("completed_at": "2026-01-02T03:04:17.123456789Z", "epoch": 2, "checkpoints": 5, )"
+                              R"("interruptions": 0, "first_sequence": 1, "last_sequence": 7, )"
+                              R"("stats": {"bytes": 5, "mean": 0.5, "note": "x"}, "reset": null)"));
+  EXPECT_THAT(HistoryJson({.operation = operation, .reset_by = 8}, LogView()), HasSubstr(R"("reset": 8)"));
+}
+
+TEST(RenderJsonTest, OnlyTheOperationOnTheRowIsInterrupted) {
+  Operation earlier = SomeOperation();
+  earlier.first_sequence = 100;
+  const LogView view = ViewOf(SomeOperation(), OwnerFate::kProcessDied, true);
+  EXPECT_THAT(HistoryJson({.operation = earlier, .reset_by = 101}, view), HasSubstr(R"("interrupted": false)"));
+  EXPECT_THAT(HistoryJson({.operation = SomeOperation(), .reset_by = {}}, view), HasSubstr(R"("interrupted": true)"));
+}
+
+std::string BodyJson(EventBody body) {
+  const std::string json = EventJson({.sequence = 3, .hash = 0, .event = {kStart, 2, std::move(body)}}, "op-1");
+  constexpr std::string_view kHead =
+      R"({"sequence": 3, "time": "2026-01-02T03:04:05.123456789Z", "epoch": 2, "kind": )";
+  EXPECT_THAT(json, StartsWith(std::string(kHead)));
+  return json.substr(kHead.size());
+}
+
+TEST(RenderJsonTest, EachKindOfEventHasItsOwnFields) {
+  const std::string owner =
+      R"("owner": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
+      R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}})";
+  EXPECT_EQ(BodyJson(Started{.operation_id = "op-1",
+                             .type = OperationType::kRecovery,
+                             .total_files = std::nullopt,
+                             .roots = {"/a"},
+                             .metadata = {{"k", "v"}},
+                             .owner = SomeOwner()}),
+            R"("started", "operation_id": "op-1", "operation_type": "recovery", "total_files": null, )"
+            R"("roots": ["/a"], "metadata": {"k": "v"}, )" +
+                owner);
+  EXPECT_EQ(BodyJson(Checkpoint{
+                .files_processed = 4, .current_path = {}, .last_processed_file = {}, .batch_num = {}, .error = {}}),
+            R"("checkpoint", "operation_id": "op-1", "files_processed": 4})");
+  EXPECT_EQ(BodyJson(Checkpoint{.files_processed = 4,
+                                .current_path = "p",
+                                .last_processed_file = "l",
+                                .batch_num = 2,
+                                .error = FileError{.path = "e\xff", .message = "m"}}),
+            R"("checkpoint", "operation_id": "op-1", "files_processed": 4, "current_path": "p", )"
+            R"("last_processed_file": "l", "batch_num": 2, "error": {"path": "e\udcff", "error": "m"}})");
+  EXPECT_EQ(BodyJson(Paused{"r"}), R"("paused", "operation_id": "op-1", "reason": "r"})");
+  EXPECT_EQ(BodyJson(Resumed{"r", SomeOwner()}), R"("resumed", "operation_id": "op-1", "reason": "r", )" + owner);
+  EXPECT_EQ(BodyJson(Recovered{Evidence::kForced, "r", SomeOwner()}),
+            R"("recovered", "operation_id": "op-1", "evidence": "forced", "reason": "r", )" + owner);
+  EXPECT_EQ(BodyJson(Completed{{{"n", std::int64_t{1}}}}),
+            R"("completed", "operation_id": "op-1", "stats": {"n": 1}})");
+  EXPECT_EQ(BodyJson(Failed{"e"}), R"("failed", "operation_id": "op-1", "error": "e"})");
+  EXPECT_EQ(BodyJson(Cleared{}), R"("cleared", "operation_id": "op-1"})");
+  EXPECT_EQ(BodyJson(Reset{"r"}), R"("reset", "operation_id": "op-1", "reason": "r"})");
+}
+
+TEST(RenderJsonTest, AnEventOfNoOperationSaysSo) {
+  const RecordedEvent event{.sequence = 1, .hash = 0, .event = {0, 0, Reset{""}}};
+  EXPECT_THAT(EventJson(event, ""), HasSubstr(R"("operation_id": null)"));
+}
+
+TEST(RenderJsonTest, ShowHasTheEventsInShort) {
+  EventSummary summary;
+  Summarise({.sequence = 1, .hash = 0, .event = {kStart, 1, Paused{"p"}}}, summary);
+  const Checkpoint failed{.files_processed = 1,
+                          .current_path = {},
+                          .last_processed_file = {},
+                          .batch_num = {},
+                          .error = FileError{.path = "/f", .message = "m"}};
+  Summarise({.sequence = 2, .hash = 0, .event = {kStart, 1, failed}}, summary);
+  const std::string json = ShowJson({.operation = SomeOperation(), .reset_by = {}}, LogView(), summary);
+  EXPECT_THAT(json, HasSubstr(R"("events": {"checkpoint": 1, "paused": 1}, "milestones": [{"sequence": 1, )"));
+  EXPECT_THAT(json, HasSubstr(R"("errors": [{"sequence": 2, )"));
+}
+
+// ---- text -----------------------------------------------------------------------------------------------------------
+
+TEST(RenderTextTest, StatusTellsHowFarAndHowLong) {
+  EXPECT_THAT(StatusText(ViewOf(SomeOperation()), kStart + 20 * kSecond),
+              ElementsAre("Operation      op-1 (incremental)",                                            //
+                          "Status         in progress",                                                   //
+                          "Progress       500 of 2,000 files (25.0 %), 50.0 files/s, about 30.0 s left",  //
+                          "Last file      /photos/\\x1b[2J\\n.jpg",                                       //
+                          "Started        2026-01-02 03:04:05 UTC, 20.0 s ago",                           //
+                          "Updated        2026-01-02 03:04:15 UTC, 10.0 s ago",                           //
+                          "Roots          /photos",                                                       //
+                          "               /b\\xff",                                                       //
+                          "Metadata       who = me",                                                      //
+                          "Owner          foldlog, process 4711 on nas",                                  //
+                          "Events         7",                                                             //
+                          "Epoch          2",                                                             //
+                          "Writer         foldlog, process 4711 on nas"));
+}
+
+TEST(RenderTextTest, AnInterruptionSaysWhatProvesItAndWhatToDo) {
+  const std::string died = Joined(StatusText(ViewOf(SomeOperation(), OwnerFate::kProcessDied, true), kStart));
+  EXPECT_THAT(died, HasSubstr("in progress, but interrupted: its process died\n"));
+  EXPECT_THAT(died, HasSubstr("Next           \"foldlog index\" or \"foldlog resume\" goes on with it\n"));
+  EXPECT_THAT(died, Not(HasSubstr(" left")));
+  const std::string unknown = Joined(StatusText(ViewOf(SomeOperation(), OwnerFate::kUnknown, true), kStart));
+  EXPECT_THAT(unknown, HasSubstr("foldlog recover --force"));
+}
+
+TEST(RenderTextTest, AnEndedOperationShowsItsOutcome) {
+  Operation operation = SomeOperation();
+  operation.status = OperationStatus::kFailed;
+  operation.failure = "disk\x07 gone";
+  operation.updated_at = kStart + 12'300'000'000;
+  const std::string text = Joined(StatusText(ViewOf(operation), kStart));
+  EXPECT_THAT(text, HasSubstr("Failure        disk\\x07 gone\n"));
+  EXPECT_THAT(text, HasSubstr("took 12.3 s\n"));
+}
+
+TEST(RenderTextTest, AnEmptyHistorySaysSo) {
+  EXPECT_THAT(HistoryText({}, LogView()), ElementsAre("No operation so far."));
+}
+
+TEST(RenderTextTest, HistoryIsATableWithTheNewestLast) {
+  Operation first = SomeOperation();
+  first.status = OperationStatus::kCompleted;
+  first.completed_at = kStart + 12 * kSecond;
+  Operation second = SomeOperation();
+  second.operation_id = "operation-2";
+  second.first_sequence = 8;
+  second.total_files.reset();
+  const LogView view = ViewOf(second, OwnerFate::kProcessDied, true);
+  EXPECT_THAT(
+      HistoryText({{first, std::nullopt}, {first, 5}, {second, std::nullopt}}, view),
+      ElementsAre(
+          "OPERATION    TYPE         STATUS       STARTED (UTC)          TOOK         FILES  ERRORS  INTERRUPTIONS",
+          "op-1         incremental  completed    2026-01-02 03:04:05  12.0 s  500 of 2,000       0              0",
+          "op-1         incremental  reset        2026-01-02 03:04:05  12.0 s  500 of 2,000       0              0",
+          "operation-2  incremental  interrupted  2026-01-02 03:04:05  10.0 s           500       0              0"));
+}
+
+TEST(RenderTextTest, AnEventIsOneLine) {
+  const auto text = [](EventBody body) { return EventText({.sequence = 12, .hash = 0, .event = {kStart, 2, body}}); };
+  EXPECT_EQ(text(Checkpoint{.files_processed = 1500,
+                            .current_path = {},
+                            .last_processed_file = "/a\nb",
+                            .batch_num = 3,
+                            .error = FileError{.path = "/c", .message = "no\tentry"}}),
+            "      12  2026-01-02 03:04:05.123Z  checkpoint 1,500 files, batch 3, last /a\\nb, error: /c: no\\tentry");
+  EXPECT_EQ(text(Cleared{}), "      12  2026-01-02 03:04:05.123Z  cleared");
+  EXPECT_EQ(text(Recovered{Evidence::kProcessDied, "", SomeOwner()}),
+            "      12  2026-01-02 03:04:05.123Z  recovered  process died, by foldlog, process 4711 on nas");
+  EXPECT_EQ(text(Completed{{{"bytes", std::int64_t{12345}}, {"mean", 0.25}}}),
+            "      12  2026-01-02 03:04:05.123Z  completed  bytes = 12,345, mean = 0.25");
+}
+
+TEST(RenderTextTest, ShowListsMilestonesAndFileErrors) {
+  EventSummary summary;
+  for (int i = 0; i < 30; ++i) {
+    Summarise({.sequence = static_cast<Sequence>(i + 1), .hash = 0, .event = {kStart, 1, Paused{"p"}}}, summary);
+  }
+  EXPECT_EQ(summary.milestones.size(), kSummaryEventsMax);
+  const Lines lines = ShowText({SomeOperation(), 9}, LogView(), summary, kStart);
+  EXPECT_THAT(lines, Contains("Status         reset by event 9 before it had ended"));
+  EXPECT_THAT(lines, Contains("Events         1 to 7: 30 paused"));
+  EXPECT_THAT(lines, Contains("      30  2026-01-02 03:04:05.123Z  paused     p"));
+}
+
+// ---- progress -------------------------------------------------------------------------------------------------------
+
+indexer::Progress SomeProgress() {
+  indexer::Progress progress;
+  progress.files_done = 1000;
+  progress.files_total = 4000;
+  progress.files_per_s = 100.0;
+  progress.current_path = "/photos/\x1b]0;x\x07\u6570.jpg";
+  return progress;
+}
+
+TEST(ProgressTest, TheLineIsEscapedAndFits) {
+  EXPECT_EQ(ProgressLine(SomeProgress(), 200),
+            "1,000 of 4,000 files (25.0 %), 100.0 files/s, 30.0 s left  /photos/\\x1b]0;x\\x07\u6570.jpg");
+  EXPECT_EQ(ProgressLine(SomeProgress(), 20), "1,000 of 4,000 files");
+  indexer::Progress progress = SomeProgress();
+  progress.errors = 1;
+  progress.files_total.reset();
+  progress.current_path = "";
+  EXPECT_EQ(ProgressLine(progress, 200), "1,000 files, 100.0 files/s, 1 error");
+  progress.stage = indexer::Progress::Stage::kCounting;
+  EXPECT_EQ(ProgressLine(progress, 200), "Counting: 1,000 files, 1 error");
+}
+
+// Runs a display on a file, with a clock that the test sets, and says what it wrote.
+class DisplayTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    path_ = testing::TempDir() + "display_test." + std::to_string(getpid());
+    fd_ = open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ASSERT_GE(fd_, 0);
+  }
+
+  void TearDown() override {
+    close(fd_);
+    unlink(path_.c_str());
+  }
+
+  std::string Run(ProgressDisplay::Style style, const std::vector<int>& update_times_ms) {
+    Output out(fd_);
+    std::chrono::steady_clock::time_point now;
+    ProgressDisplay display(style, out, [&] { return now; });
+    for (const int time_ms : update_times_ms) {
+      now = std::chrono::steady_clock::time_point(std::chrono::milliseconds(time_ms));
+      indexer::Progress progress;
+      progress.files_done = time_ms;
+      display.Update(progress);
+    }
+    display.Report("found\x1b");
+    std::stringstream text;
+    text << std::ifstream(path_).rdbuf();
+    return text.str();
+  }
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+};
+
+TEST_F(DisplayTest, ATerminalLineIsRenewedAtMostTenTimesASecond) {
+  EXPECT_EQ(Run(ProgressDisplay::Style::kTerminal, {0, 50, 99, 100, 150, 250}),
+            "\r\x1b[K0 files\r\x1b[K100 files\r\x1b[K250 files\r\x1b[Kfound\\x1b\n");
+}
+
+TEST_F(DisplayTest, ElsewhereThereIsALineEveryFewSeconds) {
+  EXPECT_EQ(Run(ProgressDisplay::Style::kLines, {0, 100, 4999, 5000, 9000, 10000}),
+            "5,000 files\n10,000 files\nfound\\x1b\n");
+}
+
+TEST_F(DisplayTest, QuietSaysOnlyWhatWasFound) {
+  EXPECT_EQ(Run(ProgressDisplay::Style::kQuiet, {0, 1000, 100000}), "found\\x1b\n");
+}
+
+TEST(ReportTest, ThePausedRunSaysHowToGoOn) {
+  indexer::IndexReport report;
+  report.operation_id = "op-1";
+  report.paused = true;
+  report.counters.files = 1234;
+  report.duration_s = 12.34;
+  report.catalog_path = "/c\n.db";
+  EXPECT_THAT(ReportText(report),
+              ElementsAre("Operation      op-1 (initial)", "Status         paused", "Took           12.3 s",
+                          "Files          1,234", "Catalog        /c\\n.db",
+                          "Next           \"foldlog index\" with the same log goes on; it remembers everything else"));
+}
+
+}  // namespace
+}  // namespace foldlog::cli

@@ -1,0 +1,189 @@
+// Options on top of CLI11.
+
+#include "tools/cli/arguments.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace foldlog::cli {
+namespace {
+
+// Behind a value that CLI11 would take apart. No argument of a process can hold this character.
+constexpr char kGuard = '\0';
+
+std::string Unguarded(std::string value) {
+  if (!value.empty() && value.back() == kGuard) value.pop_back();
+  return value;
+}
+
+bool LooksLikeList(std::string_view value) { return !value.empty() && value.front() == '[' && value.back() == ']'; }
+
+// "--name=" and nothing behind it.
+bool IsEmptyAssignment(std::string_view argument) {
+  return argument.size() > 3 && argument.substr(0, 2) == "--" && argument.find('=') == argument.size() - 1;
+}
+
+std::vector<std::string> Unguarded(const std::vector<std::string>& values) {
+  std::vector<std::string> exact;
+  exact.reserve(values.size());
+  for (const std::string& value : values) exact.push_back(Unguarded(value));
+  return exact;
+}
+
+std::int64_t ParseCount(const std::string& name, const std::string& text) {
+  std::int64_t count = 0;
+  const char* end = text.data() + text.size();
+  const std::from_chars_result result = std::from_chars(text.data(), end, count);
+  if (result.ec == std::errc::result_out_of_range) throw CLI::ValidationError(name, text + " is too large a number");
+  if (result.ec != std::errc() || result.ptr != end) throw CLI::ValidationError(name, "\"" + text + "\" is no number");
+  if (count < 0) throw CLI::ValidationError(name, text + " is negative; it must be 0 or more");
+  return count;
+}
+
+std::pair<std::string, std::string> ParsePair(const std::string& name, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw CLI::ValidationError(name, "\"" + text + "\" is not of the form NAME=VALUE");
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+// JSON's grammar: no leading zeros or plus sign, a digit on both sides of a point. "007" is rather a name.
+bool IsJsonNumber(std::string_view text) {
+  const auto skip_digits = [&text] {
+    std::size_t digits = 0;
+    while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
+    text.remove_prefix(digits);
+    return digits;
+  };
+  if (!text.empty() && text.front() == '-') text.remove_prefix(1);
+  const bool leads_with_zero = !text.empty() && text.front() == '0';
+  const std::size_t whole = skip_digits();
+  if (whole == 0 || (leads_with_zero && whole > 1)) return false;
+  if (!text.empty() && text.front() == '.') {
+    text.remove_prefix(1);
+    if (skip_digits() == 0) return false;
+  }
+  if (!text.empty() && (text.front() == 'e' || text.front() == 'E')) {
+    text.remove_prefix(1);
+    if (!text.empty() && (text.front() == '+' || text.front() == '-')) text.remove_prefix(1);
+    if (skip_digits() == 0) return false;
+  }
+  return text.empty();
+}
+
+StatValue ParseStat(const std::string& text) {
+  if (!IsJsonNumber(text)) return text;
+  const char* end = text.data() + text.size();
+  if (text.find_first_of(".eE") == std::string::npos) {
+    std::int64_t integer = 0;
+    if (std::from_chars(text.data(), end, integer).ec == std::errc()) return integer;
+    return text;
+  }
+  double real = 0;
+  if (std::from_chars(text.data(), end, real).ec == std::errc()) return real;
+  return text;
+}
+
+CLI::Option* AddEach(CLI::App& app, const std::string& name, const std::string& help,
+                     std::function<void(const std::string&)> use) {
+  return app
+      .add_option_function<std::vector<std::string>>(
+          name,
+          [use = std::move(use)](const std::vector<std::string>& values) {
+            for (const std::string& value : Unguarded(values)) use(value);
+          },
+          help)
+      ->allow_extra_args(false);
+}
+
+}  // namespace
+
+std::vector<std::string> GuardedArguments(int argc, const char* const* argv) {
+  std::vector<std::string> arguments;
+  bool options_may_follow = true;
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i];
+    if (argument == "--") options_may_follow = false;
+    if (options_may_follow && IsEmptyAssignment(argument)) {
+      argument.pop_back();
+      arguments.push_back(std::move(argument));
+      arguments.emplace_back();
+    } else {
+      if (LooksLikeList(argument)) argument += kGuard;
+      arguments.push_back(std::move(argument));
+    }
+  }
+  std::reverse(arguments.begin(), arguments.end());
+  return arguments;
+}
+
+std::string WithoutGuard(std::string message) {
+  std::erase(message, kGuard);
+  return message;
+}
+
+CLI::Option* AddText(CLI::App& app, const std::string& name, std::string& target, const std::string& help) {
+  return app.add_option_function<std::string>(
+      name, [&target](const std::string& value) { target = Unguarded(value); }, help);
+}
+
+CLI::Option* AddText(CLI::App& app, const std::string& name, std::optional<std::string>& target,
+                     const std::string& help) {
+  return app.add_option_function<std::string>(
+      name, [&target](const std::string& value) { target = Unguarded(value); }, help);
+}
+
+CLI::Option* AddTexts(CLI::App& app, const std::string& name, std::vector<std::string>& target,
+                      const std::string& help) {
+  return AddEach(app, name, help, [&target](const std::string& value) { target.push_back(value); });
+}
+
+CLI::Option* AddTextList(CLI::App& app, const std::string& name, std::vector<std::string>& target,
+                         const std::string& help) {
+  return AddTexts(app, name, target, help)->allow_extra_args(true);
+}
+
+CLI::Option* AddCount(CLI::App& app, const std::string& name, std::optional<std::int64_t>& target,
+                      const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          name, [&target, name](const std::string& value) { target = ParseCount(name, Unguarded(value)); }, help)
+      ->type_name("N");
+}
+
+CLI::Option* AddPairs(CLI::App& app, const std::string& name, Metadata& target, const std::string& help) {
+  return AddEach(app, name, help,
+                 [&target, name](const std::string& value) { target.push_back(ParsePair(name, value)); })
+      ->type_name("NAME=VALUE");
+}
+
+CLI::Option* AddStats(CLI::App& app, const std::string& name, Stats& target, const std::string& help) {
+  return AddEach(app, name, help,
+                 [&target, name](const std::string& value) {
+                   const auto [key, text] = ParsePair(name, value);
+                   target.emplace_back(key, ParseStat(text));
+                 })
+      ->type_name("NAME=VALUE");
+}
+
+CLI::Option* AddOperationType(CLI::App& app, OperationType& target, const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          "--type",
+          [&target](const std::string& value) {
+            const std::optional<OperationType> type = ParseOperationType(Unguarded(value));
+            if (!type) {
+              throw CLI::ValidationError("--type", "\"" + value + "\" is none of initial, incremental, recovery");
+            }
+            target = *type;
+          },
+          help)
+      ->type_name("TYPE");
+}
+
+}  // namespace foldlog::cli

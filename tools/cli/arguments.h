@@ -1,0 +1,57 @@
+// Options as this program wants them: exact bytes, decimal counts, one value an option.
+//
+// CLI11 reads "[a,b]" as a list, "010" as eight and lets "--reason=" swallow the argument behind it. A file may be
+// named like the first and a script may produce the others, so every option is added with one of the functions below. A
+// value that cannot be used throws CLI::ValidationError: wrong usage.
+
+#ifndef FOLDLOG_CLI_ARGUMENTS_H_
+#define FOLDLOG_CLI_ARGUMENTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "CLI/App.hpp"
+#include "CLI/Config.hpp"
+#include "CLI/Formatter.hpp"
+#include "foldlog/event.h"
+
+namespace foldlog::cli {
+
+// The program's arguments as App::parse() takes them (last one first), guarded against the above.
+std::vector<std::string> GuardedArguments(int argc, const char* const* argv);
+
+// What of the guard may show in CLI11's own messages, taken out again.
+std::string WithoutGuard(std::string message);
+
+// `target` must live as long as the app.
+CLI::Option* AddText(CLI::App& app, const std::string& name, std::string& target, const std::string& help);
+CLI::Option* AddText(CLI::App& app, const std::string& name, std::optional<std::string>& target,
+                     const std::string& help);
+
+// Given any number of times, one value each.
+CLI::Option* AddTexts(CLI::App& app, const std::string& name, std::vector<std::string>& target,
+                      const std::string& help);
+
+// Positional, any number of values in a row.
+CLI::Option* AddTextList(CLI::App& app, const std::string& name, std::vector<std::string>& target,
+                         const std::string& help);
+
+// A decimal number, 0 or more.
+CLI::Option* AddCount(CLI::App& app, const std::string& name, std::optional<std::int64_t>& target,
+                      const std::string& help);
+
+// NAME=VALUE, any number of times. The name ends at the first "=" and must not be empty.
+CLI::Option* AddPairs(CLI::App& app, const std::string& name, Metadata& target, const std::string& help);
+
+// NAME=VALUE, where a value that is a JSON number becomes an integer or a float, and everything else a text. So are
+// integers that do not fit into 64 bits: their digits are worth more than their type.
+CLI::Option* AddStats(CLI::App& app, const std::string& name, Stats& target, const std::string& help);
+
+// --type, one of the names of OperationType.
+CLI::Option* AddOperationType(CLI::App& app, OperationType& target, const std::string& help);
+
+}  // namespace foldlog::cli
+
+#endif  // FOLDLOG_CLI_ARGUMENTS_H_

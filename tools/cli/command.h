@@ -1,0 +1,36 @@
+// What a subcommand is to the program: something chosen while the arguments are parsed, and run afterwards.
+
+#ifndef FOLDLOG_CLI_COMMAND_H_
+#define FOLDLOG_CLI_COMMAND_H_
+
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "tools/cli/output.h"
+
+namespace CLI {
+class App;
+}
+
+namespace foldlog::cli {
+
+// Where a command works, and where its answers go.
+struct Context {
+  std::string log;   // the directory
+  Output& out;       // answers: standard output
+  Output& messages;  // progress and complaints: standard error
+};
+
+// An error is what the program says on standard error; its code decides the exit status (app.h).
+using Command = std::function<absl::Status(Context&)>;
+
+// Each adds its subcommands to `app`; the one that is parsed puts itself into `chosen`, which must live as long.
+void AddQueryCommands(CLI::App& app, Command& chosen);   // status, history, show
+void AddEventsCommand(CLI::App& app, Command& chosen);   // events
+void AddScriptCommands(CLI::App& app, Command& chosen);  // start, checkpoint, pause, …
+void AddIndexCommand(CLI::App& app, Command& chosen);    // index
+
+}  // namespace foldlog::cli
+
+#endif  // FOLDLOG_CLI_COMMAND_H_

@@ -1,0 +1,159 @@
+// events: the log itself, once or for as long as somebody watches.
+
+#include <poll.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "engine/status_macros.h"
+#include "foldlog/log_directory.h"
+#include "foldlog/replayer.h"
+#include "tools/cli/arguments.h"
+#include "tools/cli/command.h"
+#include "tools/cli/render_json.h"
+#include "tools/cli/render_text.h"
+#include "tools/cli/signals.h"
+
+namespace foldlog::cli {
+namespace {
+
+// How soon --follow shows a new event: quick for a person, and next to no work for the machine.
+constexpr int kFollowIntervalMs = 100;
+
+struct EventsOptions {
+  std::optional<std::int64_t> from;
+  std::optional<std::int64_t> to;
+  std::optional<std::string> operation_id;
+  std::vector<std::string> kinds;  // all if empty
+  bool follow = false;
+  bool json = false;
+
+  bool Wants(Sequence sequence) const { return sequence >= static_cast<Sequence>(from.value_or(0)); }
+  bool IsLast(Sequence sequence) const { return to && sequence >= static_cast<Sequence>(*to); }
+  bool WantsKind(std::string_view kind) const {
+    return kinds.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+  }
+};
+
+// Prints what was asked for of the events that a replayer gives.
+class EventPrinter {
+ public:
+  EventPrinter(const EventsOptions& options, Output& out) : options_(options), out_(out) {}
+
+  // The operation that the next event is about, unless it starts one.
+  void SetOperation(const std::optional<Operation>& operation) {
+    operation_id_ = operation ? operation->operation_id : "";
+  }
+
+  void Print(const RecordedEvent& event) {
+    if (const auto* started = std::get_if<Started>(&event.event.body)) operation_id_ = started->operation_id;
+    if (!options_.Wants(event.sequence)) return;
+    if (options_.operation_id && *options_.operation_id != operation_id_) return;
+    saw_operation_ = true;
+    if (!options_.WantsKind(KindName(event.event.body))) return;
+    out_.Line(options_.json ? EventJson(event, operation_id_) : EventText(event));
+  }
+
+  // Whether an event of the operation asked for has come by, of whatever kind.
+  bool saw_operation() const { return saw_operation_; }
+
+ private:
+  const EventsOptions& options_;
+  Output& out_;
+  std::string operation_id_;
+  bool saw_operation_ = false;
+};
+
+// Waits a little. Ends at once when a signal comes or the reader of the output goes away.
+bool WaitForMore(const Output& out) {
+  pollfd reader{.fd = out.fd(), .events = 0, .revents = 0};
+  return poll(&reader, 1, kFollowIntervalMs) <= 0;
+}
+
+// To the end of the log, or to the last event asked for. True: the latter.
+absl::StatusOr<bool> PrintToEnd(const EventsOptions& options, Replayer& replayer, EventPrinter& printer,
+                                const Output& out, const std::atomic<int>* stop) {
+  while (!out.closed() && (stop == nullptr || *stop == 0)) {
+    printer.SetOperation(replayer.state().operation);
+    ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, replayer.Next());
+    if (!event) return false;
+    if (options.to && event->sequence > static_cast<Sequence>(*options.to)) return true;
+    printer.Print(*event);
+    if (options.IsLast(event->sequence)) return true;
+  }
+  return true;
+}
+
+absl::Status Follow(const EventsOptions& options, Replayer& replayer, EventPrinter& printer, Output& out) {
+  const std::atomic<int>& stop = StopFlagOnSignals();
+  while (true) {
+    ASSIGN_OR_RETURN(const bool done, PrintToEnd(options, replayer, printer, out, &stop));
+    RETURN_IF_ERROR(out.Flush());
+    if (done || stop != 0 || out.closed() || !WaitForMore(out)) return absl::OkStatus();
+  }
+}
+
+// Beyond the end there is nothing to print yet, which is no error: a script may ask for what is new since it last
+// asked.
+absl::StatusOr<Sequence> FirstToRead(const EventsOptions& options, const EventLog& log) {
+  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+  const Sequence first = extent.base.sequence + 1;
+  if (!options.from || *options.from == 0) return first;
+  return std::min(static_cast<Sequence>(*options.from), extent.end.sequence + 1);
+}
+
+absl::Status RunEvents(const EventsOptions& options, Context& context) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
+  ASSIGN_OR_RETURN(const Sequence first, FirstToRead(options, *log));
+  ASSIGN_OR_RETURN(Replayer replayer, Replayer::From(*log, first));
+  EventPrinter printer(options, context.out);
+  if (options.follow) return Follow(options, replayer, printer, context.out);
+
+  RETURN_IF_ERROR(PrintToEnd(options, replayer, printer, context.out, nullptr).status());
+  if (options.operation_id && !printer.saw_operation() && !context.out.closed()) {
+    return absl::NotFoundError("there is no event of operation " + *options.operation_id +
+                               " there; \"foldlog history\" lists the operations");
+  }
+  return absl::OkStatus();
+}
+
+void CheckKinds(const EventsOptions& options) {
+  const std::vector<std::string_view>& known = KindNames();
+  for (const std::string& kind : options.kinds) {
+    if (std::find(known.begin(), known.end(), kind) != known.end()) continue;
+    std::string message = "\"" + kind + "\" is none of";
+    for (const std::string_view name : known) message += (name == known.front() ? " " : ", ") + std::string(name);
+    throw CLI::ValidationError("--kind", message);
+  }
+}
+
+}  // namespace
+
+void AddEventsCommand(CLI::App& app, Command& chosen) {
+  const auto options = std::make_shared<EventsOptions>();
+  CLI::App* events = app.add_subcommand("events", "The events of the log, one a line");
+  AddCount(*events, "--from", options->from, "First sequence number");
+  AddCount(*events, "--to", options->to, "Last sequence number");
+  AddText(*events, "--operation", options->operation_id, "Only events of this operation")->type_name("ID");
+  AddTexts(*events, "--kind", options->kinds, "Only events of this kind; may be repeated")->type_name("KIND");
+  events->add_flag("--follow", options->follow, "Wait for further events, until interrupted");
+  events->add_flag("--json", options->json, "One JSON object a line");
+  events->footer(
+      "Times are UTC. Kinds: started, checkpoint, paused, resumed, recovered, completed, failed,\n"
+      "cleared, reset.\n"
+      "Examples:\n"
+      "  foldlog events --log /var/lib/photos/log --kind failed --kind recovered\n"
+      "  foldlog events --log /var/lib/photos/log --from 1000 --follow --json");
+  events->callback([options, &chosen] {
+    CheckKinds(*options);
+    chosen = [options](Context& context) { return RunEvents(*options, context); };
+  });
+}
+
+}  // namespace foldlog::cli

@@ -1,0 +1,90 @@
+// State and writer of a log, read so that they belong together.
+
+#include "tools/cli/log_view.h"
+
+#include <utility>
+
+#include "engine/status_macros.h"
+#include "foldlog/log_directory.h"
+#include "foldlog/replayer.h"
+
+namespace foldlog::cli {
+namespace {
+
+// A writer that keeps appending is alive, and then the first look is as good as the last.
+constexpr int kMaxLooks = 8;
+
+absl::StatusOr<LogView> LookOnce(const EventLog& log, const std::string& directory, const Owner& self) {
+  LogView view;
+  ASSIGN_OR_RETURN(view.state, StateAt(log));
+  ASSIGN_OR_RETURN(view.writer, InspectWriter(directory));
+  ASSIGN_OR_RETURN(view.extent, log.Extent());
+  if (view.state.status() == OperationStatus::kInProgress) {
+    const Owner& owner = view.state.operation->owner;
+    view.fate = AssessOwner(owner, view.writer, self);
+    view.interrupted = IsInterrupted(owner, *view.fate, view.writer);
+  }
+  return view;
+}
+
+}  // namespace
+
+absl::StatusOr<LogView> ReadLogView(const EventLog& log, const std::string& directory) {
+  const Owner self = DescribeThisProcess(NewUuid());
+  LogView view;
+  for (int look = 0; look < kMaxLooks; ++look) {
+    ASSIGN_OR_RETURN(view, LookOnce(log, directory, self));
+    // Behind the state that was read, the operation may have been ended before its writer went away.
+    if (!view.interrupted || view.extent.end.sequence == view.state.sequence) return view;
+  }
+  view.interrupted = false;
+  return view;
+}
+
+bool IsInterrupted(const Owner& owner, OwnerFate fate, const WriterInfo& writer) {
+  switch (fate) {
+    case OwnerFate::kAlive:
+      return false;
+    case OwnerFate::kProcessDied:
+    case OwnerFate::kMachineRebooted:
+    case OwnerFate::kClosedWithoutEnd:
+      return true;
+    case OwnerFate::kUnknown:
+      return owner.holds_log && !writer.held;
+  }
+  return false;
+}
+
+std::string_view Name(OwnerFate fate) {
+  switch (fate) {
+    case OwnerFate::kAlive:
+      return "alive";
+    case OwnerFate::kProcessDied:
+      return "process_died";
+    case OwnerFate::kMachineRebooted:
+      return "machine_rebooted";
+    case OwnerFate::kClosedWithoutEnd:
+      return "closed_without_end";
+    case OwnerFate::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+std::string_view Explain(OwnerFate fate) {
+  switch (fate) {
+    case OwnerFate::kAlive:
+      return "its process is at work";
+    case OwnerFate::kProcessDied:
+      return "its process died";
+    case OwnerFate::kMachineRebooted:
+      return "the machine was rebooted";
+    case OwnerFate::kClosedWithoutEnd:
+      return "its process closed the log without ending it";
+    case OwnerFate::kUnknown:
+      return "its owner can't be seen from here";
+  }
+  return "";
+}
+
+}  // namespace foldlog::cli

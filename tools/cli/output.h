@@ -1,0 +1,44 @@
+// Lines to standard output or standard error, with nothing in them that a terminal would obey.
+
+#ifndef FOLDLOG_CLI_OUTPUT_H_
+#define FOLDLOG_CLI_OUTPUT_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace foldlog::cli {
+
+class Output {
+ public:
+  // Writes to `fd`, which stays the caller's. SIGPIPE must be ignored.
+  explicit Output(int fd) : fd_(fd) {}
+  ~Output();
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  // Adds a line. Whatever should not reach a terminal is escaped here, for the last time (printable.h).
+  void Line(std::string_view text);
+
+  // Adds bytes as they are: for what this program itself composed, such as the sequences of the progress line.
+  void Raw(std::string_view bytes);
+
+  // Writes out what was added. An error other than a reader that went away is returned, and again by later calls.
+  absl::Status Flush();
+
+  // The reader went away (head, a closed pager): nothing more will be written, and there is nobody to complain to.
+  bool closed() const { return closed_; }
+
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+  bool closed_ = false;
+  absl::Status failure_;
+  std::string buffer_;
+};
+
+}  // namespace foldlog::cli
+
+#endif  // FOLDLOG_CLI_OUTPUT_H_

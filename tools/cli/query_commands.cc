@@ -1,0 +1,106 @@
+// status, history and show: they only read, and work while a writer goes on.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/status_macros.h"
+#include "foldlog/history.h"
+#include "foldlog/log_directory.h"
+#include "tools/cli/arguments.h"
+#include "tools/cli/command.h"
+#include "tools/cli/event_summary.h"
+#include "tools/cli/log_view.h"
+#include "tools/cli/render_json.h"
+#include "tools/cli/render_text.h"
+#include "tools/cli/time_format.h"
+
+namespace foldlog::cli {
+namespace {
+
+void Print(const Lines& lines, Output& out) {
+  for (const std::string& line : lines) out.Line(line);
+}
+
+absl::Status RunStatus(bool json, Context& context) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
+  ASSIGN_OR_RETURN(const LogView view, ReadLogView(*log, context.log));
+  if (json) {
+    context.out.Line(StatusJson(view));
+  } else {
+    Print(StatusText(view, Now()), context.out);
+  }
+  return absl::OkStatus();
+}
+
+// The view was read after the history, so what it says of the operation on the row is newer.
+void BringUpToDate(const LogView& view, HistoryEntry& entry) {
+  if (view.IsAbout(entry.operation)) entry.operation = *view.state.operation;
+}
+
+absl::Status RunHistory(bool json, Context& context) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
+  ASSIGN_OR_RETURN(std::vector<HistoryEntry> entries, ReadHistory(*log));
+  ASSIGN_OR_RETURN(const LogView view, ReadLogView(*log, context.log));
+  if (!entries.empty()) BringUpToDate(view, entries.back());
+  if (json) {
+    for (const HistoryEntry& entry : entries) context.out.Line(HistoryJson(entry, view));
+  } else {
+    Print(HistoryText(entries, view), context.out);
+  }
+  return absl::OkStatus();
+}
+
+struct ShowOptions {
+  bool json = false;
+  std::optional<std::string> operation_id;
+};
+
+absl::Status RunShow(const ShowOptions& options, Context& context) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
+  ASSIGN_OR_RETURN(const LogView view, ReadLogView(*log, context.log));
+  if (!options.operation_id && !view.state.operation) {
+    return absl::NotFoundError("there is no operation at present; name one that \"foldlog history\" lists");
+  }
+  const std::string id = options.operation_id.value_or(view.state.operation ? view.state.operation->operation_id : "");
+  ASSIGN_OR_RETURN(const HistoryEntry entry, FindOperation(*log, id));
+  ASSIGN_OR_RETURN(const EventSummary summary, ReadEventSummary(*log, entry.operation));
+  if (options.json) {
+    context.out.Line(ShowJson(entry, view, summary));
+  } else {
+    Print(ShowText(entry, view, summary, Now()), context.out);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddQueryCommands(CLI::App& app, Command& chosen) {
+  const auto json = std::make_shared<bool>(false);
+  CLI::App* status = app.add_subcommand("status", "What the operation at hand is doing, and what may be done next");
+  status->add_flag("--json", *json, "One JSON object");
+  status->footer(
+      "Example:\n"
+      "  foldlog status --log /var/lib/photos/log --json");
+  status->callback([json, &chosen] { chosen = [json](Context& context) { return RunStatus(*json, context); }; });
+
+  CLI::App* history = app.add_subcommand("history", "All operations, the newest last");
+  history->add_flag("--json", *json, "One JSON object a line");
+  history->footer(
+      "Example:\n"
+      "  foldlog history --log /var/lib/photos/log");
+  history->callback([json, &chosen] { chosen = [json](Context& context) { return RunHistory(*json, context); }; });
+
+  const auto options = std::make_shared<ShowOptions>();
+  CLI::App* show = app.add_subcommand("show", "Everything about one operation");
+  show->add_flag("--json", options->json, "One JSON object");
+  AddText(*show, "OPERATION", options->operation_id, "Its id; the operation at hand unless given")->type_name("");
+  show->footer(
+      "Example:\n"
+      "  foldlog show --log /var/lib/photos/log 0b8f3c5e-6c1a-4f5e-9d53-0d2a6e6c2f11");
+  show->callback([options, &chosen] { chosen = [options](Context& context) { return RunShow(*options, context); }; });
+}
+
+}  // namespace foldlog::cli

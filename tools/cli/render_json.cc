@@ -1,0 +1,341 @@
+// Events and states as JSON objects.
+
+#include "tools/cli/render_json.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "engine/projection/json.h"
+#include "tools/cli/time_format.h"
+
+namespace foldlog::cli {
+namespace {
+
+void Put(JsonWriter& json, const char* key, std::string_view text) {
+  json.Key(key);
+  json.String(text);
+}
+
+void Put(JsonWriter& json, const char* key, std::int64_t value) {
+  json.Key(key);
+  json.Integer(value);
+}
+
+void Put(JsonWriter& json, const char* key, std::uint64_t value) {
+  json.Key(key);
+  json.Unsigned(value);
+}
+
+void Put(JsonWriter& json, const char* key, bool value) {
+  json.Key(key);
+  json.Bool(value);
+}
+
+// A literal would rather become a bool than a string_view.
+void Put(JsonWriter& json, const char* key, const char* text) = delete;
+
+void PutNull(JsonWriter& json, const char* key) {
+  json.Key(key);
+  json.Null();
+}
+
+void PutTime(JsonWriter& json, const char* key, TimeNs time) { Put(json, key, std::string_view(Rfc3339(time))); }
+
+template <typename Value>
+void PutOptional(JsonWriter& json, const char* key, const std::optional<Value>& value) {
+  if (value) {
+    Put(json, key, *value);
+  } else {
+    PutNull(json, key);
+  }
+}
+
+void PutStrings(JsonWriter& json, const char* key, const std::vector<std::string>& values) {
+  json.Key(key);
+  json.BeginArray();
+  for (const std::string& value : values) json.String(value);
+  json.EndArray();
+}
+
+void PutMetadata(JsonWriter& json, const char* key, const Metadata& metadata) {
+  json.Key(key);
+  json.BeginObject();
+  for (const auto& [name, value] : metadata) {
+    json.Key(name);
+    json.String(value);
+  }
+  json.EndObject();
+}
+
+void PutStats(JsonWriter& json, const char* key, const Stats& stats) {
+  json.Key(key);
+  json.BeginObject();
+  for (const auto& [name, value] : stats) {
+    json.Key(name);
+    if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+      json.Integer(*integer);
+    } else if (const auto* real = std::get_if<double>(&value)) {
+      json.Float(*real);
+    } else {
+      json.String(std::get<std::string>(value));
+    }
+  }
+  json.EndObject();
+}
+
+void PutOwner(JsonWriter& json, const char* key, const Owner& owner) {
+  json.Key(key);
+  json.BeginObject();
+  Put(json, "program", owner.program);
+  Put(json, "host", owner.host);
+  Put(json, "pid", owner.pid);
+  Put(json, "holds_log", owner.holds_log);
+  Put(json, "instance", owner.instance);
+  Put(json, "machine_id", owner.machine_id);
+  Put(json, "boot_id", owner.boot_id);
+  Put(json, "pid_namespace", owner.pid_namespace);
+  Put(json, "start_ticks", owner.start_ticks);
+  json.EndObject();
+}
+
+// Null if nobody holds the log; an empty object if somebody does whose record can't be read.
+void PutWriter(JsonWriter& json, const WriterInfo& writer) {
+  if (!writer.held) {
+    PutNull(json, "writer");
+  } else if (writer.writer) {
+    PutOwner(json, "writer", *writer.writer);
+  } else {
+    json.Key("writer");
+    json.BeginObject();
+    json.EndObject();
+  }
+}
+
+void PutProgress(JsonWriter& json, const Operation& operation) {
+  PutOptional(json, "total_files", operation.total_files);
+  Put(json, "files_processed", operation.files_processed);
+  PutOptional(json, "current_path", operation.current_path);
+  PutOptional(json, "last_processed_file", operation.last_processed_file);
+  Put(json, "batch_num", operation.batch_num);
+  Put(json, "error_count", operation.error_count);
+  json.Key("rate");
+  json.Float(operation.rate);
+}
+
+void PutTimes(JsonWriter& json, const Operation& operation) {
+  PutTime(json, "started_at", operation.started_at);
+  PutTime(json, "updated_at", operation.updated_at);
+  if (operation.completed_at) {
+    PutTime(json, "completed_at", *operation.completed_at);
+  } else {
+    PutNull(json, "completed_at");
+  }
+}
+
+void PutCircumstances(JsonWriter& json, const Operation& operation, const std::optional<OwnerFate>& evidence) {
+  PutStrings(json, "roots", operation.roots);
+  PutMetadata(json, "metadata", operation.metadata);
+  PutOwner(json, "owner", operation.owner);
+  if (evidence) {
+    Put(json, "evidence", Name(*evidence));
+  } else {
+    PutNull(json, "evidence");
+  }
+}
+
+void PutOutcome(JsonWriter& json, const Operation& operation) {
+  if (operation.status == OperationStatus::kPaused) {
+    Put(json, "pause_reason", operation.pause_reason);
+  } else {
+    PutNull(json, "pause_reason");
+  }
+  if (operation.status == OperationStatus::kFailed) {
+    Put(json, "failure", operation.failure);
+  } else {
+    PutNull(json, "failure");
+  }
+}
+
+void PutLogEnd(JsonWriter& json, const LogView& view) {
+  Put(json, "epoch", view.state.epoch);
+  Put(json, "last_sequence", view.state.sequence);
+  // The log may have grown since the state was folded.
+  Put(json, "durable_sequence", std::min(view.extent.durable_through, view.state.sequence));
+}
+
+void PutIdle(JsonWriter& json, const LogView& view) {
+  PutNull(json, "operation_id");
+  PutNull(json, "operation_type");
+  Put(json, "status", Name(OperationStatus::kIdle));
+  Put(json, "interrupted", false);
+  PutNull(json, "total_files");
+  Put(json, "files_processed", std::int64_t{0});
+  PutNull(json, "current_path");
+  PutNull(json, "last_processed_file");
+  Put(json, "batch_num", std::int64_t{0});
+  Put(json, "error_count", std::int64_t{0});
+  json.Key("rate");
+  json.Float(0.0);
+  for (const char* time : {"started_at", "updated_at", "completed_at"}) PutNull(json, time);
+  PutLogEnd(json, view);
+  PutStrings(json, "roots", {});
+  PutMetadata(json, "metadata", {});
+  for (const char* key : {"owner", "evidence", "pause_reason", "failure"}) PutNull(json, key);
+}
+
+void PutHead(JsonWriter& json, const Operation& operation, bool interrupted) {
+  Put(json, "operation_id", operation.operation_id);
+  Put(json, "operation_type", Name(operation.type));
+  Put(json, "status", Name(operation.status));
+  Put(json, "interrupted", interrupted);
+  PutProgress(json, operation);
+  PutTimes(json, operation);
+}
+
+void PutHistoryEntry(JsonWriter& json, const HistoryEntry& entry, const LogView& view) {
+  const Operation& operation = entry.operation;
+  const bool interrupted = view.interrupted && view.IsAbout(operation);
+  PutHead(json, operation, interrupted);
+  Put(json, "epoch", operation.epoch);
+  Put(json, "checkpoints", operation.checkpoints);
+  Put(json, "interruptions", operation.interruptions);
+  Put(json, "first_sequence", operation.first_sequence);
+  Put(json, "last_sequence", operation.last_sequence);
+  PutStats(json, "stats", operation.stats);
+  PutOptional(json, "reset", entry.reset_by);
+  PutCircumstances(json, operation, interrupted ? view.fate : std::nullopt);
+  PutOutcome(json, operation);
+}
+
+// The fields of each kind of event.
+struct PutBody {
+  JsonWriter& json;
+
+  void operator()(const Started& started) const {
+    Put(json, "operation_type", Name(started.type));
+    PutOptional(json, "total_files", started.total_files);
+    PutStrings(json, "roots", started.roots);
+    PutMetadata(json, "metadata", started.metadata);
+    PutOwner(json, "owner", started.owner);
+  }
+
+  // Only what is present: that is what a checkpoint says.
+  void operator()(const Checkpoint& checkpoint) const {
+    Put(json, "files_processed", checkpoint.files_processed);
+    if (checkpoint.current_path) Put(json, "current_path", *checkpoint.current_path);
+    if (checkpoint.last_processed_file) Put(json, "last_processed_file", *checkpoint.last_processed_file);
+    if (checkpoint.batch_num) Put(json, "batch_num", *checkpoint.batch_num);
+    if (!checkpoint.error) return;
+    json.Key("error");
+    json.BeginObject();
+    Put(json, "path", checkpoint.error->path);
+    Put(json, "error", checkpoint.error->message);
+    json.EndObject();
+  }
+
+  void operator()(const Paused& paused) const { Put(json, "reason", paused.reason); }
+
+  void operator()(const Resumed& resumed) const {
+    Put(json, "reason", resumed.reason);
+    PutOwner(json, "owner", resumed.owner);
+  }
+
+  void operator()(const Recovered& recovered) const {
+    Put(json, "evidence", Name(recovered.evidence));
+    Put(json, "reason", recovered.reason);
+    PutOwner(json, "owner", recovered.owner);
+  }
+
+  void operator()(const Completed& completed) const { PutStats(json, "stats", completed.stats); }
+  void operator()(const Failed& failed) const { Put(json, "error", failed.error); }
+  void operator()(const Cleared&) const {}
+  void operator()(const Reset& reset) const { Put(json, "reason", reset.reason); }
+};
+
+void PutEvent(JsonWriter& json, const RecordedEvent& event, const std::string& operation_id) {
+  json.BeginObject();
+  Put(json, "sequence", event.sequence);
+  PutTime(json, "time", event.event.time);
+  Put(json, "epoch", event.event.epoch);
+  Put(json, "kind", KindName(event.event.body));
+  if (operation_id.empty()) {
+    PutNull(json, "operation_id");
+  } else {
+    Put(json, "operation_id", operation_id);
+  }
+  std::visit(PutBody{json}, event.event.body);
+  json.EndObject();
+}
+
+void PutSummary(JsonWriter& json, const EventSummary& summary, const std::string& operation_id) {
+  json.Key("events");
+  json.BeginObject();
+  for (std::size_t kind = 0; kind < summary.counts.size(); ++kind) {
+    if (summary.counts[kind] == 0) continue;
+    json.Key(KindNames()[kind]);
+    json.Unsigned(summary.counts[kind]);
+  }
+  json.EndObject();
+  for (const auto& [key, events] : {std::pair("milestones", &summary.milestones), {"errors", &summary.errors}}) {
+    json.Key(key);
+    json.BeginArray();
+    for (const RecordedEvent& event : *events) PutEvent(json, event, operation_id);
+    json.EndArray();
+  }
+}
+
+}  // namespace
+
+std::string StatusJson(const LogView& view) {
+  JsonWriter json;
+  json.BeginObject();
+  if (const std::optional<Operation>& operation = view.state.operation) {
+    PutHead(json, *operation, view.interrupted);
+    PutLogEnd(json, view);
+    PutCircumstances(json, *operation, view.interrupted ? view.fate : std::nullopt);
+    PutOutcome(json, *operation);
+  } else {
+    PutIdle(json, view);
+  }
+  PutWriter(json, view.writer);
+  json.EndObject();
+  return json.Take();
+}
+
+std::string HistoryJson(const HistoryEntry& entry, const LogView& view) {
+  JsonWriter json;
+  json.BeginObject();
+  PutHistoryEntry(json, entry, view);
+  json.EndObject();
+  return json.Take();
+}
+
+std::string ShowJson(const HistoryEntry& entry, const LogView& view, const EventSummary& summary) {
+  JsonWriter json;
+  json.BeginObject();
+  PutHistoryEntry(json, entry, view);
+  PutSummary(json, summary, entry.operation.operation_id);
+  json.EndObject();
+  return json.Take();
+}
+
+std::string EventJson(const RecordedEvent& event, const std::string& operation_id) {
+  JsonWriter json;
+  PutEvent(json, event, operation_id);
+  return json.Take();
+}
+
+std::string HandleJson(const OperationHandle& handle, Sequence sequence) {
+  JsonWriter json;
+  json.BeginObject();
+  Put(json, "operation_id", handle.operation_id);
+  Put(json, "epoch", handle.epoch);
+  Put(json, "sequence", sequence);
+  json.EndObject();
+  return json.Take();
+}
+
+}  // namespace foldlog::cli

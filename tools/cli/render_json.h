@@ -1,0 +1,37 @@
+// Everything that --json prints: one object a line, in the format of Python's json.dumps (engine/projection/json.h).
+// Field names are for programs, so they are only ever added. Pure: no clock, no I/O.
+//
+// Paths and other bytes that are not UTF-8 arrive in Python as os.fsdecode() would give them; os.fsencode() gives back
+// the exact bytes.
+
+#ifndef FOLDLOG_CLI_RENDER_JSON_H_
+#define FOLDLOG_CLI_RENDER_JSON_H_
+
+#include <string>
+
+#include "foldlog/engine.h"
+#include "foldlog/event.h"
+#include "foldlog/history.h"
+#include "tools/cli/event_summary.h"
+#include "tools/cli/log_view.h"
+
+namespace foldlog::cli {
+
+// The operation on the row, if any, and the log. Idle: the operation's fields are null, its counts 0.
+std::string StatusJson(const LogView& view);
+
+// One operation. `view` tells whether it is the one in progress, and interrupted.
+std::string HistoryJson(const HistoryEntry& entry, const LogView& view);
+
+// The same, with its events in short.
+std::string ShowJson(const HistoryEntry& entry, const LogView& view, const EventSummary& summary);
+
+// `operation_id` is that of the operation it belongs to; empty if there is none.
+std::string EventJson(const RecordedEvent& event, const std::string& operation_id);
+
+// What start, resume and recover answer: the handle for the steps to come, and the event that was appended.
+std::string HandleJson(const OperationHandle& handle, Sequence sequence);
+
+}  // namespace foldlog::cli
+
+#endif  // FOLDLOG_CLI_RENDER_JSON_H_

@@ -1,0 +1,99 @@
+// Times, durations and counts as text. Reads the clock in Now() only.
+
+#include "tools/cli/time_format.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+namespace foldlog::cli {
+namespace {
+
+constexpr std::uint64_t kMillisecond = 1'000'000;
+constexpr std::uint64_t kSecond = 1000 * kMillisecond;
+constexpr std::uint64_t kMinute = 60 * kSecond;
+constexpr std::uint64_t kHour = 60 * kMinute;
+constexpr std::uint64_t kDay = 24 * kHour;
+
+std::string FormatUtc(const char* format, TimeNs time) {
+  return absl::FormatTime(format, absl::FromUnixNanos(time), absl::UTCTimeZone());
+}
+
+// The distance of two times. Unsigned, because that of two int64 may not fit into one.
+std::uint64_t Span(TimeNs earlier, TimeNs later) {
+  return static_cast<std::uint64_t>(later) - static_cast<std::uint64_t>(earlier);
+}
+
+std::string TwoUnits(std::uint64_t span, std::uint64_t large, const char* large_name, std::uint64_t small,
+                     const char* small_name) {
+  return std::to_string(span / large) + ' ' + large_name + ' ' + std::to_string(span % large / small) + ' ' +
+         small_name;
+}
+
+std::string SpanText(std::uint64_t span) {
+  if (span < kMillisecond) return "under 1 ms";
+  if (span < kSecond) return std::to_string(span / kMillisecond) + " ms";
+  if (span < kMinute) {
+    return std::to_string(span / kSecond) + '.' + std::to_string(span % kSecond / (kSecond / 10)) + " s";
+  }
+  if (span < kHour) return TwoUnits(span, kMinute, "min", kSecond, "s");
+  if (span < kDay) return TwoUnits(span, kHour, "h", kMinute, "min");
+  return TwoUnits(span, kDay, "d", kHour, "h");
+}
+
+std::string GroupDigits(std::string digits) {
+  for (std::size_t at = digits.size(); at > 3;) {
+    at -= 3;
+    digits.insert(at, 1, ',');
+  }
+  return digits;
+}
+
+}  // namespace
+
+std::string Rfc3339(TimeNs time) { return FormatUtc("%Y-%m-%dT%H:%M:%E9SZ", time); }
+
+std::string HumanTime(TimeNs time) { return FormatUtc("%Y-%m-%d %H:%M:%S UTC", time); }
+
+std::string ColumnTime(TimeNs time) { return FormatUtc("%Y-%m-%d %H:%M:%S", time); }
+
+std::string EventTime(TimeNs time) { return FormatUtc("%Y-%m-%d %H:%M:%E3SZ", time); }
+
+std::string HumanDuration(TimeNs from, TimeNs to) {
+  return from <= to ? SpanText(Span(from, to)) : '-' + SpanText(Span(to, from));
+}
+
+std::string HumanAgo(TimeNs then, TimeNs now) {
+  const std::uint64_t span = then <= now ? Span(then, now) : Span(now, then);
+  if (span < kSecond) return "just now";
+  return SpanText(span) + (then <= now ? " ago" : " from now");
+}
+
+std::optional<std::string> TimeLeft(std::int64_t files_total, std::int64_t files_done, double files_per_s) {
+  constexpr double kSecondsMax = 1e9;  // three decades, and in nanoseconds it still fits
+  const double seconds = (static_cast<double>(files_total) - static_cast<double>(files_done)) / files_per_s;
+  if (!(files_per_s > 0 && seconds > 0 && seconds <= kSecondsMax)) return std::nullopt;
+  return HumanDuration(0, static_cast<TimeNs>(seconds * static_cast<double>(kSecond)));
+}
+
+TimeNs Now() { return absl::ToUnixNanos(absl::Now()); }
+
+std::string Grouped(std::uint64_t count) { return GroupDigits(std::to_string(count)); }
+
+std::string Grouped(std::int64_t count) {
+  if (count >= 0) return Grouped(static_cast<std::uint64_t>(count));
+  return '-' + Grouped(0 - static_cast<std::uint64_t>(count));
+}
+
+std::string OneDecimal(double value) {
+  // Beyond this no program counts, and the text would outgrow every column.
+  constexpr double kLargest = 1e15;
+  if (!std::isfinite(value) || std::fabs(value) > kLargest) return "-";
+  const auto tenths = static_cast<std::uint64_t>(std::llround(std::fabs(value) * 10));
+  const std::string text = Grouped(tenths / 10) + '.' + std::to_string(tenths % 10);
+  return value < 0 && tenths > 0 ? '-' + text : text;
+}
+
+}  // namespace foldlog::cli
