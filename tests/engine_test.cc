@@ -159,6 +159,12 @@ TEST_F(EngineTest, StaleHandleIsRefusedAfterResume) {
   EXPECT_THAT(engine_->Fail(stale, "x"), refused);
 }
 
+TEST_F(EngineTest, HandleThatWasNeverGivenOutIsRefused) {
+  const OperationHandle handle = Started();
+  EXPECT_THAT(engine_->Checkpoint({handle.operation_id, handle.epoch + 1}, {.files_processed = 1}),
+              Fails(StatusCode::kAborted, HasSubstr("no handle of epoch 2 was ever given out")));
+}
+
 TEST_F(EngineTest, HandleOfAnEarlierOperationIsRefused) {
   const OperationHandle earlier = Started();
   ASSERT_OK(engine_->Complete(earlier));
