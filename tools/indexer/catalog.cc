@@ -1,0 +1,217 @@
+// See catalog.h.
+
+#include "tools/indexer/catalog.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
+#include "tools/indexer/paths.h"
+
+namespace foldlog::indexer {
+namespace {
+
+constexpr std::array<const char*, 3> kCompanionSuffixes = {"-wal", "-shm", "-journal"};
+
+constexpr const char* kCreateFiles =
+    "CREATE TABLE IF NOT EXISTS files(path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, "
+    "xxh3 TEXT NOT NULL) WITHOUT ROWID";
+
+// More damaged catalogs than this beside one another are not worth another.
+constexpr int kDamagedMax = 1000;
+
+absl::Status RefuseUnlessRegular(const std::string& path) {
+  struct stat facts {};
+  if (lstat(path.c_str(), &facts) != 0 || S_ISREG(facts.st_mode)) return absl::OkStatus();  // a new file, or SQLite's
+  const char* what = S_ISDIR(facts.st_mode) ? "a directory" : "no regular file";
+  return absl::FailedPreconditionError(
+      absl::StrCat("catalog ", Quoted(path), " is ", what, "; give the path of a SQLite file or of a new file"));
+}
+
+absl::Status Explained(const absl::Status& status, const std::string& path) {
+  if (absl::IsInvalidArgument(status)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("catalog ", Quoted(path), " is not a SQLite file; give another path, or move the file away"));
+  }
+  if (absl::IsPermissionDenied(status)) {
+    return absl::PermissionDeniedError(absl::StrCat(status.message(), "; make the file and its folder writable"));
+  }
+  return status;
+}
+
+absl::Status UseWal(SqliteDatabase& database) {
+  ASSIGN_OR_RETURN(const auto statement, database.Prepare("PRAGMA journal_mode = WAL"));
+  SqliteQuery query(*statement);
+  ASSIGN_OR_RETURN(const bool row, query.Step());
+  const std::string mode = row ? query.Bytes(0) : "unknown";
+  if (mode == "wal") return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("catalog ", Quoted(database.path()),
+                                                    " cannot be in WAL mode (it is ", mode,
+                                                    "); keep it on a local file system"));
+}
+
+// A file of another program could have a table of the same name.
+absl::Status CheckShape(SqliteDatabase& database) {
+  ASSIGN_OR_RETURN(const auto statement,
+                   database.Prepare("SELECT group_concat(name || ' ' || pk) FROM pragma_table_info('files')"));
+  SqliteQuery query(*statement);
+  RETURN_IF_ERROR(query.Step().status());
+  const std::string shape = query.Bytes(0);
+  if (shape.empty() || shape == "path 1,size 0,mtime_ns 0,xxh3 0") return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("catalog ", Quoted(database.path()), " has a table \"files\" of another shape; give another path"));
+}
+
+absl::StatusOr<std::string> FreeName(const std::string& path) {
+  for (int number = 1; number <= kDamagedMax; ++number) {
+    std::string name = absl::StrCat(path, ".damaged-", number);
+    struct stat facts {};
+    if (lstat(name.c_str(), &facts) != 0 && errno == ENOENT) return name;
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat("no free name to move the damaged catalog ", Quoted(path), " to; delete older .damaged- files"));
+}
+
+absl::Status CannotMove(const std::string& path, int error) {
+  return absl::Status(
+      absl::ErrnoToStatusCode(error),
+      absl::StrCat("cannot move ", Quoted(path), " aside: ", ErrnoText(error), "; move it away yourself"));
+}
+
+void SyncFolder(const std::string& path) {
+  const UniqueFd folder(open(std::string(DirectoryOf(path)).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // Should the renames be lost in a power cut, the damaged catalog is merely found again.
+  if (folder.valid()) static_cast<void>(fsync(folder.get()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::string& path) {
+  RETURN_IF_ERROR(RefuseUnlessRegular(path));
+  absl::StatusOr<std::unique_ptr<SqliteDatabase>> database = SqliteDatabase::Open(path);
+  if (!database.ok()) return Explained(database.status(), path);
+  std::unique_ptr<Catalog> catalog(new Catalog(*std::move(database)));
+  if (absl::Status status = catalog->Prepare(); !status.ok()) return Explained(status, path);
+  return catalog;
+}
+
+absl::Status Catalog::Prepare() {
+  if (database_->IsReadOnly()) {
+    return absl::PermissionDeniedError(absl::StrCat("catalog ", Quoted(database_->path()), " is read-only"));
+  }
+  RETURN_IF_ERROR(CheckShape(*database_));  // before anything is written
+  RETURN_IF_ERROR(UseWal(*database_));
+  RETURN_IF_ERROR(database_->Execute("PRAGMA synchronous = FULL"));
+  RETURN_IF_ERROR(database_->Execute(kCreateFiles));
+  ASSIGN_OR_RETURN(runs_, RunStore::Open(*database_));
+  ASSIGN_OR_RETURN(find_, database_->Prepare("SELECT size, mtime_ns, xxh3 FROM files WHERE path = ?1"));
+  ASSIGN_OR_RETURN(put_, database_->Prepare("INSERT OR REPLACE INTO files(path, size, mtime_ns, xxh3) "
+                                            "VALUES(?1, ?2, ?3, ?4)"));
+  ASSIGN_OR_RETURN(remove_, database_->Prepare("DELETE FROM files WHERE path = ?1"));
+  ASSIGN_OR_RETURN(paths_below_, database_->Prepare("SELECT path FROM files WHERE path > ?1 AND path < ?2 "
+                                                    "ORDER BY path LIMIT ?3"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<FileRow>> Catalog::Find(std::string_view path) {
+  SqliteQuery query(*find_);
+  query.BindBlob(1, path);
+  ASSIGN_OR_RETURN(const bool found, query.Step());
+  if (!found) return std::nullopt;
+  return FileRow{.facts = {.size = query.Integer(0), .mtime_ns = query.Integer(1)}, .xxh3 = query.Bytes(2)};
+}
+
+absl::StatusOr<std::vector<std::string>> Catalog::PathsBelow(std::string_view root, std::string_view after,
+                                                             std::size_t limit) {
+  const std::string first = JoinPath(root, "");
+  std::string end = first;
+  end.back() = '/' + 1;  // the first byte string behind all that start with "ROOT/"
+  SqliteQuery query(*paths_below_);
+  query.BindBlob(1, after > first ? after : first);
+  query.BindBlob(2, end);
+  query.BindInteger(3, static_cast<std::int64_t>(limit));
+  std::vector<std::string> paths;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (!found) return paths;
+    paths.push_back(query.Bytes(0));
+  }
+}
+
+absl::Status Catalog::Commit(const CatalogBatch& batch) {
+  if (database_->HasMoved()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "catalog ", Quoted(database_->path()), " was moved, deleted or replaced while it was in use; put it back"));
+  }
+  SqliteTransaction transaction(*database_);
+  RETURN_IF_ERROR(transaction.Begin());
+  for (const CatalogFile& file : batch.files) RETURN_IF_ERROR(PutFile(file));
+  for (const std::string& path : batch.removed) RETURN_IF_ERROR(RemoveFile(path));
+  RETURN_IF_ERROR(runs_->Put(batch.run));
+  RETURN_IF_ERROR(runs_->ForgetBefore(batch.run.operation_id, batch.forget_runs_before));
+  return transaction.Commit();
+}
+
+absl::Status Catalog::PutFile(const CatalogFile& file) {
+  SqliteQuery query(*put_);
+  query.BindBlob(1, file.path);
+  query.BindInteger(2, file.row.facts.size);
+  query.BindInteger(3, file.row.facts.mtime_ns);
+  query.BindText(4, file.row.xxh3);
+  return query.Finish();
+}
+
+absl::Status Catalog::RemoveFile(const std::string& path) {
+  SqliteQuery query(*remove_);
+  query.BindBlob(1, path);
+  return query.Finish();
+}
+
+absl::StatusOr<std::vector<RunRow>> Catalog::LoadRuns(const std::string& operation_id, std::int64_t from_batch) {
+  return runs_->Load(operation_id, from_batch);
+}
+
+absl::Status Catalog::ForgetRuns(const std::string& operation_id) {
+  SqliteTransaction transaction(*database_);
+  RETURN_IF_ERROR(transaction.Begin());
+  RETURN_IF_ERROR(runs_->Forget(operation_id));
+  return transaction.Commit();
+}
+
+absl::Status Catalog::QuickCheck() {
+  ASSIGN_OR_RETURN(const auto statement, database_->Prepare("PRAGMA quick_check(1)"));
+  SqliteQuery query(*statement);
+  ASSIGN_OR_RETURN(const bool row, query.Step());
+  const std::string verdict = row ? query.Bytes(0) : "no verdict";
+  if (verdict == "ok") return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("catalog ", Quoted(database_->path()), ": ", verdict));
+}
+
+std::vector<std::string> CatalogCompanions(const std::string& catalog_path) {
+  std::vector<std::string> companions;
+  companions.reserve(kCompanionSuffixes.size());
+  for (const char* suffix : kCompanionSuffixes) companions.push_back(catalog_path + suffix);
+  return companions;
+}
+
+absl::StatusOr<std::string> MoveAside(const std::string& path) {
+  ASSIGN_OR_RETURN(std::string aside, FreeName(path));
+  // The companions first: a new catalog must never find the old one's WAL.
+  const std::vector<std::string> from = CatalogCompanions(path);
+  const std::vector<std::string> to = CatalogCompanions(aside);
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (rename(from[i].c_str(), to[i].c_str()) != 0 && errno != ENOENT) return CannotMove(from[i], errno);
+  }
+  if (rename(path.c_str(), aside.c_str()) != 0) return CannotMove(path, errno);
+  SyncFolder(path);
+  return aside;
+}
+
+}  // namespace foldlog::indexer

@@ -1,0 +1,322 @@
+// See index_run.h.
+
+#include "tools/indexer/index_run.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
+#include "tools/indexer/paths.h"
+
+namespace foldlog::indexer {
+namespace {
+
+// However few or large the files, so much work at most is lost to a kill.
+constexpr std::chrono::seconds kBatchTime{1};
+constexpr std::int64_t kBatchBytes = std::int64_t{1} << 30;
+
+// A skipped file costs two lookups instead of a read: a batch of nothing else may hold this many times more of them
+// before a flush to the disk is worth it.
+constexpr std::int64_t kSkipsForOneRead = 20;
+
+// Rows that the sweep takes from the catalog at a time: enough to make the query's cost small, few enough to hold.
+constexpr std::size_t kSweepPageRows = 1000;
+
+// How often progress is shown within a file.
+constexpr std::chrono::milliseconds kShowInterval{100};
+
+std::string Text(std::string_view bytes) { return std::string(bytes); }
+
+std::int64_t Nanoseconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+}
+
+// The row as the log tells it: the errors first, so that a reader who sees the progress has seen them.
+std::vector<Checkpoint> CheckpointsFor(const RunRow& row, const std::string& last_file_before) {
+  std::vector<Checkpoint> checkpoints;
+  for (const FileError& error : row.errors) {
+    Checkpoint checkpoint;
+    checkpoint.files_processed = row.counters.files;
+    checkpoint.error = error;
+    checkpoints.push_back(std::move(checkpoint));
+  }
+  Checkpoint progress;
+  progress.files_processed = row.counters.files;
+  progress.batch_num = row.batch_num;
+  if (row.last_file != last_file_before) {
+    progress.current_path = Text(DirectoryOf(row.last_file));
+    progress.last_processed_file = row.last_file;
+  }
+  checkpoints.push_back(std::move(progress));
+  return checkpoints;
+}
+
+bool IsAsRecorded(const WalkEntry& entry, const FileRow& row) {
+  struct stat facts {};
+  if (fstatat(entry.directory_fd, entry.name, &facts, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  return S_ISREG(facts.st_mode) && FactsOf(facts) == row.facts;
+}
+
+}  // namespace
+
+IndexRun::IndexRun(RunContext context) : context_(std::move(context)) {
+  committed_.operation_id = context_.handle.operation_id;
+  batch_.run = committed_;
+}
+
+absl::StatusOr<bool> IndexRun::CatchUp() {
+  const State state = context_.engine.state();
+  if (!state.operation || state.operation->operation_id != context_.handle.operation_id) {
+    return absl::AbortedError(absl::StrCat("operation ", context_.handle.operation_id,
+                                           " is no longer on the log's row: somebody else took it off; stop"));
+  }
+  const Operation& operation = *state.operation;
+  files_total_ = operation.total_files;
+  durable_batch_ = operation.batch_num;  // it stands before the start or resumption, which is always synced
+  ASSIGN_OR_RETURN(std::vector<RunRow> rows, context_.catalog.LoadRuns(operation.operation_id, operation.batch_num));
+  const bool claims_hold = operation.batch_num == 0 ||  // nothing was claimed yet
+                           (!rows.empty() && rows.front().batch_num == operation.batch_num);
+  if (!claims_hold) {
+    RETURN_IF_ERROR(StartOver(operation));
+    return false;
+  }
+  for (RunRow& row : rows) {
+    if (row.batch_num > operation.batch_num) {
+      if (row.batch_num != committed_.batch_num + 1) break;  // what follows a gap follows from nothing
+      RETURN_IF_ERROR(Claim(row));
+    }
+    committed_ = std::move(row);
+  }
+  committed_.errors.clear();
+  batch_.run = committed_;
+  session_files_start_ = committed_.counters.files;
+  session_elapsed_start_ns_ = committed_.elapsed_ns;
+  return true;
+}
+
+absl::Status IndexRun::StartOver(const Operation& operation) {
+  // Rows of other batches, as an old copy of the catalog would have them, must not be taken for this one's later on.
+  RETURN_IF_ERROR(context_.catalog.ForgetRuns(operation.operation_id));
+  committed_.batch_num = operation.batch_num;
+  committed_.last_file = operation.last_processed_file.value_or("");
+  NoteProblem(context_.job.catalog_path, absl::StrCat("the catalog does not hold batch ", operation.batch_num,
+                                                      ", which the log claims: it was "
+                                                      "deleted or replaced. All files are visited again"));
+  return Commit();
+}
+
+absl::StatusOr<bool> IndexRun::Run() {
+  if (committed_.phase == RunPhase::kWalk) RETURN_IF_ERROR(Walk());
+  if (!Stopped()) RETURN_IF_ERROR(Sweep());
+  const bool finished = !Stopped();
+  RETURN_IF_ERROR(Commit());
+  return finished;
+}
+
+absl::Status IndexRun::Walk() {
+  TreeWalk walk({.roots = context_.job.roots,
+                 .after = committed_.last_file,
+                 .exclusions = context_.exclusions,
+                 .one_file_system = context_.job.one_file_system,
+                 .stop = &context_.stop});
+  while (const std::optional<WalkEntry> entry = walk.Next()) {
+    if (entry->kind == WalkEntry::Kind::kUnreadableDirectory) {
+      RETURN_IF_ERROR(NoteUnreadableDirectory(*entry));
+      continue;
+    }
+    RETURN_IF_ERROR(VisitFile(*entry));
+    if (BatchIsFull()) RETURN_IF_ERROR(Commit());
+  }
+  if (Stopped()) return absl::OkStatus();
+  for (FileError& error : directory_errors_) NoteError(error.path, error.message);
+  directory_errors_.clear();
+  batch_.run.phase = RunPhase::kSweep;
+  return absl::OkStatus();
+}
+
+absl::Status IndexRun::VisitFile(const WalkEntry& entry) {
+  ASSIGN_OR_RETURN(const std::optional<FileRow> row, context_.catalog.Find(entry.path));
+  if (context_.job.type == OperationType::kIncremental && row && IsAsRecorded(entry, *row)) {
+    ++batch_.run.counters.skipped;
+    FinishFile(entry.path);
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<HashedFile> file = hasher_.Hash(entry.directory_fd, entry.name, [&](std::int64_t bytes_read) {
+    if (bytes_read > 0 && Clock::now() - shown_at_ >= kShowInterval) {
+      ShowProgress(Progress::Stage::kIndexing, entry.path, bytes_read);
+    }
+    return !Stopped();
+  });
+  if (absl::IsCancelled(file.status())) return absl::OkStatus();  // abandoned: it has its turn when resumed
+  if (absl::IsResourceExhausted(file.status())) {
+    return absl::ResourceExhaustedError(absl::StrCat(Quoted(entry.path), ": ", file.status().message()));
+  }
+  if (file.ok()) {
+    NoteContent(entry.path, row, *file);
+  } else {
+    NoteError(entry.path, std::string(file.status().message()));
+  }
+  FinishFile(entry.path);
+  return absl::OkStatus();
+}
+
+void IndexRun::NoteContent(std::string_view path, const std::optional<FileRow>& row, const HashedFile& file) {
+  RunCounters& counters = batch_.run.counters;
+  ++counters.hashed;
+  counters.bytes_hashed += file.facts.size;
+  FileRow found{.facts = file.facts, .xxh3 = file.xxh3};
+  if (row == found) return;
+  const bool recovery = context_.job.type == OperationType::kRecovery;
+  const bool facts_equal = row && row->facts == found.facts;
+  std::int64_t& counter = recovery ? (!row          ? counters.missing
+                                      : facts_equal ? counters.differing
+                                                    : counters.changed)
+                                   : (row ? counters.changed : counters.added);
+  ++counter;
+  if (recovery) {
+    const std::string what = !row          ? "is missing from the catalog; added"
+                             : facts_equal ? absl::StrCat("differs: the catalog has ", row->xxh3, ", the file is ",
+                                                          found.xxh3, " of the same size and time; corrected")
+                                           : "has changed since the catalog was written; updated";
+    context_.sink.Report(absl::StrCat(Quoted(path), " ", what));
+  }
+  batch_.files.push_back({.path = Text(path), .row = std::move(found)});
+}
+
+absl::Status IndexRun::NoteUnreadableDirectory(const WalkEntry& entry) {
+  const std::string message = absl::StrCat("cannot read directory: ", ErrnoText(entry.error));
+  if (entry.error == EMFILE || entry.error == ENFILE || entry.error == ENOMEM) {
+    return absl::ResourceExhaustedError(absl::StrCat(Quoted(entry.path), ": ", message));
+  }
+  directory_errors_.push_back({.path = Text(entry.path), .message = message});
+  return absl::OkStatus();
+}
+
+void IndexRun::NoteError(std::string_view path, const std::string& message) {
+  ++batch_.run.counters.errors;
+  NoteProblem(Text(path), message);
+}
+
+void IndexRun::NoteProblem(const std::string& path, const std::string& message) {
+  batch_.run.errors.push_back({.path = path, .message = message});
+}
+
+void IndexRun::FinishFile(std::string_view path) {
+  for (FileError& error : directory_errors_) NoteError(error.path, error.message);
+  directory_errors_.clear();
+  ++batch_.run.counters.files;
+  batch_.run.last_file = path;
+  ShowProgress(Progress::Stage::kIndexing, path);
+}
+
+absl::Status IndexRun::Sweep() {
+  const std::vector<std::string>& roots = context_.job.roots;
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < roots.size(); ++i) {
+    if (IsAtOrUnder(batch_.run.swept_to, roots[i])) first = i;
+  }
+  for (std::size_t i = first; i < roots.size() && !Stopped(); ++i) RETURN_IF_ERROR(SweepRoot(roots[i]));
+  return absl::OkStatus();
+}
+
+absl::Status IndexRun::SweepRoot(const std::string& root) {
+  PresenceProbe probe(root);
+  if (const absl::Status opened = probe.Open(); !opened.ok()) {
+    // Nothing tells whether its files are gone, or a disk was merely unplugged.
+    NoteError(root, absl::StrCat("its rows are kept as they are: ", opened.message()));
+    return absl::OkStatus();
+  }
+  if (!IsAtOrUnder(batch_.run.swept_to, root)) {
+    batch_.run.swept_to = root;
+    ASSIGN_OR_RETURN(const std::optional<FileRow> row, context_.catalog.Find(root));
+    if (row) Remove(root);  // a file once, a directory now
+  }
+  while (true) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> paths,
+                     context_.catalog.PathsBelow(root, batch_.run.swept_to, kSweepPageRows));
+    if (paths.empty()) return absl::OkStatus();
+    for (const std::string& path : paths) {
+      if (Stopped()) return absl::OkStatus();
+      RETURN_IF_ERROR(SweepRow(probe, path));
+    }
+  }
+}
+
+absl::Status IndexRun::SweepRow(PresenceProbe& probe, const std::string& path) {
+  batch_.run.swept_to = path;
+  const bool ours = !context_.exclusions.CoverPath(path);
+  if (ours && probe.Check(path) == PresenceProbe::Presence::kGone) Remove(path);
+  ShowProgress(Progress::Stage::kSweeping, path);
+  return BatchIsFull() ? Commit() : absl::OkStatus();
+}
+
+void IndexRun::Remove(const std::string& path) {
+  ++batch_.run.counters.removed;
+  batch_.removed.push_back(path);
+}
+
+bool IndexRun::BatchIsFull() const {
+  const RunCounters& now = batch_.run.counters;
+  const RunCounters& then = committed_.counters;
+  const std::int64_t skipped = now.skipped - then.skipped;
+  const std::int64_t work = now.files - then.files - skipped + skipped / kSkipsForOneRead + now.removed - then.removed;
+  return work >= context_.batch_files || now.bytes_hashed - then.bytes_hashed >= kBatchBytes ||
+         Clock::now() - batch_start_ >= kBatchTime;
+}
+
+absl::Status IndexRun::Commit() {
+  const Clock::time_point now = Clock::now();
+  batch_start_ = now;
+  if (batch_.run == committed_) return absl::OkStatus();
+  batch_.run.batch_num = committed_.batch_num + 1;
+  batch_.run.elapsed_ns = session_elapsed_start_ns_ + Nanoseconds(now - session_start_);
+  batch_.forget_runs_before = ForgettableBefore();
+  RETURN_IF_ERROR(context_.catalog.Commit(batch_));
+  RETURN_IF_ERROR(Claim(batch_.run));
+  batch_.files.clear();
+  batch_.removed.clear();
+  batch_.run.errors.clear();
+  committed_ = batch_.run;
+  return absl::OkStatus();
+}
+
+absl::Status IndexRun::Claim(const RunRow& row) {
+  RETURN_IF_ERROR(context_.engine.Checkpoint(context_.handle, CheckpointsFor(row, committed_.last_file)));
+  claimed_.push_back({.batch_num = row.batch_num, .sequence = context_.engine.state().sequence});
+  return absl::OkStatus();
+}
+
+// After a power cut the log may end before what it has now, but not before what is durable. The rows from there on are
+// what it would be brought up from.
+std::int64_t IndexRun::ForgettableBefore() {
+  const Sequence durable_through = context_.engine.durable_through();
+  while (!claimed_.empty() && claimed_.front().sequence <= durable_through) {
+    durable_batch_ = claimed_.front().batch_num;
+    claimed_.pop_front();
+  }
+  return durable_batch_;
+}
+
+double IndexRun::duration_s() const {
+  return static_cast<double>(session_elapsed_start_ns_ + Nanoseconds(Clock::now() - session_start_)) / 1e9;
+}
+
+void IndexRun::ShowProgress(Progress::Stage stage, std::string_view path, std::int64_t bytes_in_file) {
+  shown_at_ = Clock::now();
+  const RunCounters& counters = batch_.run.counters;
+  const double session_s = std::chrono::duration<double>(shown_at_ - session_start_).count();
+  const double session_files = static_cast<double>(counters.files - session_files_start_);
+  context_.sink.Update({.stage = stage,
+                        .files_done = counters.files,
+                        .files_total = files_total_,
+                        .bytes_hashed = counters.bytes_hashed + bytes_in_file,
+                        .errors = counters.errors,
+                        .current_path = path,
+                        .files_per_s = session_s > 0 ? session_files / session_s : 0.0});
+}
+
+}  // namespace foldlog::indexer

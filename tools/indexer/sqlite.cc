@@ -1,0 +1,147 @@
+// See sqlite.h.
+
+#include "tools/indexer/sqlite.h"
+
+#include <sqlite3.h>
+
+#include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
+#include "tools/indexer/paths.h"
+
+namespace foldlog::indexer {
+namespace {
+
+// Long enough for another program's commit or a backup's checkpoint, short enough for a person to wait.
+constexpr int kBusyTimeoutMs = 5000;
+
+absl::StatusCode CodeOf(int code) {
+  switch (code & 0xff) {  // the low byte; the rest says more, but not what to do
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_IOERR:
+      return absl::StatusCode::kUnavailable;
+    case SQLITE_FULL:
+    case SQLITE_NOMEM:
+    case SQLITE_TOOBIG:
+      return absl::StatusCode::kResourceExhausted;
+    case SQLITE_CORRUPT:
+      return absl::StatusCode::kDataLoss;
+    case SQLITE_NOTADB:
+      return absl::StatusCode::kInvalidArgument;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN:
+    case SQLITE_AUTH:
+      return absl::StatusCode::kPermissionDenied;
+    default:
+      return absl::StatusCode::kInternal;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path) {
+  sqlite3* handle = nullptr;
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  if (handle == nullptr) return absl::ResourceExhaustedError("no memory for SQLite");
+  std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(path, handle));
+  if (code != SQLITE_OK) return database->Error(code);
+  sqlite3_extended_result_codes(handle, 1);
+  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  return database;
+}
+
+// v2: with a statement still about, it would wait for it instead of leaking.
+SqliteDatabase::~SqliteDatabase() { sqlite3_close_v2(handle_); }
+
+absl::StatusOr<std::unique_ptr<SqliteStatement>> SqliteDatabase::Prepare(const std::string& sql) {
+  sqlite3_stmt* handle = nullptr;
+  const int code = sqlite3_prepare_v2(handle_, sql.c_str(), static_cast<int>(sql.size()) + 1, &handle, nullptr);
+  if (code != SQLITE_OK) return Error(code);
+  return std::unique_ptr<SqliteStatement>(new SqliteStatement(*this, handle));
+}
+
+absl::Status SqliteDatabase::Execute(const std::string& sql) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<SqliteStatement> statement, Prepare(sql));
+  return SqliteQuery(*statement).Finish();
+}
+
+bool SqliteDatabase::HasMoved() const {
+  int moved = 0;
+  return sqlite3_file_control(handle_, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+}
+
+bool SqliteDatabase::IsReadOnly() const { return sqlite3_db_readonly(handle_, "main") == 1; }
+
+absl::Status SqliteDatabase::Error(int code) const {
+  return absl::Status(CodeOf(code), absl::StrCat("catalog ", Quoted(path_), ": ", sqlite3_errmsg(handle_)));
+}
+
+SqliteTransaction::~SqliteTransaction() {
+  // If this fails, SQLite has rolled back already; the error that led here is the one to report.
+  if (open_) database_.Execute("ROLLBACK").IgnoreError();
+}
+
+absl::Status SqliteTransaction::Begin() {
+  RETURN_IF_ERROR(database_.Execute("BEGIN IMMEDIATE"));
+  open_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status SqliteTransaction::Commit() {
+  RETURN_IF_ERROR(database_.Execute("COMMIT"));
+  open_ = false;
+  return absl::OkStatus();
+}
+
+SqliteStatement::~SqliteStatement() { sqlite3_finalize(handle_); }
+
+SqliteQuery::~SqliteQuery() {
+  sqlite3_reset(statement_.handle_);
+  sqlite3_clear_bindings(statement_.handle_);
+}
+
+// No destructor for the bytes: they are the caller's. Never a null pointer, which would bind NULL instead of nothing.
+void SqliteQuery::BindBlob(int parameter, std::string_view bytes) {
+  const char* data = bytes.empty() ? "" : bytes.data();
+  Note(sqlite3_bind_blob64(statement_.handle_, parameter, data, bytes.size(), nullptr));
+}
+
+void SqliteQuery::BindText(int parameter, std::string_view text) {
+  const char* data = text.empty() ? "" : text.data();
+  Note(sqlite3_bind_text64(statement_.handle_, parameter, data, text.size(), nullptr, SQLITE_UTF8));
+}
+
+void SqliteQuery::BindInteger(int parameter, std::int64_t value) {
+  Note(sqlite3_bind_int64(statement_.handle_, parameter, value));
+}
+
+void SqliteQuery::Note(int code) {
+  if (bind_error_ == SQLITE_OK) bind_error_ = code;
+}
+
+absl::StatusOr<bool> SqliteQuery::Step() {
+  if (bind_error_ != SQLITE_OK) return statement_.database_.Error(bind_error_);
+  const int code = sqlite3_step(statement_.handle_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  return statement_.database_.Error(code);
+}
+
+absl::Status SqliteQuery::Finish() {
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, Step());
+    if (!row) return absl::OkStatus();
+  }
+}
+
+std::string SqliteQuery::Bytes(int column) const {
+  const void* data = sqlite3_column_blob(statement_.handle_, column);
+  const int size = sqlite3_column_bytes(statement_.handle_, column);
+  return data == nullptr ? std::string() : std::string(static_cast<const char*>(data), static_cast<std::size_t>(size));
+}
+
+std::int64_t SqliteQuery::Integer(int column) const { return sqlite3_column_int64(statement_.handle_, column); }
+
+}  // namespace foldlog::indexer
