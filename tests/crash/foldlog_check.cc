@@ -1,0 +1,109 @@
+#include "tests/crash/foldlog_check.h"
+
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
+#include "foldlog/engine.h"
+#include "foldlog/event_reader.h"
+#include "foldlog/replayer.h"
+#include "tests/crash/enumerator.h"
+
+namespace foldlog::power_cut {
+namespace {
+
+absl::StatusOr<std::vector<RecordedEvent>> AllEvents(const EventLog& log) {
+  std::vector<RecordedEvent> events;
+  EventReader reader(log, /*from=*/1);
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<RecordedEvent> event, reader.Next());
+    if (!event) return events;
+    events.push_back(*std::move(event));
+  }
+}
+
+std::string FileBytes(const std::string& log) {
+  std::ifstream file(log + "/log.mdb", std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+absl::Status Require(bool holds, const char* what) {
+  return holds ? absl::OkStatus() : absl::InternalError(absl::StrCat("not so: ", what));
+}
+
+// Opens the log, holds what is in it against the reference, and returns the engine.
+absl::StatusOr<std::unique_ptr<Engine>> OpenAndCheck(const std::string& log,
+                                                     const std::vector<RecordedEvent>& reference) {
+  EngineOptions options;
+  options.directory.create = LogDirectoryOptions::Create::kNever;
+  const std::string before = FileBytes(log);
+  ASSIGN_OR_RETURN(auto engine, Engine::Open(log, options));
+  RETURN_IF_ERROR(Require(FileBytes(log) == before, "opening changes nothing"));
+
+  ASSIGN_OR_RETURN(const auto events, AllEvents(engine->log()));
+  RETURN_IF_ERROR(Require(events.size() <= reference.size(), "every event was submitted"));
+  State state;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    RETURN_IF_ERROR(Require(events[i].sequence == i + 1, "sequence numbers are 1, 2, 3 … without gaps"));
+    RETURN_IF_ERROR(Require(events[i] == reference[i], "every event is what was submitted"));
+    RETURN_IF_ERROR(Apply(events[i], state));
+  }
+  ASSIGN_OR_RETURN(const LogExtent extent, engine->log().Extent());
+  RETURN_IF_ERROR(Require(extent.end.sequence == events.size(), "the log ends with its last event"));
+  RETURN_IF_ERROR(Require(engine->durable_through() == events.size(), "all that is found is durable"));
+  RETURN_IF_ERROR(Require(engine->state() == state, "the engine's state is the fold of all events"));
+  ASSIGN_OR_RETURN(const State by_snapshot, StateAt(engine->log()));
+  RETURN_IF_ERROR(Require(by_snapshot == state, "the state by snapshot is the fold of all events"));
+  return engine;
+}
+
+absl::Status AppendMore(Engine& engine) {
+  if (engine.state().status() != OperationStatus::kIdle) RETURN_IF_ERROR(engine.Reset("after the power cut"));
+  ASSIGN_OR_RETURN(const OperationHandle handle, engine.Start({}));
+  RETURN_IF_ERROR(engine.Checkpoint(handle, {.files_processed = 1, .last_processed_file = std::string(5000, 'x')}));
+  return engine.Complete(handle);
+}
+
+absl::Status CheckGoesOn(std::unique_ptr<Engine> engine, const std::string& log, std::size_t events_before) {
+  RETURN_IF_ERROR(AppendMore(*engine));
+  const State state = engine->state();
+  RETURN_IF_ERROR(engine->Close());
+  engine.reset();
+  ASSIGN_OR_RETURN(const auto events, ReadEvents(log));
+  RETURN_IF_ERROR(Require(events.size() >= events_before + 3, "what is appended after the power cut is kept"));
+  State folded;
+  for (const RecordedEvent& event : events) RETURN_IF_ERROR(Apply(event, folded));
+  return Require(folded == state, "events appended after the power cut continue the chain");
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<RecordedEvent>> ReadEvents(const std::string& log) {
+  ASSIGN_OR_RETURN(const auto reading, OpenLogForReading(log));
+  return AllEvents(*reading);
+}
+
+absl::StatusOr<std::int64_t> CheckFoldlogImage(const std::string& log, const std::vector<RecordedEvent>& reference) {
+  auto engine = OpenAndCheck(log, reference);
+  if (absl::IsNotFound(engine.status())) {
+    ASSIGN_OR_RETURN(auto created, Engine::Open(log));
+    RETURN_IF_ERROR(Require(created->state() == State{}, "a new log is empty"));
+    RETURN_IF_ERROR(CheckGoesOn(std::move(created), log, 0));
+    return kNoLog;
+  }
+  RETURN_IF_ERROR(engine.status());
+  const Sequence last = (*engine)->state().sequence;
+  RETURN_IF_ERROR((*engine)->Close());
+  engine->reset();
+  ASSIGN_OR_RETURN(auto again, OpenAndCheck(log, reference));
+  RETURN_IF_ERROR(Require(again->state().sequence == last, "a second opening finds what the first did"));
+  RETURN_IF_ERROR(CheckGoesOn(std::move(again), log, last));
+  return static_cast<std::int64_t>(last);
+}
+
+}  // namespace foldlog::power_cut

@@ -1,0 +1,27 @@
+// Proves of a foldlog log, as a power cut left it, that it is sound and complete.
+
+#ifndef FOLDLOG_TESTS_CRASH_FOLDLOG_CHECK_H_
+#define FOLDLOG_TESTS_CRASH_FOLDLOG_CHECK_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "foldlog/event.h"
+
+namespace foldlog::power_cut {
+
+// All events of a log. With their hashes, which stand for every byte of their frames and those before.
+absl::StatusOr<std::vector<RecordedEvent>> ReadEvents(const std::string& log);
+
+// The number of the last event in `log`; kNoLog if there is none, which must then be possible to create. `reference` are
+// the events that the undisturbed run appended: those found must be the first of them.
+//
+// Opening must change nothing, twice; the state must equal the fold of all events, with snapshots and without; and
+// appending must go on.
+absl::StatusOr<std::int64_t> CheckFoldlogImage(const std::string& log, const std::vector<RecordedEvent>& reference);
+
+}  // namespace foldlog::power_cut
+
+#endif  // FOLDLOG_TESTS_CRASH_FOLDLOG_CHECK_H_
