@@ -21,8 +21,9 @@
 namespace foldlog::power_cut {
 namespace {
 
-constexpr int kKeptMax = 5;
+constexpr std::size_t kKeptMax = 5;
 constexpr std::size_t kFailuresShownMax = 10;
+constexpr std::size_t kOriginBytesMax = 400;  // an image that comes up at many calls need not name them all
 
 // Between parent and workers: numbers and strings with their length. Either end dying ends the other's reading.
 bool SendAll(int socket, const void* data, std::size_t size) {
@@ -110,10 +111,9 @@ void Report::Add(const Report& other) {
 }
 
 std::string Summary(const Report& report) {
-  return absl::StrCat(report.images, " images: ", report.sound, " sound, ", report.detected,
-                      " torn and refused, ", report.lost, " lost an acknowledged event, ", report.invented,
-                      " with one never submitted, ", report.corrupt, " corrupt, ", report.signals, " signals, ",
-                      report.hangs, " hangs");
+  return absl::StrCat(report.images, " images: ", report.sound, " sound, ", report.detected, " torn and refused, ",
+                      report.lost, " lost an acknowledged event, ", report.invented, " with one never submitted, ",
+                      report.corrupt, " corrupt, ", report.signals, " signals, ", report.hangs, " hangs");
 }
 
 void Materialise(const DiskImage& disk, const std::string& directory) {
@@ -184,19 +184,20 @@ void CheckerPool::Work(int socket, const std::string& directory) {
 CheckerPool::Answer CheckerPool::CheckOne(const std::string& directory) const {
   const absl::StatusOr<std::int64_t> last = check_(directory);
   if (last.ok()) return {.outcome = Outcome::kFound, .last = *last};
-  return {.outcome = absl::IsDataLoss(last.status()) ? Outcome::kRefused : Outcome::kUnsound,
-          .message = last.status().ToString()};
+  const bool refused = absl::IsDataLoss(last.status()) || absl::IsFailedPrecondition(last.status());
+  return {.outcome = refused ? Outcome::kRefused : Outcome::kUnsound, .message = last.status().ToString()};
 }
 
 void CheckerPool::Add(CrashImage image) {
   const auto [known, is_new] =
-      judgements_.try_emplace(image.hash, Judgement{.obligation = image.obligation, .torn = image.torn_write, .origin = image.origin, .message = {}});
+      judgements_.try_emplace(image.hash, Judgement{image.obligation, image.torn_write, image.origin});
   Judgement& judgement = known->second;
   if (!is_new) {
     judgement.obligation.acknowledged = std::max(judgement.obligation.acknowledged, image.obligation.acknowledged);
     judgement.obligation.submitted = std::min(judgement.obligation.submitted, image.obligation.submitted);
     judgement.torn = judgement.torn && image.torn_write;
-    absl::StrAppend(&judgement.origin, "; again ", image.origin);
+    if (judgement.origin.size() < kOriginBytesMax) absl::StrAppend(&judgement.origin, "; again ", image.origin);
+    if (judgement.done) KeepIfFailing(image, judgement);  // it may fail only now that more is asked of it
     return;
   }
   Worker& worker = WaitForFree();
@@ -228,6 +229,7 @@ void CheckerPool::Receive(Worker& worker) {
       !ReceiveText(worker.socket, judgement.message)) {
     Died(worker, judgement);
   }
+  judgement.done = true;
   KeepIfFailing(image, judgement);
 }
 
@@ -244,8 +246,8 @@ void CheckerPool::Died(Worker& worker, Judgement& judgement) {
 void CheckerPool::KeepIfFailing(const CrashImage& image, const Judgement& judgement) {
   Report verdict;
   Judge(image.hash, judgement, verdict);
-  if (verdict.failed() == 0 || options_.keep_failures_in.empty() || kept_ >= kKeptMax) return;
-  ++kept_;
+  if (verdict.failed() == 0 || options_.keep_failures_in.empty() || kept_.size() >= kKeptMax) return;
+  if (!kept_.insert(image.hash).second) return;
   const std::string directory = absl::StrCat(options_.keep_failures_in, "/", absl::Hex(image.hash));
   Empty(directory);
   Materialise(image.disk, directory);
@@ -298,8 +300,8 @@ void CheckerPool::Judge(std::uint64_t hash, const Judgement& judgement, Report& 
       break;
   }
   if (what.empty() || report.failures.size() >= kFailuresShownMax) return;
-  report.failures.push_back(absl::StrCat("image ", absl::Hex(hash), ": ", what, " ", judgement.message, "\n    from ",
-                                         judgement.origin.substr(0, 600)));
+  report.failures.push_back(
+      absl::StrCat("image ", absl::Hex(hash), ": ", what, " ", judgement.message, "\n    from ", judgement.origin));
 }
 
 }  // namespace foldlog::power_cut

@@ -16,9 +16,8 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -29,8 +28,9 @@
 
 namespace foldlog::power_cut {
 
-// Number of the last item found in the directory, or kNoLog. DataLoss: the program refused to open it as damaged. Any
-// other error: it is not sound. Runs in a child process; the directory is its own, to be changed as it likes.
+// Number of the last item found in the directory, or kNoLog. DataLoss or FailedPrecondition: the program refused to
+// open it. Any other error: it is not sound. Runs in a child process; the directory is its own, to be changed as it
+// likes.
 using CheckFunction = std::function<absl::StatusOr<std::int64_t>(const std::string& directory)>;
 
 struct CheckerOptions {
@@ -43,7 +43,7 @@ struct CheckerOptions {
 struct Report {
   std::uint64_t images = 0;    // different ones
   std::uint64_t sound = 0;     // hold what they must and nothing else
-  std::uint64_t detected = 0;  // torn by a broken disk, and refused with DataLoss instead of being misread
+  std::uint64_t detected = 0;  // torn by a broken disk, and refused instead of being misread
   std::uint64_t lost = 0;      // an acknowledged item is missing
   std::uint64_t invented = 0;  // an item that was never submitted is there
   std::uint64_t corrupt = 0;   // refused, or unsound
@@ -78,12 +78,13 @@ class CheckerPool {
  private:
   enum class Outcome : std::int32_t { kFound, kRefused, kUnsound, kSignal, kHang };
   struct Judgement {
-    Obligation obligation;
-    bool torn;
-    std::string origin;
+    Obligation obligation = {};
+    bool torn = false;
+    std::string origin = {};
+    bool done = false;
     Outcome outcome = Outcome::kHang;
     std::int64_t last = kNoLog;
-    std::string message;
+    std::string message = {};
   };
   struct Worker {
     pid_t pid = 0;
@@ -105,7 +106,7 @@ class CheckerPool {
   const CheckFunction check_;
   std::vector<Worker> workers_;
   std::unordered_map<std::uint64_t, Judgement> judgements_;
-  int kept_ = 0;
+  std::set<std::uint64_t> kept_;
 };
 
 }  // namespace foldlog::power_cut

@@ -46,7 +46,8 @@ bool ParentsExist(const std::map<std::string, int>& names, const std::string& pa
 }  // namespace
 
 bool DiskModel::IsBackground(const std::string& path) const {
-  return std::any_of(background_.begin(), background_.end(), [&](const std::string& end) { return path.ends_with(end); });
+  return std::any_of(background_.begin(), background_.end(),
+                     [&](const std::string& end) { return path.ends_with(end); });
 }
 
 int DiskModel::FileOf(std::uint64_t inode) const {

@@ -31,7 +31,7 @@ inline constexpr int kNothing = -2;    // a name that is gone
 
 // One thing that reaches the disk whole or not at all.
 struct Unit {
-  int file = kNothing;  // whose sectors and size these are; kNothing for names
+  int file = kNothing;                                // whose sectors and size these are; kNothing for names
   std::map<std::uint64_t, std::string> sectors = {};  // sector number: what it holds after the write
   std::optional<std::uint64_t> size = {};
   std::vector<std::pair<std::string, int>> names = {};  // path: the file it now stands for
@@ -42,14 +42,14 @@ struct Unit {
 
 // The contents of a directory tree.
 struct DiskImage {
-  std::vector<std::string> directories = {};     // parents first
+  std::vector<std::string> directories = {};      // parents first
   std::map<std::string, std::string> files = {};  // path: content
 };
 
 class DiskModel {
  public:
-  // `background`: endings of the names of files that are no part of what is to be proven, as lock files. They are in the
-  // images, in any of their possible contents, but do not multiply them.
+  // `background`: endings of the names of files that are no part of what is to be proven, as lock files. They are in
+  // the images, in any of their possible contents, but do not multiply them.
   explicit DiskModel(std::vector<std::string> background) : background_(std::move(background)) {}
 
   // The call takes effect: what it changes is pending from here on.

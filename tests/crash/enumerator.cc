@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kWordBytes = 8;
 constexpr std::size_t kExhaustiveUnitsMax = 12;  // 2^12 images a moment; beyond that, samples
 constexpr std::size_t kSystematicUnitsMax = 256;
-constexpr int kRoundsMax = 30;                   // of samples, if one does not give enough different images
+constexpr int kRoundsMax = 30;  // of samples, if one does not give enough different images
 
 std::uint64_t HashOf(const DiskImage& disk, const DiskModel& model) {
   std::uint64_t hash = 0;
@@ -28,6 +28,19 @@ std::uint64_t HashOf(const DiskImage& disk, const DiskModel& model) {
     add(content);
   }
   return hash;
+}
+
+// "0-4 7 9-12": the places of those that are true.
+std::string Places(const std::vector<bool>& chosen, const std::vector<std::size_t>& of) {
+  std::string text;
+  for (std::size_t i = 0; i < of.size(); ++i) {
+    if (!chosen[of[i]]) continue;
+    std::size_t end = i;
+    while (end + 1 < of.size() && chosen[of[end + 1]]) ++end;
+    absl::StrAppend(&text, " ", i, i == end ? "" : absl::StrCat("-", end));
+    i = end;
+  }
+  return text;
 }
 
 // A sector of which each 8-byte word may be old or new.
@@ -234,11 +247,8 @@ class Enumeration {
   }
 
   void Emit(const std::vector<bool>& chosen, const char* kind) {
-    std::string text = absl::StrCat(kind, " of ", units_.size(), " units:");
-    for (std::size_t i = 0; i < units_.size(); ++i) {
-      if (chosen[units_[i]]) absl::StrAppend(&text, " ", i);
-    }
-    Give(model_->Build(chosen), text, /*torn=*/false);
+    Give(model_->Build(chosen), absl::StrCat(kind, " of ", units_.size(), " units:", Places(chosen, units_)),
+         /*torn=*/false);
   }
 
   void Give(DiskImage disk, const std::string& text, bool torn) {

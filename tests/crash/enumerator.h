@@ -3,9 +3,10 @@
 //   ASSIGN_OR_RETURN(const Trace trace, ReadTrace("run.trace"));
 //   Enumerate(trace, {.seed = 1, .images = 20000}, [](CrashImage image) { … });
 //
-// At each call: no pending unit, all, each prefix, each but one, each alone; then all subsets while that is at most 2^12
-// and the wanted number leaves room, else random ones. What a call changes is cut in pieces, too: a sector that was
-// changed through a mapping may be half old and half new in its 8-byte words. `tears` lets chosen writes be torn likewise.
+// At each call: no pending unit, all, each prefix, each but one, each alone; then all subsets while that is at most
+// 2^12 and the wanted number leaves room, else random ones. What a call changes is cut in pieces, too: a sector that
+// was changed through a mapping may be half old and half new in its 8-byte words. `tears` lets chosen writes be torn
+// likewise.
 
 #ifndef FOLDLOG_TESTS_CRASH_ENUMERATOR_H_
 #define FOLDLOG_TESTS_CRASH_ENUMERATOR_H_

@@ -34,9 +34,7 @@ Call SyncDirectory(const std::string& path = "") { return {.kind = CallKind::kSy
 Call Rename(const std::string& from, const std::string& to) {
   return {.kind = CallKind::kRename, .path = from, .path2 = to};
 }
-Call Acknowledged(std::uint64_t number) {
-  return {.kind = CallKind::kMark, .flags = kAcknowledged, .value = number};
-}
+Call Acknowledged(std::uint64_t number) { return {.kind = CallKind::kMark, .flags = kAcknowledged, .value = number}; }
 
 // One letter a sector: "ab" is a file of 1024 bytes.
 std::string Sectors(const std::string& letters) {

@@ -15,8 +15,8 @@ namespace foldlog::power_cut {
 // All events of a log. With their hashes, which stand for every byte of their frames and those before.
 absl::StatusOr<std::vector<RecordedEvent>> ReadEvents(const std::string& log);
 
-// The number of the last event in `log`; kNoLog if there is none, which must then be possible to create. `reference` are
-// the events that the undisturbed run appended: those found must be the first of them.
+// The number of the last event in `log`; kNoLog if there is none, which must then be possible to create. `reference`
+// are the events that the undisturbed run appended: those found must be the first of them.
 //
 // Opening must change nothing, twice; the state must equal the fold of all events, with snapshots and without; and
 // appending must go on.

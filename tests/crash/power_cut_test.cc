@@ -106,15 +106,17 @@ class Sample {
 
 EnumerationOptions Options(std::uint64_t seed, std::uint64_t images) {
   // What the two lock files say is evidence, not truth: any content will do, so any is tried.
-  return {.seed = seed, .images = images, .background = {"writer.lock", "-lock"}, .at_start = {}, .tears = IsLmdbMetaWrite};
+  return {
+      .seed = seed, .images = images, .background = {"writer.lock", "-lock"}, .at_start = {}, .tears = IsLmdbMetaWrite};
 }
 
 Report Check(const Recording& recording, const EnumerationOptions& options, const Arguments& arguments,
              const std::string& scratch, bool keep, Sample* sample) {
-  CheckerPool pool({.scratch = scratch,
-                    .workers = static_cast<unsigned>(arguments["--workers"]),
-                    .keep_failures_in = keep ? arguments.keep : ""},
-                   [&](const std::string& directory) { return CheckFoldlogImage(directory + "/log", recording.reference); });
+  CheckerPool pool(
+      {.scratch = scratch,
+       .workers = static_cast<unsigned>(arguments["--workers"]),
+       .keep_failures_in = keep ? arguments.keep : ""},
+      [&](const std::string& directory) { return CheckFoldlogImage(directory + "/log", recording.reference); });
   Enumerate(recording.trace, options, [&](CrashImage image) {
     if (sample != nullptr) sample->Offer(image);
     pool.Add(std::move(image));
@@ -156,6 +158,7 @@ absl::Status Campaign(const Arguments& arguments, const std::string& scratch) {
   Sample sample(arguments["--nested"], arguments.seed);
   Report total = Check(recording, Options(arguments.seed, arguments["--images"]), arguments, scratch, true, &sample);
   Print("power cut", total, begin);
+  if (total.images < arguments["--images"]) return absl::InternalError("too few images: lengthen the workload");
 
   const auto nested_begin = std::chrono::steady_clock::now();
   Report nested;
@@ -168,8 +171,11 @@ absl::Status Campaign(const Arguments& arguments, const std::string& scratch) {
   }
   Print("power cut during recovery", nested, nested_begin);
   total.Add(nested);
-  if (total.images < arguments["--images"]) return absl::InternalError("too few images: lengthen the workload");
-  return total.failed() == 0 ? absl::OkStatus() : absl::InternalError("foldlog did not survive a power cut");
+  if (total.failed() == 0) return absl::OkStatus();
+  fs::create_directories(arguments.keep);
+  fs::copy_file(directory + ".trace", arguments.keep + "/run.trace", fs::copy_options::overwrite_existing);
+  return absl::InternalError(absl::StrCat("foldlog did not survive a power cut; images and trace are in ",
+                                          arguments.keep, ", and FOLDLOG_TEST_SEED=", arguments.seed, " repeats them"));
 }
 
 // With a barrier missing, the test must fail. `corrupts`: not only by lost events.
@@ -177,7 +183,7 @@ absl::Status Control(const std::string& flags, bool corrupts, const Arguments& a
   const auto begin = std::chrono::steady_clock::now();
   const std::string directory = scratch + "/" + flags;
   fs::create_directories(directory);
-  ASSIGN_OR_RETURN(const Recording recording, RecordRun(arguments, {"run", directory, "25", flags}, directory));
+  ASSIGN_OR_RETURN(const Recording recording, RecordRun(arguments, {"run", directory, "14", flags}, directory));
   EnumerationOptions options = Options(arguments.seed, arguments["--control-images"]);
   options.tears = nullptr;
   const Report report = Check(recording, options, arguments, scratch, false, nullptr);

@@ -41,7 +41,12 @@ constexpr std::size_t kHugeBytes = 150'000;  // an event over many pages, which 
 class MarkedEngine {
  public:
   absl::Status Open(const std::string& directory) {
-    ASSIGN_OR_RETURN(engine_, Engine::Open(directory, {.snapshot_interval_events = kSnapshotIntervalEvents}));
+    // Time and ids of its own make one run as good as the next for repeating a failure.
+    EngineOptions options;
+    options.snapshot_interval_events = kSnapshotIntervalEvents;
+    options.clock = [this] { return now_ += 1'000'000; };
+    options.new_id = [this] { return "operation-" + std::to_string(++last_id_); };
+    ASSIGN_OR_RETURN(engine_, Engine::Open(directory, std::move(options)));
     last_ = engine_->state().sequence;
     MarkAcknowledged(last_);
     return absl::OkStatus();
@@ -58,7 +63,11 @@ class MarkedEngine {
     return absl::OkStatus();
   }
 
-  absl::Status Close() { return engine_->Close(); }
+  absl::Status Close() {
+    RETURN_IF_ERROR(engine_->Close());
+    engine_.reset();
+    return absl::OkStatus();
+  }
   Engine& engine() { return *engine_; }
   const OperationHandle& handle() const { return handle_; }
 
@@ -72,6 +81,8 @@ class MarkedEngine {
   std::unique_ptr<Engine> engine_;
   OperationHandle handle_;
   std::uint64_t last_ = 0;
+  TimeNs now_ = 1'700'000'000'000'000'000;
+  int last_id_ = 0;
 };
 
 class Workload {

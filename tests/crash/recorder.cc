@@ -146,8 +146,8 @@ class Recorder {
     stat(resolved, &info);
     device_ = info.st_dev;
     pid_ = getpid();
-    const int fd = static_cast<int>(
-        syscall(SYS_openat, AT_FDCWD, trace, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+    const int fd =
+        static_cast<int>(syscall(SYS_openat, AT_FDCWD, trace, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
     if (fd < 0) Die("cannot open FOLDLOG_RECORD_TRACE");
     // Two programs at once would need one order of their calls. The second, as a helper of the first, goes unrecorded.
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) return;
@@ -297,7 +297,8 @@ ssize_t RecordWrite(int fd, off_t offset, const Transfer& transfer, const iovec*
   struct stat info = {};
   if (!scope.active() || !scope->IsWatched(fd, info)) return transfer();
   if (offset < 0) {
-    offset = (fcntl(fd, F_GETFL) & O_APPEND) != 0 ? info.st_size : static_cast<off_t>(syscall(SYS_lseek, fd, 0, SEEK_CUR));
+    offset =
+        (fcntl(fd, F_GETFL) & O_APPEND) != 0 ? info.st_size : static_cast<off_t>(syscall(SYS_lseek, fd, 0, SEEK_CUR));
   }
   const ssize_t put = transfer();
   const int error = errno;
@@ -337,7 +338,8 @@ int RecordResize(Scope& scope, int fd, int rc) {
   const int error = errno;
   struct stat info = {};
   if (rc == 0 && scope.active() && scope->IsWatched(fd, info)) {
-    scope->Write({.kind = Kind(CallKind::kResize), .file = info.st_ino, .value = static_cast<std::uint64_t>(info.st_size)});
+    scope->Write(
+        {.kind = Kind(CallKind::kResize), .file = info.st_ino, .value = static_cast<std::uint64_t>(info.st_size)});
   }
   errno = error;
   return rc;
@@ -378,8 +380,8 @@ int Remove(int at, const char* path, int flags) {
   Scope scope;
   std::string relative;
   struct stat info = {};
-  const bool inside = scope.active() && scope->Relative(at, path, relative) &&
-                      fstatat(at, path, &info, AT_SYMLINK_NOFOLLOW) == 0;
+  const bool inside =
+      scope.active() && scope->Relative(at, path, relative) && fstatat(at, path, &info, AT_SYMLINK_NOFOLLOW) == 0;
   const int rc = static_cast<int>(syscall(SYS_unlinkat, at, path, flags));
   const int error = errno;
   if (rc == 0 && inside) {
@@ -487,13 +489,13 @@ void foldlog_recorder_mark(unsigned flags, unsigned long number) {
   if (scope.active()) scope->Write({.kind = pc::Kind(pc::CallKind::kMark), .flags = flags, .value = number});
 }
 
-#define FOLDLOG_MODE_ARGUMENT(last)                          \
-  mode_t mode = 0;                                           \
-  if ((flags & (O_CREAT | O_TMPFILE)) != 0) {                \
-    va_list arguments;                                       \
-    va_start(arguments, last);                               \
-    mode = va_arg(arguments, mode_t);                        \
-    va_end(arguments);                                       \
+#define FOLDLOG_MODE_ARGUMENT(last)           \
+  mode_t mode = 0;                            \
+  if ((flags & (O_CREAT | O_TMPFILE)) != 0) { \
+    va_list arguments;                        \
+    va_start(arguments, last);                \
+    mode = va_arg(arguments, mode_t);         \
+    va_end(arguments);                        \
   }
 int open(const char* path, int flags, ...) {
   FOLDLOG_MODE_ARGUMENT(flags)
@@ -518,26 +520,31 @@ FILE* fopen64(const char* path, const char* mode) { return pc::OpenStream("fopen
 
 ssize_t write(int fd, const void* data, size_t size) {
   const iovec part{const_cast<void*>(data), size};
-  return pc::RecordWrite(fd, -1, [&] { return syscall(SYS_write, fd, data, size); }, &part, 1);
+  return pc::RecordWrite(
+      fd, -1, [&] { return syscall(SYS_write, fd, data, size); }, &part, 1);
 }
 ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) {
   const iovec part{const_cast<void*>(data), size};
-  return pc::RecordWrite(fd, offset, [&] { return syscall(SYS_pwrite64, fd, data, size, offset); }, &part, 1);
+  return pc::RecordWrite(
+      fd, offset, [&] { return syscall(SYS_pwrite64, fd, data, size, offset); }, &part, 1);
 }
 ssize_t pwrite64(int fd, const void* data, size_t size, off_t offset) { return pwrite(fd, data, size, offset); }
 ssize_t writev(int fd, const iovec* parts, int count) {
-  return pc::RecordWrite(fd, -1, [&] { return syscall(SYS_writev, fd, parts, count); }, parts, count);
+  return pc::RecordWrite(
+      fd, -1, [&] { return syscall(SYS_writev, fd, parts, count); }, parts, count);
 }
 ssize_t pwritev(int fd, const iovec* parts, int count, off_t offset) {
-  return pc::RecordWrite(fd, offset, [&] { return syscall(SYS_pwritev, fd, parts, count, offset, 0); }, parts, count);
+  return pc::RecordWrite(
+      fd, offset, [&] { return syscall(SYS_pwritev, fd, parts, count, offset, 0); }, parts, count);
 }
 ssize_t pwritev64(int fd, const iovec* parts, int count, off_t offset) { return pwritev(fd, parts, count, offset); }
 ssize_t pwritev2(int fd, const iovec* parts, int count, off_t offset, int flags) {
   // Only plain ones are understood; RWF_DSYNC and RWF_APPEND change what a write means.
-  if (flags != 0) return pc::RefuseIfWatched(fd, "pwritev2() with flags", [&] {
-    return syscall(SYS_pwritev2, fd, parts, count, offset, 0, flags);
-  });
-  return pc::RecordWrite(fd, offset, [&] { return syscall(SYS_pwritev2, fd, parts, count, offset, 0, 0); }, parts, count);
+  if (flags != 0)
+    return pc::RefuseIfWatched(fd, "pwritev2() with flags",
+                               [&] { return syscall(SYS_pwritev2, fd, parts, count, offset, 0, flags); });
+  return pc::RecordWrite(
+      fd, offset, [&] { return syscall(SYS_pwritev2, fd, parts, count, offset, 0, 0); }, parts, count);
 }
 ssize_t sendfile(int to, int from, off_t* offset, size_t size) {
   return pc::RefuseIfWatched(to, "sendfile()", [&] { return syscall(SYS_sendfile, to, from, offset, size); });
@@ -557,7 +564,8 @@ int msync(void* address, size_t size, int flags) {
   const int error = errno;
   char* const begin = static_cast<char*>(address);
   for (const auto& [mapped, mapping] : pc::Mappings()) {
-    if (!scope.active() || rc != 0 || (flags & MS_SYNC) == 0 || begin < mapped || begin >= mapped + mapping.size) continue;
+    if (!scope.active() || rc != 0 || (flags & MS_SYNC) == 0 || begin < mapped || begin >= mapped + mapping.size)
+      continue;
     scope->Write({.kind = pc::Kind(pc::CallKind::kSyncRange),
                   .file = mapping.inode,
                   .offset = static_cast<std::uint64_t>(mapping.offset + (begin - mapped)),

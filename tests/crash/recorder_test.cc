@@ -1,6 +1,8 @@
 // The recorder on a small program that changes files in every way it knows. The program is this one, started with an
 // argument.
 
+#include "tests/crash/recorder.h"
+
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,7 +21,6 @@
 #include <thread>
 
 #include "tests/crash/enumerator.h"
-#include "tests/crash/recorder.h"
 
 namespace foldlog::power_cut {
 namespace {
@@ -103,7 +104,8 @@ const std::map<std::string, std::function<void()>>& Scenes() {
          work('b');
          other.join();
        }},
-      {"unknown", [] {
+      {"unknown",
+       [] {
          const int fd = open("f", O_RDWR | O_CREAT, 0666);
          fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096);
        }},
