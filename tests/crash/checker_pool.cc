@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -11,8 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <utility>
 
@@ -117,9 +117,10 @@ std::string Summary(const Report& report) {
 }
 
 void Materialise(const DiskImage& disk, const std::string& directory) {
-  for (const std::string& path : disk.directories) std::filesystem::create_directories(directory + "/" + path);
+  for (const std::string& path : disk.directories)
+    std::filesystem::create_directories(absl::StrCat(directory, "/", path));
   for (const auto& [path, content] : disk.files) {
-    const int fd = open((directory + "/" + path).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const int fd = open(absl::StrCat(directory, "/", path).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     const bool whole = fd >= 0 && write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size());
     if (fd >= 0) close(fd);
     if (whole) continue;

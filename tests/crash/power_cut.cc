@@ -7,11 +7,11 @@
 // if it refuses the directory as damaged, or with anything else if it found something wrong. Exits with 0 if every
 // image is sound, 1 if not, 2 if it could not be found out.
 
-#include <stdlib.h>
 #include <sys/wait.h>
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -54,7 +54,7 @@ bool Parse(int argc, char** argv, Arguments& arguments) {
     } else if (name == "--tear-lmdb") {
       enumeration.tears = IsLmdbMetaWrite;
     } else if (name == "--background" && !value.empty()) {
-      enumeration.background.push_back(argv[++i]);
+      enumeration.background.emplace_back(argv[++i]);
     } else if ((name == "--images" && absl::SimpleAtoi(value, &enumeration.images)) ||
                (name == "--seed" && absl::SimpleAtoi(value, &enumeration.seed)) ||
                (name == "--workers" && absl::SimpleAtoi(value, &arguments.checker.workers))) {

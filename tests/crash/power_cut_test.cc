@@ -6,13 +6,12 @@
 // unsound, or a check crashes or hangs; and if the same run without LMDB's barriers does NOT fail: that would mean that
 // this test could not see a loss.
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
-#include <iostream>
 #include <map>
 #include <random>
 #include <string>

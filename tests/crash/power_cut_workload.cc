@@ -21,12 +21,14 @@ namespace {
 unsigned extra_lmdb_flags = 0;
 }
 
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): names that the linker gives
 extern "C" {
 int __real_mdb_env_open(MDB_env* env, const char* path, unsigned flags, mdb_mode_t mode);
 int __wrap_mdb_env_open(MDB_env* env, const char* path, unsigned flags, mdb_mode_t mode) {
   return __real_mdb_env_open(env, path, flags | extra_lmdb_flags, mode);
 }
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace foldlog {
 namespace {

@@ -1,7 +1,7 @@
-#include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cstdlib>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -15,6 +15,7 @@ constexpr unsigned kTimeoutSeconds = 60;
 [[noreturn]] void Exec(const std::vector<std::string>& command, const std::string& recorder,
                        const std::string& directory, const std::string& trace_path) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   setenv("LD_PRELOAD", recorder.c_str(), 1);

@@ -11,10 +11,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -24,6 +21,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -150,7 +151,12 @@ class Recorder {
         static_cast<int>(syscall(SYS_openat, AT_FDCWD, trace, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
     if (fd < 0) Die("cannot open FOLDLOG_RECORD_TRACE");
     // Two programs at once would need one order of their calls. The second, as a helper of the first, goes unrecorded.
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) return;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      dprintf(2, "foldlog recorder: process %d is not recorded, for another one is\n", pid_);
+      return;
+    }
+    // A child made while another thread is at work must not inherit a lock that nobody will give back.
+    pthread_atfork([] { Get().mutex_.lock(); }, [] { Get().mutex_.unlock(); }, [] { Get().mutex_.unlock(); });
     trace_ = fd;
     fstat(fd, &info);
     Scan("", /*first=*/info.st_size == 0);
@@ -217,9 +223,9 @@ class Recorder {
     while (const dirent* entry = readdir(directory)) {
       const std::string name = entry->d_name;
       if (name == "." || name == "..") continue;
-      const std::string below = relative.empty() ? name : relative + "/" + name;
+      const std::string below = (relative.empty() ? "" : relative + "/").append(name);
       struct stat info = {};
-      if (lstat((root_ + "/" + below).c_str(), &info) != 0) continue;
+      if (lstat((path + "/").append(name).c_str(), &info) != 0) continue;
       if (S_ISDIR(info.st_mode)) {
         if (first) Write({.kind = Kind(CallKind::kInitialDirectory)}, below);
         Scan(below, first);
@@ -227,7 +233,7 @@ class Recorder {
         Watch(info);
         if (!first) continue;
         const int fd =
-            static_cast<int>(syscall(SYS_openat, AT_FDCWD, (root_ + "/" + below).c_str(), O_RDONLY | O_CLOEXEC));
+            static_cast<int>(syscall(SYS_openat, AT_FDCWD, (path + "/").append(name).c_str(), O_RDONLY | O_CLOEXEC));
         Write({.kind = Kind(CallKind::kInitialFile), .file = info.st_ino}, below, {}, Content(fd));
         syscall(SYS_close, fd);
       }
