@@ -94,11 +94,12 @@ absl::Status EncodeMessage(const SizeBound& bound, std::vector<std::uint64_t>& w
   }
 }
 
-// Reads a message of root type `Root` from one segment and hands it to `read`, which returns a StatusOr. Pointers in the
-// message are bounds-checked by Cap'n Proto; how much it may follow is limited, so that a message whose pointers
+// Reads a message of root type `Root` from one segment and hands it to `read`, which returns a StatusOr. Pointers in
+// the message are bounds-checked by Cap'n Proto; how much it may follow is limited, so that a message whose pointers
 // overlap cannot unfold into more than a small multiple of itself.
 template <typename Root, typename Read>
-auto DecodeMessage(std::span<const std::uint64_t> words, Read read) -> decltype(read(std::declval<typename Root::Reader>())) {
+auto DecodeMessage(std::span<const std::uint64_t> words, Read read)
+    -> decltype(read(std::declval<typename Root::Reader>())) {
   constexpr std::uint64_t kTraversalFactor = 4;  // each object is visited at most a few times: has…() and get…()
   constexpr std::uint64_t kTraversalSlackWords = 1024;
   try {

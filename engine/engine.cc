@@ -1,5 +1,7 @@
 #include "foldlog/engine.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <mutex>
 #include <utility>
@@ -24,6 +26,7 @@ TimeNs SystemClock() {
 
 // Everything below runs under `mutex`: commands decide on the state, append, and fold what was appended.
 struct Engine::Impl {
+  const pid_t pid = getpid();
   mutable std::mutex mutex;
   EngineOptions options;
   std::unique_ptr<EventLog> log;
@@ -45,9 +48,16 @@ struct Engine::Impl {
 
   OperationHandle CurrentHandle() const { return {state.operation->operation_id, state.operation->epoch}; }
 
-  absl::Status CheckOpen() const {
-    if (!closed) return absl::OkStatus();
-    return absl::FailedPreconditionError(absl::StrCat("the engine of the log ", log->name(), " is closed"));
+  // For commands. The process is checked before the mutex is touched: in a child made by fork() a thread that is not
+  // there may hold it.
+  absl::StatusOr<std::unique_lock<std::mutex>> LockForCommand() {
+    if (getpid() != pid) {
+      return absl::FailedPreconditionError(absl::StrCat("the log ", log->name(), " was opened by process ", pid,
+                                                        ", not by this child of it; open the log again here"));
+    }
+    std::unique_lock lock(mutex);
+    if (closed) return absl::FailedPreconditionError(absl::StrCat("the engine of the log ", log->name(), " is closed"));
+    return lock;
   }
 
   absl::Status Append(const std::vector<Event>& events, Durability durability);
@@ -56,18 +66,17 @@ struct Engine::Impl {
 };
 
 absl::Status Engine::Impl::Append(const std::vector<Event>& events, Durability durability) {
-  RETURN_IF_ERROR(CheckOpen());
   FrameRun run{.words = {}, .before = end, .after = end};
-  std::vector<RecordedEvent> recorded;
-  recorded.reserve(events.size());
+  State next = state;
   for (const Event& event : events) {
     RETURN_IF_ERROR(AppendFrame(event, run));
-    recorded.push_back({run.after.sequence, run.after.hash, event});
+    // Folded before it is stored, so that nothing is ever stored that cannot be folded.
+    RETURN_IF_ERROR(Apply({run.after.sequence, run.after.hash, event}, next));
   }
   RETURN_IF_ERROR(log->Append(run, durability));
   end = run.after;
+  state = std::move(next);
   if (durability == Durability::kSync) durable_through = end.sequence;
-  for (const RecordedEvent& event : recorded) RETURN_IF_ERROR(Apply(event, state));
   SnapshotIfDue();
   return absl::OkStatus();
 }
@@ -77,12 +86,13 @@ absl::Status Engine::Impl::AppendOne(absl::StatusOr<Event> decision) {
   return Append({*std::move(decision)}, Durability::kSync);
 }
 
-// A snapshot that can't be stored costs the next opening some time and nothing else. What is wrong with the log, if
-// anything is, the next append reports.
+// A snapshot that can't be stored costs the next opening some time and nothing else; the next one is due as if it had
+// been. What is wrong with the log, if anything is, the next append reports.
 void Engine::Impl::SnapshotIfDue() {
   if (state.sequence - snapshot_at < options.snapshot_interval_events) return;
   Snapshot snapshot{.at = end, .words = {}};
-  if (EncodeState(state, snapshot.words).ok() && log->PutSnapshot(snapshot).ok()) snapshot_at = state.sequence;
+  snapshot_at = state.sequence;
+  if (EncodeState(state, snapshot.words).ok()) log->PutSnapshot(snapshot).IgnoreError();
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -112,11 +122,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(WritableLog log, EngineOpti
 }
 
 absl::StatusOr<OperationHandle> Engine::Start(const StartRequest& request) {
-  const std::lock_guard lock(impl_->mutex);
+  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
-  RETURN_IF_ERROR(impl.CheckOpen());
-  RETURN_IF_ERROR(
-      impl.AppendOne(DecideStart(impl.state, request, impl.options.new_id(), impl.Fate(), impl.Now())));
+  RETURN_IF_ERROR(impl.AppendOne(DecideStart(impl.state, request, impl.options.new_id(), impl.Fate(), impl.Now())));
   return impl.CurrentHandle();
 }
 
@@ -125,8 +133,9 @@ absl::Status Engine::Checkpoint(const OperationHandle& handle, const foldlog::Ch
 }
 
 absl::Status Engine::Checkpoint(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints) {
-  const std::lock_guard lock(impl_->mutex);
+  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
   const TimeNs now = impl_->options.clock();
+  if (checkpoints.empty()) return DecideCheckpoint(impl_->state, handle, {}, now).status();
   std::vector<Event> events;
   events.reserve(checkpoints.size());
   for (const foldlog::Checkpoint& checkpoint : checkpoints) {
@@ -138,41 +147,41 @@ absl::Status Engine::Checkpoint(const OperationHandle& handle, std::span<const f
 }
 
 absl::Status Engine::Pause(const OperationHandle& handle, const std::string& reason) {
-  const std::lock_guard lock(impl_->mutex);
+  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
   return impl_->AppendOne(DecidePause(impl_->state, handle, reason, impl_->options.clock()));
 }
 
 absl::StatusOr<OperationHandle> Engine::Resume(const std::string& operation_id, const std::string& reason) {
-  const std::lock_guard lock(impl_->mutex);
+  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
   RETURN_IF_ERROR(impl.AppendOne(DecideResume(impl.state, operation_id, reason, impl.Fate(), impl.Now())));
   return impl.CurrentHandle();
 }
 
 absl::StatusOr<OperationHandle> Engine::RecoverByForce(const std::string& operation_id, const std::string& reason) {
-  const std::lock_guard lock(impl_->mutex);
+  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
   RETURN_IF_ERROR(impl.AppendOne(DecideRecoverByForce(impl.state, operation_id, reason, impl.Now())));
   return impl.CurrentHandle();
 }
 
 absl::Status Engine::Complete(const OperationHandle& handle, const Stats& stats) {
-  const std::lock_guard lock(impl_->mutex);
+  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
   return impl_->AppendOne(DecideComplete(impl_->state, handle, stats, impl_->options.clock()));
 }
 
 absl::Status Engine::Fail(const OperationHandle& handle, const std::string& error) {
-  const std::lock_guard lock(impl_->mutex);
+  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
   return impl_->AppendOne(DecideFail(impl_->state, handle, error, impl_->options.clock()));
 }
 
 absl::Status Engine::Clear() {
-  const std::lock_guard lock(impl_->mutex);
+  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
   return impl_->AppendOne(DecideClear(impl_->state, impl_->options.clock()));
 }
 
 absl::Status Engine::Reset(const std::string& reason) {
-  const std::lock_guard lock(impl_->mutex);
+  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
   return impl_->AppendOne(DecideReset(impl_->state, reason, impl_->options.clock()));
 }
 
@@ -202,8 +211,7 @@ Sequence Engine::durable_through() const {
 }
 
 absl::Status Engine::Flush() {
-  const std::lock_guard lock(impl_->mutex);
-  RETURN_IF_ERROR(impl_->CheckOpen());
+  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
   RETURN_IF_ERROR(impl_->log->Sync(impl_->end.sequence));
   impl_->durable_through = impl_->end.sequence;
   return absl::OkStatus();
@@ -212,6 +220,7 @@ absl::Status Engine::Flush() {
 const EventLog& Engine::log() const { return *impl_->log; }
 
 absl::Status Engine::Close() {
+  if (getpid() != impl_->pid) return absl::OkStatus();  // not the child's to close
   const std::lock_guard lock(impl_->mutex);
   if (impl_->closed) return absl::OkStatus();
   impl_->closed = true;

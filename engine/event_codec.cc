@@ -148,8 +148,9 @@ absl::StatusOr<EventBody> DecodeBody(schema::Event::Reader in) {
     case schema::Event::RESET:
       return Reset{FromData(in.getReset().getReason())};
   }
-  return absl::UnimplementedError(absl::StrCat("an event of kind ", static_cast<int>(in.which()),
-                                               ", which this version does not know; read this log with a newer foldlog"));
+  return absl::UnimplementedError(
+      absl::StrCat("an event of kind ", static_cast<int>(in.which()),
+                   ", which this version does not know; read this log with a newer foldlog"));
 }
 
 }  // namespace

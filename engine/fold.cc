@@ -30,7 +30,7 @@ absl::StatusOr<Fold> NewestSnapshot(const EventLog& log, const LogExtent& extent
     if (snapshot->at.sequence == 0) break;
     at_most = snapshot->at.sequence - 1;
   }
-  return Fold{State{}, extent.base, 0};
+  return Fold{State{.sequence = extent.base.sequence}, extent.base, 0};
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ namespace foldlog {
 
 struct Fold {
   State state = {};
-  ChainEnd at = {};                    // the event that `state` is as of
-  Sequence snapshot_used = 0;     // 0: none, folded from the first event
+  ChainEnd at = {};            // the event that `state` is as of
+  Sequence snapshot_used = 0;  // 0: none, folded from the first event
 };
 
 // The state after event `at`, the latest by default. A snapshot that cannot be read, or is of another fold version, or

@@ -6,14 +6,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
+#include <csignal>
 #include <cstddef>
+#include <filesystem>
 #include <fstream>
+#include <span>
 #include <sstream>
+#include <system_error>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "engine/random_bytes.h"
 
 namespace foldlog {
 namespace {
@@ -30,10 +38,12 @@ struct ProcessStat {
   std::uint64_t start_ticks = 0;
 };
 
-// /proc/PID/stat. The second field is the program's name in parentheses and may itself hold spaces and parentheses, so
-// fields are counted from the last one that closes.
-std::optional<ProcessStat> ReadStat(std::int64_t pid) {
-  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
+std::string StatPath(std::int64_t pid) { return absl::StrCat("/proc/", pid, "/stat"); }
+
+// The file at StatPath() of a process, or the like of a thread. The second field is the program's name in parentheses
+// and may itself hold spaces and parentheses, so fields are counted from the last one that closes.
+std::optional<ProcessStat> ReadStat(const std::string& path) {
+  std::ifstream file(path);
   std::stringstream whole;
   whole << file.rdbuf();
   const std::string text = whole.str();
@@ -64,23 +74,42 @@ std::string HostName() {
   return name.data();
 }
 
-Owner Describe(std::int64_t pid, std::string instance) {
+Owner OwnerAt(std::int64_t pid, std::string instance) {
   Owner owner;
   owner.instance = std::move(instance);
   owner.machine_id = FirstLine("/etc/machine-id");
   owner.boot_id = FirstLine("/proc/sys/kernel/random/boot_id");
   owner.pid_namespace = PidNamespace(pid);
   owner.pid = pid;
-  if (const auto stat = ReadStat(pid)) owner.start_ticks = stat->start_ticks;
+  if (const auto stat = ReadStat(StatPath(pid))) owner.start_ticks = stat->start_ticks;
   owner.program = FirstLine(absl::StrCat("/proc/", pid, "/comm"));
   owner.host = HostName();
   return owner;
 }
 
-// A zombie has given back everything it held, so it counts as dead.
-bool IsRunning(const Owner& owner) {
-  const auto stat = ReadStat(owner.pid);
-  return stat && stat->start_ticks == owner.start_ticks && stat->state != 'Z' && stat->state != 'X';
+enum class Presence { kRunning, kGone, kUnknown };
+
+bool IsDeadState(char state) { return state == 'Z' || state == 'X'; }
+
+// The first thread of a program may end before the others; the process lives as long as any does.
+Presence PresenceOfThreads(std::int64_t pid) {
+  std::error_code error;
+  const std::filesystem::directory_iterator tasks(absl::StrCat("/proc/", pid, "/task"), error);
+  if (error) return error == std::errc::no_such_file_or_directory ? Presence::kGone : Presence::kUnknown;
+  for (const auto& task : tasks) {
+    const auto stat = ReadStat(task.path().string() + "/stat");
+    if (stat && !IsDeadState(stat->state)) return Presence::kRunning;
+  }
+  return Presence::kGone;  // a zombie: it has given back everything it held
+}
+
+// Not being able to look (no descriptor left, another user's process with hidepid) proves nothing.
+Presence PresenceOf(const Owner& owner) {
+  if (kill(static_cast<pid_t>(owner.pid), 0) != 0 && errno == ESRCH) return Presence::kGone;
+  const auto stat = ReadStat(StatPath(owner.pid));
+  if (!stat) return Presence::kUnknown;
+  if (stat->start_ticks != owner.start_ticks) return Presence::kGone;
+  return IsDeadState(stat->state) ? PresenceOfThreads(owner.pid) : Presence::kRunning;
 }
 
 bool SamePidNamespace(const Owner& a, const Owner& b) {
@@ -91,26 +120,39 @@ bool SamePidNamespace(const Owner& a, const Owner& b) {
 // same kernel: that somebody else has, or could take, the lock proves that this owner has let go of it. What remains to
 // be told is whether it died or closed the log.
 OwnerFate FateOfHolder(const Owner& owner, const WriterInfo& lock, const Owner& self) {
-  const bool named_in_lock = lock.writer && lock.writer->instance == owner.instance;
-  if (lock.held && named_in_lock) return OwnerFate::kAlive;
+  const bool holds_it = lock.held && lock.writer && lock.writer->instance == owner.instance;
+  if (holds_it) return OwnerFate::kAlive;
   if (lock.held && !lock.writer) return OwnerFate::kUnknown;
-  if (named_in_lock && lock.closed_cleanly) return OwnerFate::kClosedWithoutEnd;
-  if (SamePidNamespace(owner, self) && IsRunning(owner)) return OwnerFate::kClosedWithoutEnd;
-  return OwnerFate::kProcessDied;
+  const auto& signed_off = lock.signed_off;
+  if (std::find(signed_off.begin(), signed_off.end(), owner.instance) != signed_off.end()) {
+    return OwnerFate::kClosedWithoutEnd;
+  }
+  const bool runs_on = SamePidNamespace(owner, self) && PresenceOf(owner) == Presence::kRunning;
+  if (!runs_on) return OwnerFate::kProcessDied;
+  // Without a record, somebody has taken the lock file away, and the owner may hold one that no longer has a name.
+  return lock.writer ? OwnerFate::kClosedWithoutEnd : OwnerFate::kUnknown;
 }
 
 OwnerFate FateOfScript(const Owner& owner, const Owner& self) {
   if (!SamePidNamespace(owner, self)) return OwnerFate::kUnknown;
-  return IsRunning(owner) ? OwnerFate::kAlive : OwnerFate::kProcessDied;
+  switch (PresenceOf(owner)) {
+    case Presence::kRunning:
+      return OwnerFate::kAlive;
+    case Presence::kGone:
+      return OwnerFate::kProcessDied;
+    case Presence::kUnknown:
+      break;
+  }
+  return OwnerFate::kUnknown;
 }
 
 }  // namespace
 
-Owner DescribeThisProcess(std::string instance) { return Describe(getpid(), std::move(instance)); }
+Owner DescribeThisProcess(std::string instance) { return OwnerAt(getpid(), std::move(instance)); }
 
 std::optional<Owner> DescribeProcess(std::int64_t pid, std::string instance) {
-  if (pid <= 0 || !ReadStat(pid)) return std::nullopt;
-  return Describe(pid, std::move(instance));
+  if (pid <= 0 || !ReadStat(StatPath(pid))) return std::nullopt;
+  return OwnerAt(pid, std::move(instance));
 }
 
 OwnerFate AssessOwner(const Owner& owner, const WriterInfo& lock, const Owner& self) {
@@ -129,13 +171,17 @@ std::string Describe(const Owner& owner) {
   return absl::StrCat(program, ", process ", owner.pid, host);
 }
 
-std::string NewUuid() {
-  std::array<unsigned char, 16> bytes = {};
-  // Up to 256 bytes never come short and are never interrupted (getrandom(2)), once the pool is ready after boot.
+void FillWithRandomBytes(std::span<std::uint8_t, 16> bytes) {
+  // So few bytes never come short and are never interrupted (getrandom(2)), once the pool is ready after boot.
   while (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
   }
-  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);  // version 4: random
-  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);  // variant 1: RFC 4122
+}
+
+std::string NewUuid() {
+  std::array<std::uint8_t, 16> bytes = {};
+  FillWithRandomBytes(bytes);
+  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0f) | 0x40);  // version 4: random
+  bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3f) | 0x80);  // variant 1: RFC 4122
   const std::string hex =
       absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   return absl::StrCat(hex.substr(0, 8), "-", hex.substr(8, 4), "-", hex.substr(12, 4), "-", hex.substr(16, 4), "-",

@@ -107,9 +107,7 @@ class Folder {
     return epoch() == state_.epoch ? absl::OkStatus() : Misfit("its epoch is not the current one");
   }
 
-  absl::Status RequireActive() const {
-    return state_.active() ? RequireEpoch() : Misfit("no operation is active");
-  }
+  absl::Status RequireActive() const { return state_.active() ? RequireEpoch() : Misfit("no operation is active"); }
 
   absl::Status Require(OperationStatus status) const {
     if (state_.status() != status) return Misfit(std::string("the status is ").append(Name(state_.status())));

@@ -37,8 +37,8 @@ absl::Status NoActiveOperation(const State& state, std::string_view verb) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot ", ToAbsl(verb), ": there is no operation; start one first"));
   }
-  return absl::FailedPreconditionError(absl::StrCat("cannot ", ToAbsl(verb), ": ", NameOf(*state.operation),
-                                                    " is ", ToAbsl(Name(state.operation->status)),
+  return absl::FailedPreconditionError(absl::StrCat("cannot ", ToAbsl(verb), ": ", NameOf(*state.operation), " is ",
+                                                    ToAbsl(Name(state.operation->status)),
                                                     "; start a new operation first"));
 }
 
@@ -46,15 +46,15 @@ absl::Status NoActiveOperation(const State& state, std::string_view verb) {
 absl::Status CheckHandle(const State& state, const OperationHandle& handle, std::string_view verb) {
   const bool current = state.operation && state.operation->operation_id == handle.operation_id;
   if (current && handle.epoch < state.operation->epoch) {
-    return absl::AbortedError(absl::StrCat(
-        "cannot ", ToAbsl(verb), ": the handle of operation ", handle.operation_id, " is stale: it has epoch ",
-        handle.epoch, ", but the operation was taken over under epoch ", state.operation->epoch, " by ",
-        Describe(state.operation->owner), "; stop working on it"));
+    return absl::AbortedError(absl::StrCat("cannot ", ToAbsl(verb), ": the handle of operation ", handle.operation_id,
+                                           " is stale: it has epoch ", handle.epoch,
+                                           ", but the operation was taken over under epoch ", state.operation->epoch,
+                                           " by ", Describe(state.operation->owner), "; stop working on it"));
   }
   if (current && handle.epoch > state.operation->epoch) {
-    return absl::AbortedError(absl::StrCat("cannot ", ToAbsl(verb), ": operation ", handle.operation_id,
-                                           " has epoch ", state.operation->epoch, ", and no handle of epoch ",
-                                           handle.epoch, " was ever given out by this log"));
+    return absl::AbortedError(absl::StrCat("cannot ", ToAbsl(verb), ": operation ", handle.operation_id, " has epoch ",
+                                           state.operation->epoch, ", and no handle of epoch ", handle.epoch,
+                                           " was ever given out by this log"));
   }
   if (!state.active()) return NoActiveOperation(state, verb);
   if (!current) {
@@ -74,8 +74,7 @@ absl::Status CheckId(const State& state, const std::string& operation_id, std::s
 
 absl::Status CheckCount(const std::optional<std::int64_t>& count, std::string_view what) {
   if (!count || *count >= 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("the ", ToAbsl(what), " is ", *count, "; it must be 0 or more"));
+  return absl::InvalidArgumentError(absl::StrCat("the ", ToAbsl(what), " is ", *count, "; it must be 0 or more"));
 }
 
 Evidence EvidenceFor(OwnerFate fate) {
@@ -97,6 +96,7 @@ absl::StatusOr<Event> DecideStart(const State& state, const StartRequest& reques
   }
   RETURN_IF_ERROR(CheckCount(request.total_files, "total number of files"));
   if (operation_id.empty()) return absl::InvalidArgumentError("the operation id is empty");
+  if (request.type > OperationType::kRecovery) return absl::InvalidArgumentError("there is no operation of that type");
   return Event{actor.now, state.epoch + 1,
                Started{std::move(operation_id), request.type, request.total_files, request.roots, request.metadata,
                        actor.owner}};
@@ -114,7 +114,8 @@ absl::StatusOr<Event> DecidePause(const State& state, const OperationHandle& han
                                   TimeNs now) {
   RETURN_IF_ERROR(CheckHandle(state, handle, "pause"));
   if (state.status() == OperationStatus::kPaused) {
-    return absl::FailedPreconditionError(absl::StrCat("cannot pause: ", NameOf(*state.operation), " is paused already"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot pause: ", NameOf(*state.operation), " is paused already"));
   }
   return Event{now, state.epoch, Paused{reason}};
 }
@@ -126,8 +127,8 @@ absl::StatusOr<Event> DecideResume(const State& state, const std::string& operat
     return Event{actor.now, state.epoch + 1, Resumed{reason, actor.owner}};
   }
   if (!IsGone(fate)) {
-    return absl::FailedPreconditionError(absl::StrCat("cannot resume: ", NameOf(*state.operation),
-                                                      " is in progress; ", NextStep(*state.operation, fate)));
+    return absl::FailedPreconditionError(absl::StrCat("cannot resume: ", NameOf(*state.operation), " is in progress; ",
+                                                      NextStep(*state.operation, fate)));
   }
   return Event{actor.now, state.epoch + 1, Recovered{EvidenceFor(fate), reason, actor.owner}};
 }

@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "foldlog/engine.h"
+#include "foldlog/command.h"
 #include "foldlog/event.h"
 #include "foldlog/state.h"
 

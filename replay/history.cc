@@ -25,8 +25,7 @@ absl::StatusOr<std::vector<HistoryEntry>> ReadHistory(const EventLog& log) {
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
   EventReader reader(log, extent.base);
   std::vector<HistoryEntry> history;
-  State state;
-  state.sequence = extent.base.sequence;
+  State state{.sequence = extent.base.sequence};
   while (true) {
     ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, reader.Next());
     if (!event) break;

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
@@ -70,6 +69,12 @@ std::optional<std::string_view> UnsupportedFileSystem(long f_type) {
       return "OCFS2";
     case 0x65735546:
       return "FUSE";
+    case 0x786f4256:
+      return "VirtualBox shared folder";
+    case 0x47504653:
+      return "GPFS";
+    case 0x19830326:
+      return "BeeGFS";
     default:
       return std::nullopt;
   }
@@ -80,26 +85,34 @@ absl::Status CheckFileSystem(const std::string& directory) {
   if (statfs(directory.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", directory));
   if (const auto name = UnsupportedFileSystem(info.f_type)) {
     return absl::FailedPreconditionError(absl::StrCat("the log ", directory, " is on a file system of type ",
-                                                      ToAbsl(*name), ", where locks and mapped pages can't be trusted; "
+                                                      ToAbsl(*name),
+                                                      ", where locks and mapped pages can't be trusted; "
                                                       "put it on a local disk"));
   }
   return absl::OkStatus();
 }
 
+std::string WithoutTrailingSlashes(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+std::string ParentOf(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return WithoutTrailingSlashes(path.substr(0, slash + 1));
+}
+
 absl::StatusOr<bool> CreateDirectories(const std::string& directory) {
-  if (mkdir(directory.c_str(), 0777) == 0) {
-    const std::string parent = std::filesystem::path(directory).lexically_normal().parent_path();
-    RETURN_IF_ERROR(SyncDirectory(parent.empty() ? "." : parent));
-    return true;
+  const std::string parent = ParentOf(directory);
+  int error = mkdir(directory.c_str(), 0777) == 0 ? 0 : errno;
+  if (error == ENOENT && parent != directory && parent != ".") {
+    RETURN_IF_ERROR(CreateDirectories(parent).status());
+    error = mkdir(directory.c_str(), 0777) == 0 ? 0 : errno;
   }
-  const int error = errno;
   if (error == EEXIST) return false;
-  std::filesystem::path path(directory);
-  if (!path.has_filename()) path = path.parent_path();  // a trailing slash
-  if (error != ENOENT || path.parent_path().empty()) return ErrnoStatus(error, absl::StrCat("create ", directory));
-  RETURN_IF_ERROR(CreateDirectories(path.parent_path()).status());
-  if (mkdir(directory.c_str(), 0777) != 0) return ErrnoStatus(errno, absl::StrCat("create ", directory));
-  RETURN_IF_ERROR(SyncDirectory(path.parent_path()));
+  if (error != 0) return ErrnoStatus(error, absl::StrCat("create ", directory));
+  RETURN_IF_ERROR(SyncDirectory(parent));
   return true;
 }
 

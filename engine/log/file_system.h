@@ -39,12 +39,18 @@ class FileDescriptor {
 // ResourceExhausted for a full disk.
 absl::Status ErrnoStatus(int error, std::string_view what);
 
-// The name of a file system type (statfs f_type) on which a log is refused: network file systems, and FUSE, behind which
-// one may hide. Nothing if it is fine.
+// The name of a file system type (statfs f_type) on which a log is refused: network file systems, and FUSE, behind
+// which one may hide. Nothing if it is fine.
 std::optional<std::string_view> UnsupportedFileSystem(long f_type);
 
 // FailedPrecondition if `directory` is on a file system of that kind.
 absl::Status CheckFileSystem(const std::string& directory);
+
+// "a/b///" is "a/b"; "/" stays.
+std::string WithoutTrailingSlashes(std::string path);
+
+// The directory that holds the entry of `path`, which has no trailing slash. Not lexical: ".." is left to the kernel.
+std::string ParentOf(const std::string& path);
 
 // Creates `directory` and its parents and makes the entries durable. True if it was not there before.
 absl::StatusOr<bool> CreateDirectories(const std::string& directory);

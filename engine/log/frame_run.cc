@@ -34,12 +34,18 @@ absl::Status CheckReadable(Sequence from, const LogExtent& extent, const std::st
                                             extent.base.sequence + 1, " to ", extent.end.sequence));
 }
 
+absl::Status CheckSyncable(Sequence through, const LogExtent& extent, const std::string& name) {
+  if (through <= extent.end.sequence) return absl::OkStatus();
+  return absl::OutOfRangeError(absl::StrCat("cannot make event ", through, " durable: the log ", name,
+                                            " ends with event ", extent.end.sequence));
+}
+
 absl::Status CheckSnapshotPlace(const Snapshot& snapshot, const LogExtent& extent, const std::string& name) {
   if (snapshot.at.sequence >= extent.base.sequence && snapshot.at.sequence <= extent.end.sequence) {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(absl::StrCat("a snapshot at event ", snapshot.at.sequence,
-                                                 " is of no event of the log ", name));
+  return absl::InvalidArgumentError(
+      absl::StrCat("a snapshot at event ", snapshot.at.sequence, " is of no event of the log ", name));
 }
 
 RunCollector::RunCollector(Sequence from, std::size_t bytes_max) : words_max_(bytes_max / sizeof(std::uint64_t)) {
@@ -52,7 +58,8 @@ absl::StatusOr<bool> RunCollector::Add(std::span<const std::uint64_t> words) {
     if (frame.header.sequence > run_.after.sequence) {
       if (!run_.empty() && run_.words.size() + frame.size_words() > words_max_) return false;
       if (run_.empty()) run_.before.hash = frame.header.previous_hash;
-      run_.words.insert(run_.words.end(), words.begin(), words.begin() + static_cast<std::ptrdiff_t>(frame.size_words()));
+      run_.words.insert(run_.words.end(), words.begin(),
+                        words.begin() + static_cast<std::ptrdiff_t>(frame.size_words()));
       run_.after = frame.end();
     }
     words = words.subspan(frame.size_words());

@@ -21,6 +21,9 @@ absl::Status CheckContinues(const FrameRun& run, const ChainEnd& end, const std:
 // OutOfRange unless `from` is an event of the log or the place right behind the last one.
 absl::Status CheckReadable(Sequence from, const LogExtent& extent, const std::string& name);
 
+// OutOfRange if `through` is behind the end of the log.
+absl::Status CheckSyncable(Sequence through, const LogExtent& extent, const std::string& name);
+
 // InvalidArgument unless the snapshot is of an event of the log.
 absl::Status CheckSnapshotPlace(const Snapshot& snapshot, const LogExtent& extent, const std::string& name);
 

@@ -153,7 +153,7 @@ absl::StatusOr<std::uint64_t> NewestTxnId(const File& file, const Metas& metas) 
     if (metas[slot].status.ok()) continue;
     return file.Damaged("meta page ", slot, " ", metas[slot].status.message(), "; only meta page ", 1 - slot,
                         " (transaction ", metas[1 - slot].meta.txn_id,
-                        ") passes. Do not patch it: export from a reader into a fresh log");
+                        ") passes. Do not patch it: keep a copy of the file, and restore the last backup");
   }
   // Each commit overwrites the older meta, so the two are neighbours; both are 0 before the first commit. Otherwise one
   // transaction id is wrong, and LMDB could take the older snapshot for the newer.

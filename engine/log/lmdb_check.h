@@ -34,9 +34,10 @@ struct LmdbFileSummary {
 // known here at all.
 absl::StatusOr<std::uint64_t> CheckLmdbMetas(int fd, const std::string& path, std::uint64_t map_bytes);
 
-// Walks every page reachable in the snapshot `txn_id`: free list, main database and all named databases, which must have
-// 8-byte integer keys and values of a multiple of 8 bytes. The caller keeps the snapshot from changing: it holds the
-// writer lock, or a read transaction of that id. Aborted if no meta page has that id (a writer has moved on: retry).
+// Walks every page reachable in the snapshot `txn_id`: free list, main database and all named databases, which must
+// have 8-byte integer keys and values of a multiple of 8 bytes. The caller keeps the snapshot from changing: it holds
+// the writer lock, or a read transaction of that id. Aborted if no meta page has that id (a writer has moved on:
+// retry).
 absl::StatusOr<LmdbFileSummary> CheckLmdbSnapshot(int fd, const std::string& path, std::uint64_t map_bytes,
                                                   std::uint64_t txn_id);
 

@@ -1,7 +1,9 @@
 #include "engine/log/lmdb_env.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,9 +17,9 @@
 #include "absl/strings/str_cat.h"
 #include "engine/frame.h"
 #include "engine/log/lmdb_check.h"
+#include "engine/random_bytes.h"
 #include "engine/status_macros.h"
 #include "engine/text.h"
-#include "foldlog/owner.h"
 
 namespace foldlog {
 namespace {
@@ -25,8 +27,11 @@ namespace {
 constexpr unsigned kEnvFlags = MDB_NOSUBDIR | MDB_NOTLS;
 constexpr mdb_mode_t kFileMode = 0666;  // as the umask allows
 constexpr unsigned kTables = 3;
-constexpr unsigned kMaxReaders = 1022;  // slots for read transactions at one moment, in all processes together
+constexpr unsigned kMaxReaders = 254;  // slots for read transactions at one moment, in all processes together
 constexpr const char* kTemporaryName = "log.mdb.new";
+
+// With less room than this, a write that came short did so because the disk is full.
+constexpr std::uint64_t kFullDiskBytes = std::uint64_t{1} << 20;
 
 // How often to look for a snapshot to check while a writer keeps committing. An attempt is lost to two whole commits
 // between two system calls, or to reading a meta page in the middle of its being written, which looks like damage.
@@ -39,16 +44,35 @@ struct FileId {
   auto operator<=>(const FileId&) const = default;
 };
 
-// The registry that LMDB forces on us. Its lock is held while an environment is opened or closed, so that no second
-// one can appear in between.
+// The registry that LMDB forces on us. Counts change, and environments open and close, under its lock only, so that a
+// second one of the same file can never appear.
 struct Registry {
+  struct Entry {
+    LmdbEnv* env = nullptr;
+    int users = 0;
+  };
+
   std::mutex mutex;
-  std::map<FileId, std::weak_ptr<LmdbEnv>> open;
+  std::map<FileId, Entry> entries;
+
+  // A child made by fork() starts without environments: those of its parent do not work there, and are left alone.
+  Registry() {
+    pthread_atfork([] { TheRegistry().mutex.lock(); }, [] { TheRegistry().mutex.unlock(); },
+                   [] {
+                     TheRegistry().entries.clear();
+                     TheRegistry().mutex.unlock();
+                   });
+  }
+
+  static Registry& TheRegistry() {
+    static Registry& registry = *new Registry;  // never destroyed: logs may be closed during exit
+    return registry;
+  }
 };
 
-Registry& TheRegistry() {
-  static Registry& registry = *new Registry;  // never destroyed: logs may be closed during exit
-  return registry;
+bool IsDiskFull(const std::string& path) {
+  struct statvfs info = {};
+  return statvfs(path.c_str(), &info) == 0 && info.f_bavail * info.f_frsize < kFullDiskBytes;
 }
 
 std::string Temporary(const std::string& directory) { return absl::StrCat(directory, "/", kTemporaryName); }
@@ -62,8 +86,7 @@ absl::Status PutRecord(MDB_txn* txn, MDB_dbi table, std::uint64_t key, const voi
 
 FormatRecord NewFormatRecord() {
   FormatRecord format{.magic = kFormatMagic, .version = kFormatVersion, .reserved = 0, .log_id = {}, .created_at = 0};
-  const std::string id = NewUuid() + NewUuid();
-  std::memcpy(format.log_id.data(), id.data(), format.log_id.size());
+  FillWithRandomBytes(format.log_id);
   format.created_at =
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   return format;
@@ -108,6 +131,19 @@ absl::StatusOr<MDB_env*> NewEnv(const std::string& path) {
   return LmdbStatus(rc, "prepare to open", path);
 }
 
+// LMDB maps its lock file without having written it: on a full disk, touching such a page kills the process. So the
+// pages are given to the file before. Where the directory or the file cannot be written, LMDB finds that out by itself.
+absl::Status AllocateLockFile(const std::string& path) {
+  constexpr off_t kBytesForHead = 128;    // MDB_txninfo
+  constexpr off_t kBytesForAReader = 64;  // MDB_reader, a cache line
+  const std::string lock_path = path + "-lock";
+  const FileDescriptor file(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, kFileMode));
+  if (!file.valid()) return absl::OkStatus();
+  const int error = posix_fallocate(file.get(), 0, kBytesForHead + kMaxReaders * kBytesForAReader);
+  if (error == ENOSPC || error == EDQUOT) return ErrnoStatus(error, absl::StrCat("make room for ", lock_path));
+  return absl::OkStatus();
+}
+
 // LMDB leaves its data file open across exec().
 void CloseOnExec(MDB_env* env) {
   int fd = -1;
@@ -118,66 +154,82 @@ void CloseOnExec(MDB_env* env) {
 
 absl::Status LmdbStatus(int rc, std::string_view what, const std::string& path) {
   if (rc == 0) return absl::OkStatus();
+  // LMDB reports a write that came short as an input/output error, whatever the cause. This is the usual one.
+  if (rc == EIO && IsDiskFull(path)) rc = ENOSPC;
   if (rc > 0) return ErrnoStatus(rc, absl::StrCat(ToAbsl(what), " ", path));
   const std::string message = absl::StrCat("cannot ", ToAbsl(what), " ", path, ": ", mdb_strerror(rc));
   switch (rc) {
     case MDB_MAP_FULL:
-      return absl::ResourceExhaustedError(absl::StrCat(message, "; the log has grown to its limit of ", kMapBytes,
-                                                       " bytes, start a new one"));
+      return absl::ResourceExhaustedError(
+          absl::StrCat(message, "; the log has grown to its limit of ", kMapBytes, " bytes, start a new one"));
     case MDB_READERS_FULL:
       return absl::UnavailableError(absl::StrCat(message, "; ", kMaxReaders, " readers are at work, try again later"));
+    case MDB_PANIC:
+      return absl::UnavailableError(absl::StrCat(message,
+                                                 "; a write has failed before: close the log and all its readers "
+                                                 "in this process, then open it anew"));
     case MDB_VERSION_MISMATCH:
       return absl::FailedPreconditionError(message);
-    case MDB_PANIC:
-      return absl::UnavailableError(message);
-    default:
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_NOTFOUND:
+    case MDB_INCOMPATIBLE:
       return absl::DataLossError(message);
+    default:
+      return absl::InternalError(message);
   }
 }
 
 LmdbEnv::LmdbEnv(std::string path) : path_(std::move(path)), pid_(getpid()) {}
 
 LmdbEnv::~LmdbEnv() {
-  // In a child made by fork(), closing would give back the parent's reader slots: leave everything as it is.
-  if (env_ != nullptr && getpid() == pid_) mdb_env_close(env_);
-}
-
-absl::Status LmdbEnv::CheckProcess() const {
-  if (getpid() == pid_) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(path_, " was opened by process ", pid_, ", not by this child of it; open the log again here"));
+  if (env_ != nullptr) mdb_env_close(env_);
 }
 
 absl::StatusOr<std::shared_ptr<LmdbEnv>> LmdbEnv::Open(const std::string& path) {
-  Registry& registry = TheRegistry();
+  Registry& registry = Registry::TheRegistry();
   const std::lock_guard lock(registry.mutex);
 
   std::unique_ptr<LmdbEnv> env(new LmdbEnv(path));
-  env->file_ = FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  env->file_ = FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
   if (!env->file_.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path));
   struct stat info = {};
   if (fstat(env->file_.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
   if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file"));
 
-  std::weak_ptr<LmdbEnv>& slot = registry.open[FileId{info.st_dev, info.st_ino}];
-  if (std::shared_ptr<LmdbEnv> shared = slot.lock(); shared && shared->CheckProcess().ok()) return shared;
-  RETURN_IF_ERROR(env->OpenFile());
-  std::shared_ptr<LmdbEnv> shared(env.release(), [](LmdbEnv* closing) {
-    Registry& all = TheRegistry();
-    const std::lock_guard closing_lock(all.mutex);
-    delete closing;
-    std::erase_if(all.open, [](const auto& entry) { return entry.second.expired(); });
-  });
-  slot = shared;
-  return shared;
+  const FileId id{info.st_dev, info.st_ino};
+  if (!registry.entries.contains(id)) {
+    RETURN_IF_ERROR(env->OpenFile());
+    registry.entries[id] = {env.release(), 0};
+  }
+  Registry::Entry& entry = registry.entries[id];
+  ++entry.users;
+  return std::shared_ptr<LmdbEnv>(entry.env, Release);
+}
+
+void LmdbEnv::Release(LmdbEnv* env) {
+  if (getpid() != env->pid_) return;  // in a child made by fork() it is not ours to close
+  Registry& registry = Registry::TheRegistry();
+  const std::lock_guard lock(registry.mutex);
+  for (auto& [id, entry] : registry.entries) {
+    if (entry.env != env) continue;
+    if (--entry.users == 0) {
+      registry.entries.erase(id);
+      delete env;
+    }
+    return;
+  }
 }
 
 absl::Status LmdbEnv::OpenFile() {
   RETURN_IF_ERROR(CheckLmdbMetas(file_.get(), path_, kMapBytes).status());
   // After a kill the page cache may hold a meta page whose write to the disk never finished. Nothing read from here on
   // shall be less durable than it looks.
-  if (fdatasync(file_.get()) != 0 && errno != EROFS && errno != EINVAL) return ErrnoStatus(errno, absl::StrCat("make durable ", path_));
-
+  if (fdatasync(file_.get()) != 0 && errno != EROFS && errno != EINVAL) {
+    return ErrnoStatus(errno, absl::StrCat("make durable ", path_));
+  }
+  RETURN_IF_ERROR(AllocateLockFile(path_));
   ASSIGN_OR_RETURN(env_, NewEnv(path_));
   read_only_ = access(path_.c_str(), W_OK) != 0;
   const int rc = mdb_env_open(env_, path_.c_str(), kEnvFlags | (read_only_ ? MDB_RDONLY : 0), kFileMode);
@@ -189,18 +241,40 @@ absl::Status LmdbEnv::OpenFile() {
   CloseOnExec(env_);
   int stale_readers = 0;
   mdb_reader_check(env_, &stale_readers);
+  RETURN_IF_ERROR(CheckNewestSnapshot());
 
+  ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::BeginRead(*this));
+  RETURN_IF_ERROR(OpenTables(txn.get()));
+  RETURN_IF_ERROR(CheckFormat(txn.get()));
+  RETURN_IF_ERROR(txn.ReadCommitRecord(*this).status());
+  return LmdbStatus(txn.Commit(), "open the tables of", path_);  // a commit keeps the table handles
+}
+
+absl::Status LmdbEnv::CheckNewestSnapshot() {
   for (int attempt = 1;; ++attempt) {
-    ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::BeginRead(*this));
-    const absl::Status sound =
-        CheckLmdbSnapshot(file_.get(), path_, kMapBytes, mdb_txn_id(txn.get())).status();
+    ASSIGN_OR_RETURN(const LmdbTransaction txn, LmdbTransaction::BeginRead(*this));
+    const std::uint64_t txn_id = mdb_txn_id(txn.get());
+    if (txn_id == checked_txn_id_) return absl::OkStatus();
+    const absl::Status sound = CheckLmdbSnapshot(file_.get(), path_, kMapBytes, txn_id).status();
     if (!sound.ok() && attempt < (absl::IsAborted(sound) ? kAttemptsWhenOvertaken : kAttemptsWhenDamaged)) continue;
-    RETURN_IF_ERROR(sound);
-    RETURN_IF_ERROR(OpenTables(txn.get()));
-    RETURN_IF_ERROR(CheckFormat(txn.get()));
-    RETURN_IF_ERROR(txn.ReadCommitRecord(*this).status());
-    return LmdbStatus(txn.Commit(), "open the tables of", path_);  // a commit keeps the table handles
+    if (sound.ok()) checked_txn_id_ = txn_id;
+    return sound;
   }
+}
+
+absl::Status LmdbEnv::PrepareForWriting() {
+  if (read_only_) return absl::PermissionDeniedError(absl::StrCat(path_, " is not writable for this user"));
+  struct stat info = {};
+  if (fstat(file_.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path_));
+  if (info.st_nlink != 1) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path_, " has ", info.st_nlink,
+                     " names (hard links), so that a lock "
+                     "in one directory does not protect it; make it a copy of its own"));
+  }
+  { RETURN_IF_ERROR(LmdbTransaction::BeginWrite(*this).status()); }  // repairs what a killed writer left, and ends
+  RETURN_IF_ERROR(LmdbStatus(mdb_env_sync(env_, 1), "make durable", path_));
+  return CheckNewestSnapshot();
 }
 
 absl::Status LmdbEnv::OpenTables(MDB_txn* txn) {
@@ -208,6 +282,11 @@ absl::Status LmdbEnv::OpenTables(MDB_txn* txn) {
   if (rc == 0) rc = mdb_dbi_open(txn, "snapshots", MDB_INTEGERKEY, &snapshots_);
   if (rc == 0) rc = mdb_dbi_open(txn, "meta", MDB_INTEGERKEY, &meta_);
   if (rc == MDB_NOTFOUND) {
+    MDB_stat main = {};
+    MDB_dbi main_table = 0;
+    // Every transaction of a log has tables. One without any is what a torn meta page shows.
+    if (mdb_dbi_open(txn, nullptr, 0, &main_table) == 0) mdb_stat(txn, main_table, &main);
+    if (main.ms_entries == 0) return absl::DataLossError(absl::StrCat(path_, " has lost all its tables"));
     return absl::FailedPreconditionError(absl::StrCat(path_, " is an LMDB file, but not of a foldlog log"));
   }
   return LmdbStatus(rc, "open the tables of", path_);
@@ -246,11 +325,8 @@ absl::Status LmdbEnv::Create(const std::string& directory, const std::string& pa
   if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
     status = ErrnoStatus(errno, absl::StrCat("rename ", temporary));
   }
-  if (!status.ok()) {
-    unlink(temporary.c_str());
-    return status;
-  }
-  return SyncDirectory(directory);
+  if (!status.ok()) unlink(temporary.c_str());
+  return status;
 }
 
 absl::StatusOr<LmdbTransaction> LmdbTransaction::BeginRead(const LmdbEnv& env) {
@@ -283,19 +359,20 @@ absl::Status LmdbTransaction::ReadRecord(MDB_dbi table, std::uint64_t key, std::
   return absl::OkStatus();
 }
 
-absl::StatusOr<CommitRecord> LmdbTransaction::ReadCommitRecord(const LmdbEnv& env) const {
+absl::StatusOr<CommitRecord> LmdbTransaction::ReadCommitRecord(const LmdbEnv& env, Kind kind) const {
   CommitRecord commit = {};
   RETURN_IF_ERROR(ReadRecord(env.meta(), kCommitKey, std::as_writable_bytes(std::span(&commit, 1))));
   MDB_stat events = {};
   MDB_stat snapshots = {};
   mdb_stat(txn_, env.events(), &events);
   mdb_stat(txn_, env.snapshots(), &snapshots);
-  if (commit.txn_id != mdb_txn_id(txn_) || commit.batches != events.ms_entries ||
-      commit.snapshots != snapshots.ms_entries || commit.last_sequence < commit.base_sequence) {
-    return absl::DataLossError(absl::StrCat(
-        *path_, ": the commit record is of transaction ", commit.txn_id, " with ", commit.batches, " batches and ",
-        commit.snapshots, " snapshots, but the file is at transaction ", mdb_txn_id(txn_), " with ", events.ms_entries,
-        " and ", snapshots.ms_entries, "; a commit was lost or torn"));
+  const std::uint64_t newest = mdb_txn_id(txn_) - (kind == Kind::kWrite ? 1 : 0);
+  if (commit.txn_id != newest || commit.batches != events.ms_entries || commit.snapshots != snapshots.ms_entries ||
+      commit.last_sequence < commit.base_sequence) {
+    return absl::DataLossError(
+        absl::StrCat(*path_, ": the commit record is of transaction ", commit.txn_id, " with ", commit.batches,
+                     " batches and ", commit.snapshots, " snapshots, but the file is at transaction ", newest, " with ",
+                     events.ms_entries, " and ", snapshots.ms_entries, "; a commit was lost or torn"));
   }
   return commit;
 }

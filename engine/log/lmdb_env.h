@@ -44,6 +44,7 @@ struct CommitRecord {
   std::uint64_t last_hash;
   std::uint64_t batches;    // entries of the table `events`
   std::uint64_t snapshots;  // entries of the table `snapshots`
+  bool operator==(const CommitRecord&) const = default;
 };
 static_assert(sizeof(CommitRecord) == 56);
 
@@ -64,11 +65,13 @@ inline MDB_val ToVal(const void* data, std::size_t bytes) { return {bytes, const
 
 class LmdbEnv {
  public:
-  // The environment of this process for the file `path`, opened and checked if it is not open yet. NotFound,
-  // PermissionDenied, DataLoss, or FailedPrecondition for a newer format.
+  // The environment of this process for the file `path`, opened and checked if it is not open yet. It stays open as
+  // long as one of the pointers given out lives. NotFound, PermissionDenied, DataLoss, or FailedPrecondition for a
+  // newer format.
   static absl::StatusOr<std::shared_ptr<LmdbEnv>> Open(const std::string& path);
 
-  // Creates the file of an empty log, complete and durable, or leaves none: it is built under a temporary name.
+  // Creates the file of an empty log, complete and durable, or leaves none: it is built under a temporary name. Its
+  // entry in the directory is for the caller to make durable.
   static absl::Status Create(const std::string& directory, const std::string& path);
 
   ~LmdbEnv();
@@ -80,21 +83,26 @@ class LmdbEnv {
   MDB_dbi snapshots() const { return snapshots_; }
   MDB_dbi meta() const { return meta_; }
   const std::string& path() const { return path_; }
-  bool read_only() const { return read_only_; }
 
-  // FailedPrecondition in a child made by fork(): LMDB's locks do not reach there.
-  absl::Status CheckProcess() const;
+  // To be called by a new writer before it reads anything. A writer that was killed in the middle of a commit may have
+  // left a newer transaction in the file than the one LMDB shows to readers; only taking LMDB's own write lock brings
+  // the two together. PermissionDenied if the file cannot be written, FailedPrecondition if it has another name
+  // somewhere.
+  absl::Status PrepareForWriting();
 
  private:
   explicit LmdbEnv(std::string path);
 
+  static void Release(LmdbEnv* env);
   absl::Status OpenFile();
+  absl::Status CheckNewestSnapshot();
   absl::Status OpenTables(MDB_txn* txn);
   absl::Status CheckFormat(MDB_txn* txn) const;
 
   const std::string path_;
   const pid_t pid_;
   FileDescriptor file_;  // for checking; closing it harms no lock of LMDB's, which are on another file
+  std::uint64_t checked_txn_id_ = 0;
   MDB_env* env_ = nullptr;
   bool read_only_ = false;
   MDB_dbi events_ = 0;
@@ -105,6 +113,8 @@ class LmdbEnv {
 // A transaction that is aborted unless it was committed.
 class LmdbTransaction {
  public:
+  enum class Kind { kRead, kWrite };
+
   static absl::StatusOr<LmdbTransaction> BeginRead(const LmdbEnv& env);
   static absl::StatusOr<LmdbTransaction> BeginWrite(const LmdbEnv& env);
 
@@ -116,9 +126,12 @@ class LmdbTransaction {
   MDB_txn* get() const { return txn_; }
   int Commit();  // LMDB's return code; the transaction is gone either way
 
-  // The record under `key` of a table of fixed-size records. DataLoss if it is missing or of another size.
+  // The record under `key` of a table of fixed-size records. DataLoss if it is missing or too short.
   absl::Status ReadRecord(MDB_dbi table, std::uint64_t key, std::span<std::byte> record) const;
-  absl::StatusOr<CommitRecord> ReadCommitRecord(const LmdbEnv& env) const;
+
+  // DataLoss unless it is of the newest transaction (of which a write transaction is the successor) and of as many
+  // entries as there are.
+  absl::StatusOr<CommitRecord> ReadCommitRecord(const LmdbEnv& env, Kind kind = Kind::kRead) const;
 
  private:
   LmdbTransaction(MDB_txn* txn, const std::string& path) : txn_(txn), path_(&path) {}

@@ -1,5 +1,6 @@
 #include "engine/log/lmdb_log.h"
 
+#include <unistd.h>
 #include <xxhash.h>
 
 #include <cerrno>
@@ -8,8 +9,10 @@
 #include <shared_mutex>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/frame.h"
 #include "engine/log/frame_run.h"
 #include "engine/status_macros.h"
 
@@ -31,7 +34,8 @@ std::uint64_t HashBehindFirstWord(std::span<const std::uint64_t> words) {
 // LMDB aligns values to 8 bytes as long as all keys and values of a table are multiples of 8 (lmdb_check verifies it).
 absl::StatusOr<std::span<const std::uint64_t>> AsWords(const MDB_val& value, const std::string& path) {
   if (value.mv_size % sizeof(std::uint64_t) != 0) {
-    return absl::DataLossError(absl::StrCat(path, ": a value of ", value.mv_size, " bytes is no whole number of words"));
+    return absl::DataLossError(
+        absl::StrCat(path, ": a value of ", value.mv_size, " bytes is no whole number of words"));
   }
   return std::span(static_cast<const std::uint64_t*>(value.mv_data), value.mv_size / sizeof(std::uint64_t));
 }
@@ -61,6 +65,7 @@ class Cursor {
   absl::StatusOr<bool> SeekAtMost(std::uint64_t key) {
     key_ = ToVal(&key, sizeof key);
     int rc = mdb_cursor_get(cursor_, &key_, &value_, MDB_SET_RANGE);
+    if (rc != MDB_NOTFOUND) RETURN_IF_ERROR(LmdbStatus(rc, "read", *path_));
     if (rc == 0 && KeyOf(key_) == key) return true;
     rc = mdb_cursor_get(cursor_, &key_, &value_, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
     return Found(rc);
@@ -86,6 +91,38 @@ class Cursor {
   MDB_val value_ = {};
 };
 
+struct Entry {
+  std::uint64_t key;
+  std::span<const std::uint64_t> words;
+};
+
+// A reader steps through a batch from its start, so a batch is no larger than this unless a single frame is; and a
+// transaction stays far below the 512 MB of dirty pages that LMDB can take.
+constexpr std::size_t kMaxBatchWords = (std::size_t{1} << 20) / sizeof(std::uint64_t);
+constexpr std::size_t kMaxAppendWords = (std::size_t{128} << 20) / sizeof(std::uint64_t);
+
+// The run, which was checked to be a chain, cut at frame boundaries.
+std::vector<Entry> SplitIntoBatches(const FrameRun& run) {
+  std::vector<Entry> batches;
+  std::span<const std::uint64_t> rest(run.words);
+  Sequence first = run.before.sequence + 1;
+  Sequence next = first;
+  std::size_t size = 0;
+  while (size < rest.size()) {
+    const std::size_t frame = PeekFrame(rest.subspan(size))->size_words();
+    if (size > 0 && size + frame > kMaxBatchWords) {
+      batches.push_back({first, rest.first(size)});
+      rest = rest.subspan(size);
+      first = next;
+      size = 0;
+    }
+    size += frame;
+    ++next;
+  }
+  batches.push_back({first, rest});
+  return batches;
+}
+
 LogExtent ToExtent(const CommitRecord& commit) {
   return {.base = {commit.base_sequence, commit.base_hash},
           .end = {commit.last_sequence, commit.last_hash},
@@ -104,14 +141,23 @@ class LmdbLog final : public EventLog {
     RETURN_IF_ERROR(CheckWritable());
     RETURN_IF_ERROR(CheckContinues(run, {commit_.last_sequence, commit_.last_hash}, name_));
     if (run.empty()) return absl::OkStatus();
+    if (run.words.size() > kMaxAppendWords) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "cannot append ", run.count(), " events of ", run.words.size() * sizeof(std::uint64_t),
+          " bytes at once; the limit is ", kMaxAppendWords * sizeof(std::uint64_t), ": append fewer at a time"));
+    }
+    std::vector<Entry> batches = SplitIntoBatches(run);
     CommitRecord next = commit_;
     next.last_sequence = run.after.sequence;
     next.last_hash = run.after.hash;
-    ++next.batches;
-    return Write(next, env_->events(), run.before.sequence + 1, run.words, MDB_APPEND);
+    next.batches += batches.size();
+    return Write(next, env_->events(), batches, MDB_APPEND);
   }
 
-  absl::Status Sync(Sequence) override { return CheckWritable(); }
+  absl::Status Sync(Sequence through) override {
+    RETURN_IF_ERROR(CheckWritable());
+    return CheckSyncable(through, ToExtent(commit_), name_);
+  }
 
   absl::Status PutSnapshot(const Snapshot& snapshot) override {
     RETURN_IF_ERROR(CheckWritable());
@@ -122,10 +168,12 @@ class LmdbLog final : public EventLog {
     words[0] = HashBehindFirstWord(words);
     CommitRecord next = commit_;
     ++next.snapshots;
-    return Write(next, env_->snapshots(), snapshot.at.sequence, words, MDB_NOOVERWRITE);
+    const Entry entry{snapshot.at.sequence, words};
+    return Write(next, env_->snapshots(), std::span(&entry, 1), MDB_NOOVERWRITE);
   }
 
   absl::StatusOr<LogExtent> Extent() const override {
+    RETURN_IF_ERROR(CheckProcess());
     const std::shared_lock open(closing_);
     RETURN_IF_ERROR(CheckOpen());
     ASSIGN_OR_RETURN(const LmdbTransaction txn, LmdbTransaction::BeginRead(*env_));
@@ -134,6 +182,7 @@ class LmdbLog final : public EventLog {
   }
 
   absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const override {
+    RETURN_IF_ERROR(CheckProcess());
     const std::shared_lock open(closing_);
     RETURN_IF_ERROR(CheckOpen());
     ASSIGN_OR_RETURN(const LmdbTransaction txn, LmdbTransaction::BeginRead(*env_));
@@ -157,6 +206,7 @@ class LmdbLog final : public EventLog {
   }
 
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {
+    RETURN_IF_ERROR(CheckProcess());
     const std::shared_lock open(closing_);
     RETURN_IF_ERROR(CheckOpen());
     ASSIGN_OR_RETURN(const LmdbTransaction txn, LmdbTransaction::BeginRead(*env_));
@@ -176,12 +226,12 @@ class LmdbLog final : public EventLog {
   }
 
   absl::Status Close() override {
+    if (!CheckProcess().ok()) return absl::OkStatus();  // nothing here is the child's to close, not even the mutex
     const std::unique_lock closing(closing_);
     if (closed_) return absl::OkStatus();
     closed_ = true;
-    const bool own_process = env_->CheckProcess().ok();
-    absl::Status status = lock_ && own_process ? lock_->SignOff() : absl::OkStatus();
-    env_.reset();  // before the lock: whoever takes it next finds LMDB closed
+    absl::Status status = lock_ ? lock_->SignOff() : absl::OkStatus();
+    env_.reset();  // before the lock, so that the next writer finds LMDB let go by this one
     lock_.reset();
     return status;
   }
@@ -189,12 +239,19 @@ class LmdbLog final : public EventLog {
   const std::string& name() const override { return name_; }
 
  private:
+  // Before any lock is taken: in a child made by fork() it may be held by a thread that is not there.
+  absl::Status CheckProcess() const {
+    if (getpid() == pid_) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat("the log ", name_, " was opened by process ", pid_,
+                                                      ", not by this child of it; open the log again here"));
+  }
+
   absl::Status CheckOpen() const {
-    if (closed_) return absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is closed"));
-    return env_->CheckProcess();
+    return closed_ ? absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is closed")) : absl::OkStatus();
   }
 
   absl::Status CheckWritable() const {
+    RETURN_IF_ERROR(CheckProcess());
     RETURN_IF_ERROR(CheckOpen());
     if (!lock_) return absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is open for reading only"));
     return poison_;
@@ -204,31 +261,41 @@ class LmdbLog final : public EventLog {
     return absl::DataLossError(absl::StrCat("event ", sequence, " of the log ", name_, ": ", why.message()));
   }
 
-  // One transaction: the value and the commit record.
-  absl::Status Write(CommitRecord next, MDB_dbi table, std::uint64_t key, std::span<const std::uint64_t> words,
-                     unsigned flags) {
-    absl::StatusOr<LmdbTransaction> txn = LmdbTransaction::BeginWrite(*env_);
-    if (!txn.ok()) return Failed(txn.status());
-    next.txn_id = mdb_txn_id(txn->get());
-    MDB_val key_val = ToVal(&key, sizeof key);
-    MDB_val value = ToVal(words.data(), words.size_bytes());
-    int rc = mdb_put(txn->get(), table, &key_val, &value, flags);
-    if (rc == MDB_KEYEXIST && flags == MDB_NOOVERWRITE) return absl::OkStatus();  // the snapshot is there already
-    if (rc == 0) {
-      std::uint64_t commit_key = kCommitKey;
-      key_val = ToVal(&commit_key, sizeof commit_key);
-      value = ToVal(&next, sizeof next);
-      rc = mdb_put(txn->get(), env_->meta(), &key_val, &value, 0);
+  // One transaction: the entries and the commit record.
+  absl::Status Write(const CommitRecord& next, MDB_dbi table, std::span<const Entry> entries, unsigned flags) {
+    const absl::Status status = TryWrite(next, table, entries, flags);
+    return status.ok() ? status : Failed(status);
+  }
+
+  // Has ended its transaction when it returns: LMDB's write lock is taken again by Failed().
+  absl::Status TryWrite(CommitRecord next, MDB_dbi table, std::span<const Entry> entries, unsigned flags) {
+    ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::BeginWrite(*env_));
+    ASSIGN_OR_RETURN(const CommitRecord stored, txn.ReadCommitRecord(*env_, LmdbTransaction::Kind::kWrite));
+    if (stored != commit_) {
+      return absl::DataLossError(
+          absl::StrCat("somebody else has written to ", env_->path(), " under this writer's lock"));
     }
-    if (rc == 0) rc = txn->Commit();
-    if (rc != 0) return Failed(LmdbStatus(rc, "write to", env_->path()));
+    next.txn_id = mdb_txn_id(txn.get());
+    for (const auto& [key, words] : entries) {
+      MDB_val key_val = ToVal(&key, sizeof key);
+      MDB_val value = ToVal(words.data(), words.size_bytes());
+      const int rc = mdb_put(txn.get(), table, &key_val, &value, flags);
+      if (rc == MDB_KEYEXIST && flags == MDB_NOOVERWRITE) return absl::OkStatus();  // the snapshot is there already
+      RETURN_IF_ERROR(LmdbStatus(rc, "write to", env_->path()));
+    }
+    std::uint64_t commit_key = kCommitKey;
+    MDB_val key_val = ToVal(&commit_key, sizeof commit_key);
+    MDB_val value = ToVal(&next, sizeof next);
+    RETURN_IF_ERROR(LmdbStatus(mdb_put(txn.get(), env_->meta(), &key_val, &value, 0), "write to", env_->path()));
+    RETURN_IF_ERROR(LmdbStatus(txn.Commit(), "write to", env_->path()));
     commit_ = next;
     return absl::OkStatus();
   }
 
-  // A full disk leaves the transaction out and the file sound, so the call may be repeated. After any other failure the
-  // outcome is unknown: what was given to the kernel may reach the disk or not, and asking again would not tell. So the
-  // writer stops, and the next opening looks.
+  // A full disk leaves the transaction out and the file sound, even if it shows in a flush only: the pages of that
+  // transaction belong to nobody, and the next one writes its own again. So the call may be repeated. After any other
+  // failure the outcome is unknown: what was given to the kernel may reach the disk or not, and asking again would not
+  // tell. So the writer stops, and the next opening looks.
   absl::Status Failed(const absl::Status& cause) {
     if (absl::IsResourceExhausted(cause) && LmdbTransaction::BeginWrite(*env_).ok()) {
       return absl::ResourceExhaustedError(
@@ -236,10 +303,12 @@ class LmdbLog final : public EventLog {
     }
     poison_ = absl::UnavailableError(
         absl::StrCat("the log ", name_, " stopped after event ", commit_.last_sequence, ": ", cause.message(),
-                     "; whether the last append is stored is not known: close the log, mend the cause and open it anew"));
+                     "; whether the last append is stored is not known: close the log and its readers in this process, "
+                     "mend the cause and open it anew"));
     return poison_;
   }
 
+  const pid_t pid_ = getpid();
   std::shared_ptr<LmdbEnv> env_;
   std::unique_ptr<WriterLock> lock_;  // nothing for readers
   const std::string name_;
@@ -253,6 +322,7 @@ class LmdbLog final : public EventLog {
 
 absl::StatusOr<std::unique_ptr<EventLog>> NewLmdbLog(std::shared_ptr<LmdbEnv> env, std::unique_ptr<WriterLock> lock,
                                                      std::string name) {
+  if (lock) RETURN_IF_ERROR(env->PrepareForWriting());
   CommitRecord commit = {};
   {
     ASSIGN_OR_RETURN(const LmdbTransaction txn, LmdbTransaction::BeginRead(*env));

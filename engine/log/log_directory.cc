@@ -72,7 +72,8 @@ absl::StatusOr<bool> PrepareDirectory(const std::string& directory, Create creat
   RETURN_IF_ERROR(CheckFileSystem(directory));
   ASSIGN_OR_RETURN(const bool exists, HasLogFile(directory));
   if (exists && create == Create::kMustBeNew) {
-    return absl::FailedPreconditionError(absl::StrCat("there is a log at ", directory, " already; name a new directory"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("there is a log at ", directory, " already; name a new directory"));
   }
   if (!exists && create == Create::kNever) return NoLogHere(directory);
   if (!exists) RETURN_IF_ERROR(CheckMayBecomeLog(directory));
@@ -81,25 +82,26 @@ absl::StatusOr<bool> PrepareDirectory(const std::string& directory, Create creat
 
 }  // namespace
 
-absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& directory, const LogDirectoryOptions& options) {
+absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const LogDirectoryOptions& options) {
+  const std::string directory = WithoutTrailingSlashes(given);
   RETURN_IF_ERROR(PrepareDirectory(directory, options.create).status());
   Owner self = DescribeThisProcess(NewUuid());
   ASSIGN_OR_RETURN(std::unique_ptr<WriterLock> lock, WriterLock::Acquire(directory, self));
   // Only under the lock is it certain that no other process is creating the file right now.
-  ASSIGN_OR_RETURN(const bool exists, HasLogFile(directory));
+  ASSIGN_OR_RETURN(const bool exists, PrepareDirectory(directory, options.create));
   if (!exists) RETURN_IF_ERROR(LmdbEnv::Create(directory, LogFile(directory)));
-  // The name may come from a creation that was killed before it made the directory's entry durable.
+  // The entries, of the file in the directory and of the directory in its parent, may also come from a creation that
+  // was killed before it made them durable.
   RETURN_IF_ERROR(SyncDirectory(directory));
+  if (!exists) RETURN_IF_ERROR(SyncDirectory(ParentOf(directory)));
   ASSIGN_OR_RETURN(std::shared_ptr<LmdbEnv> env, LmdbEnv::Open(LogFile(directory)));
-  if (env->read_only()) {
-    return absl::PermissionDeniedError(absl::StrCat("the log ", directory, " is not writable for this user"));
-  }
   WriterInfo previous = lock->previous();
   ASSIGN_OR_RETURN(auto log, NewLmdbLog(std::move(env), std::move(lock), directory));
   return WritableLog{std::move(log), std::move(self), std::move(previous)};
 }
 
-absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& directory) {
+absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& given) {
+  const std::string directory = WithoutTrailingSlashes(given);
   RETURN_IF_ERROR(PrepareDirectory(directory, Create::kNever).status());
   ASSIGN_OR_RETURN(std::shared_ptr<LmdbEnv> env, LmdbEnv::Open(LogFile(directory)));
   return NewLmdbLog(std::move(env), /*lock=*/nullptr, directory);

@@ -35,9 +35,10 @@ class MemoryLog final : public EventLog {
     return absl::OkStatus();
   }
 
-  absl::Status Sync(Sequence) override {
+  absl::Status Sync(Sequence through) override {
     const std::lock_guard lock(mutex_);
-    return CheckOpen();
+    RETURN_IF_ERROR(CheckOpen());
+    return CheckSyncable(through, {base_, end_, end_.sequence}, name_);
   }
 
   absl::Status PutSnapshot(const Snapshot& snapshot) override {

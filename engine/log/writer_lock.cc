@@ -24,7 +24,12 @@ namespace {
 constexpr std::string_view kTitle = "foldlog writer 1";
 
 // The record is padded to this size and written at once, so that a reader never meets the end of an older, longer one.
-constexpr std::size_t kRecordBytes = 2048;
+constexpr std::size_t kRecordBytes = 4096;
+
+// Of the instances that closed in good order, so many are remembered: an opening that only looked, and closed again,
+// must not wipe out what is known of the owner of the operation before it. 40-odd bytes each.
+constexpr std::size_t kSignedOffMax = 50;
+constexpr std::string_view kSignedOff = "signed_off";
 
 std::string PathIn(const std::string& directory) { return directory + "/writer.lock"; }
 
@@ -76,8 +81,9 @@ std::string ReadRecord(int fd) {
   return text;
 }
 
-absl::Status WriteRecord(int fd, const std::string& path, const Owner& self, bool open) {
-  std::string text = FormatWriterRecord(self, open);
+absl::Status WriteRecord(int fd, const std::string& path, const Owner& self,
+                         const std::vector<std::string>& signed_off) {
+  std::string text = FormatWriterRecord(self, signed_off);
   text.resize(kRecordBytes, '\n');
   const ssize_t put = pwrite(fd, text.data(), text.size(), 0);
   if (put == static_cast<ssize_t>(text.size())) return absl::OkStatus();
@@ -101,9 +107,8 @@ void AppendLine(std::string& text, std::string_view name, std::string value) {
 
 }  // namespace
 
-std::string FormatWriterRecord(const Owner& writer, bool open) {
+std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& signed_off) {
   std::string text = absl::StrCat(ToAbsl(kTitle), "\n");
-  AppendLine(text, "state", open ? "open" : "closed");
   AppendLine(text, "instance", writer.instance);
   AppendLine(text, "machine", writer.machine_id);
   AppendLine(text, "boot", writer.boot_id);
@@ -112,6 +117,7 @@ std::string FormatWriterRecord(const Owner& writer, bool open) {
   AppendLine(text, "start_ticks", absl::StrCat(writer.start_ticks));
   AppendLine(text, "program", writer.program);
   AppendLine(text, "host", writer.host);
+  for (const std::string& instance : signed_off) AppendLine(text, kSignedOff, instance);
   return text;
 }
 
@@ -122,9 +128,16 @@ WriterInfo ParseWriterRecord(std::string_view text) {
   if (line != kTitle) return {};
 
   std::map<std::string, std::string> facts;
+  WriterInfo info;
   while (std::getline(lines, line)) {
     const std::size_t space = line.find(' ');
-    if (space != std::string::npos) facts[line.substr(0, space)] = line.substr(space + 1);
+    if (space == std::string::npos) continue;
+    const std::string name = line.substr(0, space);
+    if (name == kSignedOff) {
+      info.signed_off.push_back(line.substr(space + 1));
+    } else {
+      facts[name] = line.substr(space + 1);
+    }
   }
   Owner writer{.instance = facts["instance"],
                .machine_id = facts["machine"],
@@ -134,12 +147,12 @@ WriterInfo ParseWriterRecord(std::string_view text) {
   const bool numbers_ok = absl::SimpleAtoi(facts["pid_namespace"], &writer.pid_namespace) &&
                           absl::SimpleAtoi(facts["pid"], &writer.pid) &&
                           absl::SimpleAtoi(facts["start_ticks"], &writer.start_ticks);
-  if (!numbers_ok || writer.instance.empty()) return {};
-  return {.held = false, .writer = std::move(writer), .closed_cleanly = facts["state"] == "closed"};
+  if (numbers_ok && !writer.instance.empty()) info.writer = std::move(writer);
+  return info;
 }
 
-WriterLock::WriterLock(FileDescriptor file, std::string path, Owner self, WriterInfo previous)
-    : file_(std::move(file)), path_(std::move(path)), self_(std::move(self)), previous_(std::move(previous)) {
+WriterLock::WriterLock(FileDescriptor file, std::string path, Owner self)
+    : file_(std::move(file)), path_(std::move(path)), self_(std::move(self)) {
   HeldInThisProcess::Get().Add(file_.get());
 }
 
@@ -158,17 +171,25 @@ absl::StatusOr<std::unique_ptr<WriterLock>> WriterLock::Acquire(const std::strin
   const std::string path = PathIn(directory);
   FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("open the writer lock ", path));
+  // Owned before it is locked, so that a child forked in between does not keep it.
+  std::unique_ptr<WriterLock> writer(new WriterLock(std::move(file), path, self));
+  const int fd = writer->file_.get();
   struct flock lock = WholeFile(F_WRLCK);
-  if (fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
+  if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
     if (errno != EAGAIN && errno != EACCES) return ErrnoStatus(errno, absl::StrCat("lock ", path));
-    return HeldByAnother(directory, ParseWriterRecord(ReadRecord(file.get())));
+    return HeldByAnother(directory, ParseWriterRecord(ReadRecord(fd)));
   }
-  WriterInfo previous = ParseWriterRecord(ReadRecord(file.get()));
-  RETURN_IF_ERROR(WriteRecord(file.get(), path, self, /*open=*/true));
-  return std::unique_ptr<WriterLock>(new WriterLock(std::move(file), path, self, std::move(previous)));
+  writer->previous_ = ParseWriterRecord(ReadRecord(fd));
+  RETURN_IF_ERROR(WriteRecord(fd, path, self, writer->previous_.signed_off));
+  return writer;
 }
 
-absl::Status WriterLock::SignOff() { return WriteRecord(file_.get(), path_, self_, /*open=*/false); }
+absl::Status WriterLock::SignOff() {
+  std::vector<std::string> signed_off = previous_.signed_off;
+  if (signed_off.size() >= kSignedOffMax) signed_off.erase(signed_off.begin());
+  signed_off.push_back(self_.instance);
+  return WriteRecord(file_.get(), path_, self_, signed_off);
+}
 
 absl::StatusOr<WriterInfo> InspectWriterLock(const std::string& directory) {
   const std::string path = PathIn(directory);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -34,19 +35,19 @@ class WriterLock {
   absl::Status SignOff();
 
  private:
-  WriterLock(FileDescriptor file, std::string path, Owner self, WriterInfo previous);
+  WriterLock(FileDescriptor file, std::string path, Owner self);
 
   FileDescriptor file_;
   const std::string path_;
   const Owner self_;
-  const WriterInfo previous_;
+  WriterInfo previous_;
 };
 
 // Looks without taking. A directory without a lock file has no writer.
 absl::StatusOr<WriterInfo> InspectWriterLock(const std::string& directory);
 
 // The record's text, as FORMAT.md shows it. Parsing takes any bytes: what is no record gives an info without a writer.
-std::string FormatWriterRecord(const Owner& writer, bool open);
+std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& signed_off);
 WriterInfo ParseWriterRecord(std::string_view text);
 
 }  // namespace foldlog

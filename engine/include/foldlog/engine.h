@@ -1,20 +1,21 @@
 // Engine: commands in, events out; the state is a fold over what was appended.
 //
-//   ASSIGN_OR_RETURN(auto engine, foldlog::Engine::Open("/var/lib/photos/index.foldlog"));
-//   ASSIGN_OR_RETURN(auto handle, engine->Start({.type = foldlog::OperationType::kInitial, .total_files = 1000}));
-//   RETURN_IF_ERROR(engine->Checkpoint(handle, {.files_processed = 500, .last_processed_file = "img_0500.jpg"}));
-//   RETURN_IF_ERROR(engine->Complete(handle, {{"bytes", std::int64_t{123456}}}));
+//   auto engine = foldlog::Engine::Open("/var/lib/photos/index.foldlog").value();
+//   auto handle = engine->Start({.type = foldlog::OperationType::kInitial, .total_files = 1000}).value();
+//   absl::Status saved = engine->Checkpoint(handle, {.files_processed = 500, .last_processed_file = "img_0500.jpg"});
+//   absl::Status ended = engine->Complete(handle, {{"bytes", std::int64_t{123456}}});
 //
 // At most one operation is active at a time. After a crash, open the log again: state() shows the operation still in
 // progress, interruption() says what became of its owner, and Resume() goes on with it.
 //
-// Threads: every method may be called from any thread at any time. Do not share an engine across fork().
+// Threads: every method may be called from any thread at any time. In a child made by fork() every command is refused;
+// do not ask there for state, and open the log again if the child has to write.
 // Ownership: the engine owns its log; destroying it closes the log. Close() does the same and reports errors.
 //
-// Errors: Aborted, the handle is stale (the operation was resumed, recovered, ended or reset by somebody else: stop
-// working on it); FailedPrecondition, the transition is refused in this state; InvalidArgument, e.g. a negative count;
-// ResourceExhausted, disk full: nothing was appended and the call may be repeated; Unavailable, the log failed earlier;
-// open it anew.
+// Errors: Aborted, the handle is stale: the operation was taken over, or another one was started since; stop working on
+// it, state() tells who has it. FailedPrecondition, the transition is refused in this state: the operation is paused,
+// ended, or was taken off the row. InvalidArgument, such as a negative count. ResourceExhausted, the disk is full:
+// nothing was appended and the call may be repeated. Unavailable, the log failed earlier; open it anew.
 
 #ifndef FOLDLOG_ENGINE_H_
 #define FOLDLOG_ENGINE_H_
@@ -25,29 +26,17 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "foldlog/command.h"
 #include "foldlog/event.h"
 #include "foldlog/event_log.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/state.h"
 
 namespace foldlog {
-
-// The right to write about one operation, until somebody resumes, recovers or resets it. Copies freely.
-struct OperationHandle {
-  std::string operation_id = {};
-  Epoch epoch = 0;
-  bool operator==(const OperationHandle&) const = default;
-};
-
-struct StartRequest {
-  OperationType type = OperationType::kInitial;
-  std::optional<std::int64_t> total_files = {};  // if known
-  std::vector<std::string> roots = {};           // what is indexed, for the auditor
-  Metadata metadata = {};                        // free
-};
 
 struct EngineOptions {
   LogDirectoryOptions directory = {};
@@ -69,7 +58,7 @@ class Engine {
   // Opens or creates the log in `directory` as its one writer.
   static absl::StatusOr<std::unique_ptr<Engine>> Open(const std::string& directory, EngineOptions options = {});
 
-  // The same on a log of any kind; `previous` is what is known of the writer before.
+  // The same on a log of any kind, such as one in memory.
   static absl::StatusOr<std::unique_ptr<Engine>> Open(WritableLog log, EngineOptions options = {});
 
   ~Engine();
@@ -108,8 +97,8 @@ class Engine {
   // active.
   std::optional<OperationHandle> current_handle() const;
 
-  // What became of the owner of the operation in progress, as found when the log was opened; nothing if there was no
-  // such operation, or it has been taken over since.
+  // What has become of the owner of the operation in progress; nothing if there is no such operation, or it is owned
+  // through this engine.
   std::optional<OwnerFate> interruption() const;
 
   // The last event known to survive power loss.

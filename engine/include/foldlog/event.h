@@ -115,8 +115,7 @@ struct Reset {
   bool operator==(const Reset&) const = default;
 };
 
-using EventBody =
-    std::variant<Started, Checkpoint, Paused, Resumed, Recovered, Completed, Failed, Cleared, Reset>;
+using EventBody = std::variant<Started, Checkpoint, Paused, Resumed, Recovered, Completed, Failed, Cleared, Reset>;
 
 struct Event {
   TimeNs time = 0;

@@ -6,9 +6,10 @@
 // Threads: Append(), Sync(), PutSnapshot() and Close() are called by one thread at a time; everything const may be
 // called from any thread meanwhile.
 //
-// Errors, everywhere: Aborted, the log has moved on, retry with fresh state; FailedPrecondition, not allowed here (closed,
-// read-only, forked); DataLoss, stored bytes are damaged; ResourceExhausted, disk full or a limit reached, nothing was
-// appended; Unavailable, the log failed earlier and must be opened anew to learn what became of the last append.
+// Errors, everywhere: Aborted, the log has moved on, retry with fresh state; FailedPrecondition, not allowed here
+// (closed, read-only, forked); DataLoss, stored bytes are damaged; ResourceExhausted, disk full or a limit reached,
+// nothing was appended; Unavailable, the log failed earlier and must be opened anew to learn what became of the last
+// append.
 
 #ifndef FOLDLOG_EVENT_LOG_H_
 #define FOLDLOG_EVENT_LOG_H_
@@ -69,7 +70,7 @@ class EventLog {
   // Appends all frames of `run` or none. Aborted unless run.before is the end of this log.
   virtual absl::Status Append(const FrameRun& run, Durability durability) = 0;
 
-  // Returns when all events up to `through` are durable.
+  // Returns when all events up to `through` are durable. OutOfRange if that is behind the end.
   virtual absl::Status Sync(Sequence through) = 0;
 
   // Stores a snapshot of an event in this log. Losing one costs time, never truth, so it need not be durable.

@@ -1,11 +1,9 @@
 // EventReader: walks the events of a log in order and checks every frame on the way.
 //
 //   EventReader reader(log, /*from=*/1);
-//   while (true) {
-//     ASSIGN_OR_RETURN(std::optional<RecordedEvent> event, reader.Next());
-//     if (!event) break;  // the end, for now
-//     …
-//   }
+//   auto event = reader.Next();
+//   for (; event.ok() && *event; event = reader.Next()) Use(**event);
+//   if (!event.ok()) return event.status();
 //
 // At the end it can be asked again later: events appended meanwhile follow. Holds no lock and no transaction between
 // calls, so a slow consumer keeps nothing pinned. The log must outlive it; one thread at a time.

@@ -11,13 +11,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace foldlog {
 
 struct Owner {
-  std::string instance = {};             // UUID of one opening of the log
-  std::string machine_id = {};           // /etc/machine-id; empty where there is none
-  std::string boot_id = {};              // changes with every boot; empty where /proc is missing
+  std::string instance = {};        // UUID of one opening of the log
+  std::string machine_id = {};      // /etc/machine-id; empty where there is none
+  std::string boot_id = {};         // changes with every boot; empty where /proc is missing
   std::uint64_t pid_namespace = 0;  // inode number; 0 where /proc is missing
   std::int64_t pid = 0;
   std::uint64_t start_ticks = 0;  // clock ticks from boot to the start of the process; tells a reused pid apart
@@ -37,9 +38,10 @@ enum class OwnerFate {
 
 // What the writer lock of a log directory tells about its writers.
 struct WriterInfo {
-  bool held = false;            // some process, this one included, holds the writer lock now
+  bool held = false;                 // some process, this one included, holds the writer lock now
   std::optional<Owner> writer = {};  // the holder, or the last one to hold it; nothing if its record can't be read
-  bool closed_cleanly = false;  // the writer said goodbye before it let go
+  // The instances that closed the log in good order, the latest last; as many as there is room for.
+  std::vector<std::string> signed_off = {};
 };
 
 // The calling process, as the owner of an opening of a log with the given instance id.
@@ -48,8 +50,8 @@ Owner DescribeThisProcess(std::string instance);
 // Another running process of this machine; nothing if there is no such process.
 std::optional<Owner> DescribeProcess(std::int64_t pid, std::string instance);
 
-// Is `owner` still there? `lock` is the state of the writer lock of its log: for a writer, as it was just before it took
-// the lock itself; for a reader, as it is now. `self` is the calling process.
+// Is `owner` still there? `lock` is the state of the writer lock of its log: for a writer, as it was just before it
+// took the lock itself; for a reader, as it is now. `self` is the calling process.
 OwnerFate AssessOwner(const Owner& owner, const WriterInfo& lock, const Owner& self);
 
 // "foldlog, process 4711 on nas" for messages.

@@ -1,10 +1,10 @@
 // The state of a log: a fold over its events.
 //
 //   State state;
-//   for (const RecordedEvent& event : events) RETURN_IF_ERROR(Apply(event, state));
+//   for (const RecordedEvent& event : events) status.Update(Apply(event, state));
 //
-// Apply() is pure: no clock, no randomness, no I/O. The same events give the same state on every machine, so a state can
-// be rebuilt for any moment of the past, and a snapshot plus the events after it equals the full fold.
+// Apply() is pure: no clock, no randomness, no I/O. The same events give the same state on every machine, so a state
+// can be rebuilt for any moment of the past, and a snapshot plus the events after it equals the full fold.
 
 #ifndef FOLDLOG_STATE_H_
 #define FOLDLOG_STATE_H_
@@ -37,7 +37,7 @@ struct Operation {
   std::optional<std::string> last_processed_file = {};
   std::int64_t batch_num = 0;
   std::int64_t error_count = 0;  // file errors, and one for the failure; the errors themselves stay in the log
-  double rate = 0.0;             // files a second from the start to the last checkpoint
+  double rate = 0.0;             // files a second from the start to the last checkpoint or the completion
   TimeNs started_at = 0;
   TimeNs updated_at = 0;
   TimeNs last_progress_at = 0;  // of the start, the last checkpoint or the completion
@@ -46,15 +46,15 @@ struct Operation {
   Sequence last_sequence = 0;
   std::int64_t checkpoints = 0;
   std::int64_t interruptions = 0;  // recoveries: how often its owner vanished
-  std::string pause_reason = {};        // while paused
-  std::string failure = {};             // if failed
-  Stats stats = {};                     // if completed
+  std::string pause_reason = {};   // while paused
+  std::string failure = {};        // if failed
+  Stats stats = {};                // if completed
   bool operator==(const Operation&) const = default;
 };
 
 struct State {
-  Sequence sequence = 0;               // of the last event folded in
-  Epoch epoch = 0;                     // the highest so far; survives clear and reset
+  Sequence sequence = 0;                    // of the last event folded in
+  Epoch epoch = 0;                          // the highest so far; survives clear and reset
   std::optional<Operation> operation = {};  // nothing: idle
   bool operator==(const State&) const = default;
 

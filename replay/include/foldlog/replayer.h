@@ -6,8 +6,8 @@
 #ifndef FOLDLOG_REPLAYER_H_
 #define FOLDLOG_REPLAYER_H_
 
-#include <functional>
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
