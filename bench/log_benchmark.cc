@@ -61,7 +61,8 @@ void RawOverwriteAndFdatasync(benchmark::State& state) {
   const ScratchDirectory scratch;
   const int fd = open((scratch.path() + "/raw").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   const std::string zeros(std::size_t{1} << 20, '\0');
-  bool good = fd >= 0 && pwrite(fd, zeros.data(), zeros.size(), 0) == static_cast<ssize_t>(zeros.size()) && fsync(fd) == 0;
+  bool good =
+      fd >= 0 && pwrite(fd, zeros.data(), zeros.size(), 0) == static_cast<ssize_t>(zeros.size()) && fsync(fd) == 0;
   const std::array<char, 192> frame = {};
   off_t offset = 0;
   for (auto _ : state) {
@@ -129,7 +130,8 @@ void Replay(benchmark::State& state) {
   }
   for (auto _ : state) {
     const auto history = ReadHistory(engine->log());
-    if (!history.ok() || history->at(0).operation.checkpoints != events - 1) return state.SkipWithError("replay failed");
+    if (!history.ok() || history->at(0).operation.checkpoints != events - 1)
+      return state.SkipWithError("replay failed");
   }
   Label(state, "reading");
   state.SetItemsProcessed(state.iterations() * events);

@@ -57,6 +57,11 @@ class IndexTest(ProgramTest):
         self.refused("index", "--catalog", self.catalog)
         self.assertEqual(self.json("status")["status"], "idle")
 
+    def test_a_catalog_inside_the_log_is_refused(self):
+        done = self.foldlog("index", self.dir, "--catalog", os.path.join(self.log, "tail"), status=1)
+        self.assertIn(b"inside the log", done.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.log, "tail")))
+
     def test_a_short_run_shows_no_progress_where_there_is_no_terminal(self):
         tree = self.make_tree(3)
         done = self.foldlog("index", tree, "--catalog", self.catalog)

@@ -64,7 +64,7 @@ LogView ViewOf(const Operation& operation, OwnerFate fate = OwnerFate::kAlive, b
   LogView view;
   view.state = {.sequence = 7, .epoch = 2, .operation = operation};
   view.extent = {.base = {}, .end = {.sequence = 9, .hash = 1}, .durable_through = 9};
-  view.writer = {.held = !interrupted, .writer = SomeOwner(), .closed_cleanly = false};
+  view.writer = {.held = !interrupted, .writer = SomeOwner()};
   view.fate = fate;
   view.interrupted = interrupted;
   return view;
@@ -80,8 +80,8 @@ std::string Joined(const Lines& lines) {
 
 TEST(InterruptedTest, OnlyProofOrAnAbandonedLogCounts) {
   Owner owner = SomeOwner();
-  const WriterInfo held{.held = true, .writer = SomeOwner(), .closed_cleanly = false};
-  const WriterInfo abandoned{.held = false, .writer = SomeOwner(), .closed_cleanly = false};
+  const WriterInfo held{.held = true, .writer = SomeOwner()};
+  const WriterInfo abandoned{.held = false, .writer = SomeOwner()};
   EXPECT_FALSE(IsInterrupted(owner, OwnerFate::kAlive, held));
   EXPECT_TRUE(IsInterrupted(owner, OwnerFate::kProcessDied, held));
   EXPECT_TRUE(IsInterrupted(owner, OwnerFate::kMachineRebooted, abandoned));

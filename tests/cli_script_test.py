@@ -15,7 +15,7 @@ COMMANDS = ["index", "status", "history", "show", "events", "start", "checkpoint
 class StepTest(ProgramTest):
     def test_start_prints_the_id_alone_and_records_what_was_given(self):
         operation = self.start("--type", "incremental", "--total", "1000", "--root", "/photos", "--root", "[x,y]",
-                               "--meta", "who=me", "--meta", "expression=a=b")
+                               "--meta", "who=me", "--meta", "expression=a=b", "--meta", "who=you")
         self.assertRegex(operation, r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
         status = self.json("status")
         self.assertEqual(status["operation_id"], operation)
@@ -23,7 +23,7 @@ class StepTest(ProgramTest):
         self.assertEqual(status["status"], "in_progress")
         self.assertEqual(status["total_files"], 1000)
         self.assertEqual(status["roots"], ["/photos", "[x,y]"])
-        self.assertEqual(status["metadata"], {"who": "me", "expression": "a=b"})
+        self.assertEqual(status["metadata"], {"who": ["me", "you"], "expression": "a=b"})
 
     def test_the_calling_process_answers_for_the_operation(self):
         self.start()

@@ -57,11 +57,8 @@ TEST(EventCodec, BytesOfVersion1AreStillRead) {
       0x0000000000000000, 0x0000000000000061, 0x0000000000000062,
   };
   ASSERT_OK_AND_ASSIGN(const Event event, DecodeEvent(stored));
-  const Event expected{5, 7,
-                       Checkpoint{.files_processed = 42,
-                                  .current_path = "a",
-                                  .last_processed_file = "b",
-                                  .batch_num = 3}};
+  const Event expected{
+      5, 7, Checkpoint{.files_processed = 42, .current_path = "a", .last_processed_file = "b", .batch_num = 3}};
   EXPECT_EQ(event, expected);
 }
 

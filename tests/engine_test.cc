@@ -57,9 +57,9 @@ TEST_F(EngineTest, StartRecordsWhatAnAuditorNeeds) {
 
 TEST_F(EngineTest, SecondStartIsRefusedAndNamesTheFirstAndItsOwner) {
   const OperationHandle handle = Started();
-  EXPECT_THAT(engine_->Start({}), Fails(StatusCode::kFailedPrecondition,
-                                        testing::AllOf(HasSubstr("op-1 (initial) is in_progress"), HasSubstr("process "),
-                                                       HasSubstr("still there"))));
+  EXPECT_THAT(engine_->Start({}),
+              Fails(StatusCode::kFailedPrecondition, testing::AllOf(HasSubstr("op-1 (initial) is in_progress"),
+                                                                    HasSubstr("process "), HasSubstr("still there"))));
   ASSERT_OK(engine_->Pause(handle));
   EXPECT_THAT(engine_->Start({}), Fails(StatusCode::kFailedPrecondition, HasSubstr("is paused; resume it")));
   ASSERT_OK(engine_->Complete(handle));
@@ -73,6 +73,19 @@ TEST_F(EngineTest, NegativeCountsAreRefusedAndNothingIsStored) {
               Fails(StatusCode::kInvalidArgument, HasSubstr("files processed is -5")));
   EXPECT_THAT(engine_->Checkpoint(handle, {.files_processed = 1, .batch_num = -1}),
               Fails(StatusCode::kInvalidArgument, HasSubstr("batch number is -1")));
+  EXPECT_EQ(last(), 1u);
+}
+
+TEST_F(EngineTest, TypeThatIsNoneIsRefused) {
+  EXPECT_THAT(engine_->Start({.type = static_cast<OperationType>(3)}),
+              Fails(StatusCode::kInvalidArgument, HasSubstr("type")));
+  EXPECT_OK(engine_->Start({.type = OperationType::kRecovery}));
+}
+
+TEST_F(EngineTest, NoCheckpointsAtAllStillTakeTheRightHandle) {
+  const OperationHandle handle = Started();
+  EXPECT_OK(engine_->Checkpoint(handle, std::span<const Checkpoint>()));
+  EXPECT_THAT(engine_->Checkpoint({"op-1", 7}, std::span<const Checkpoint>()), Fails(StatusCode::kAborted, testing::_));
   EXPECT_EQ(last(), 1u);
 }
 
@@ -143,7 +156,8 @@ TEST_F(EngineTest, ResumeIsRefusedWhereThereIsNothingToResume) {
   EXPECT_THAT(engine_->Resume("op-1"), Fails(StatusCode::kFailedPrecondition, HasSubstr("no operation")));
   const OperationHandle handle = Started();
   EXPECT_THAT(engine_->Resume("op-1"), Fails(StatusCode::kFailedPrecondition, HasSubstr("still there")));
-  EXPECT_THAT(engine_->Resume("op-9"), Fails(StatusCode::kFailedPrecondition, HasSubstr("the active one is operation op-1")));
+  EXPECT_THAT(engine_->Resume("op-9"),
+              Fails(StatusCode::kFailedPrecondition, HasSubstr("the active one is operation op-1")));
   ASSERT_OK(engine_->Fail(handle, "x"));
   EXPECT_THAT(engine_->Resume("op-1"), Fails(StatusCode::kFailedPrecondition, HasSubstr("is failed")));
 }
@@ -183,7 +197,8 @@ TEST_F(EngineTest, RecoveryByForceNeedsAReasonAndFencesTheFormerHandle) {
   EXPECT_OK(engine_->Checkpoint(handle, {.files_processed = 1}));
   EXPECT_EQ(engine_->state().operation->interruptions, 1);
   ASSERT_OK(engine_->Pause(handle));
-  EXPECT_THAT(engine_->RecoverByForce("op-1", "x"), Fails(StatusCode::kFailedPrecondition, HasSubstr("resume it instead")));
+  EXPECT_THAT(engine_->RecoverByForce("op-1", "x"),
+              Fails(StatusCode::kFailedPrecondition, HasSubstr("resume it instead")));
 }
 
 TEST_F(EngineTest, CompleteKeepsTheStatistics) {

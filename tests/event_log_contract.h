@@ -27,7 +27,8 @@ class EventLogContract : public testing::Test {
   // Appends `count` checkpoints as one run.
   void AppendEvents(int count) {
     std::vector<Event> events;
-    for (int i = 0; i < count; ++i) events.push_back(CheckpointEvent(static_cast<std::int64_t>(End().sequence) + i + 1));
+    for (int i = 0; i < count; ++i)
+      events.push_back(CheckpointEvent(static_cast<std::int64_t>(End().sequence) + i + 1));
     ASSERT_OK(log_->Append(RunAfter(End(), events), Durability::kSync));
   }
 
@@ -136,6 +137,22 @@ TYPED_TEST_P(EventLogContract, SyncMakesEverythingDurable) {
   EXPECT_EQ(this->log_->Extent()->durable_through, 2u);
 }
 
+TYPED_TEST_P(EventLogContract, SyncBehindTheEndIsOutOfRange) {
+  this->AppendEvents(1);
+  EXPECT_OK(this->log_->Sync(1));
+  EXPECT_THAT(this->log_->Sync(2), Fails(absl::StatusCode::kOutOfRange, testing::HasSubstr("event 2")));
+}
+
+// Longer than any stretch an adapter may keep in one piece.
+TYPED_TEST_P(EventLogContract, LongRunIsKeptWhole) {
+  constexpr int kEvents = 30'000;
+  this->AppendEvents(kEvents);
+  const auto events = ReadAll(*this->log_);
+  ASSERT_EQ(events.size(), std::size_t{kEvents});
+  EXPECT_EQ(events.back().event, CheckpointEvent(kEvents));
+  EXPECT_EQ(ReadAll(*this->log_, kEvents - 10).size(), 11u);
+}
+
 TYPED_TEST_P(EventLogContract, NewestSnapshotAtOrBeforeIsFound) {
   this->AppendEvents(3);
   const auto events = ReadAll(*this->log_);
@@ -223,10 +240,10 @@ REGISTER_TYPED_TEST_SUITE_P(EventLogContract, NewLogIsEmpty, AppendedEventsAreRe
                             ReadingStartsAnywhereEvenInsideARun, ReadGivesAtLeastOneEventHoweverSmallTheBudget,
                             ReadKeepsToItsBudget, ReadingOutsideTheLogIsOutOfRange, AppendOnAnOldEndIsAborted,
                             AppendOnTheRightNumberButAnotherHistoryIsAborted, RunThatIsNoChainIsRefused,
-                            EmptyRunChangesNothing, SyncMakesEverythingDurable, NewestSnapshotAtOrBeforeIsFound,
-                            SnapshotOfNoEventIsRefused, PuttingASnapshotAgainIsFine, LargeEventsAreKept,
-                            ClosedLogRefusesEverything, WhatWasAppendedIsThereAfterReopening,
-                            ReadersFollowAWriterInAnotherThread);
+                            EmptyRunChangesNothing, SyncMakesEverythingDurable, SyncBehindTheEndIsOutOfRange,
+                            LongRunIsKeptWhole, NewestSnapshotAtOrBeforeIsFound, SnapshotOfNoEventIsRefused,
+                            PuttingASnapshotAgainIsFine, LargeEventsAreKept, ClosedLogRefusesEverything,
+                            WhatWasAppendedIsThereAfterReopening, ReadersFollowAWriterInAnotherThread);
 
 }  // namespace foldlog
 

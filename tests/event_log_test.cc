@@ -1,8 +1,7 @@
 // The contract suite on every adapter.
 
-#include "tests/event_log_contract.h"
-
 #include "foldlog/log_directory.h"
+#include "tests/event_log_contract.h"
 
 namespace foldlog {
 namespace {

@@ -32,16 +32,26 @@ TEST(Apply, RefusesWhatCannotFollowAndLeavesTheStateAlone) {
     Event event;
   };
   const std::vector<Row> rows = {
-      {{}, {1, 1, Checkpoint{}}},          {{}, {1, 1, Paused{}}},
-      {{}, {1, 1, Resumed{}}},             {{}, {1, 1, Recovered{}}},
-      {{}, {1, 1, Completed{}}},           {{}, {1, 1, Failed{}}},
-      {{}, {1, 1, Cleared{}}},             {{}, {1, 0, Started{}}},
-      {{}, {1, 1, Reset{}}},               {{started}, {2, 2, Started{}}},
-      {{started}, {2, 2, Checkpoint{}}},   {{started}, {2, 0, Completed{}}},
-      {{started}, {2, 1, Resumed{}}},      {{started}, {2, 1, Recovered{}}},
-      {{started}, {2, 1, Cleared{}}},      {{started, paused}, {3, 1, Resumed{}}},
-      {{started, paused}, {3, 2, Recovered{}}}, {{started, paused}, {3, 1, Paused{}}},
-      {{started, done}, {3, 2, Cleared{}}}, {{started, done}, {3, 1, Started{}}},
+      {{}, {1, 1, Checkpoint{}}},
+      {{}, {1, 1, Paused{}}},
+      {{}, {1, 1, Resumed{}}},
+      {{}, {1, 1, Recovered{}}},
+      {{}, {1, 1, Completed{}}},
+      {{}, {1, 1, Failed{}}},
+      {{}, {1, 1, Cleared{}}},
+      {{}, {1, 0, Started{}}},
+      {{}, {1, 1, Reset{}}},
+      {{started}, {2, 2, Started{}}},
+      {{started}, {2, 2, Checkpoint{}}},
+      {{started}, {2, 0, Completed{}}},
+      {{started}, {2, 1, Resumed{}}},
+      {{started}, {2, 1, Recovered{}}},
+      {{started}, {2, 1, Cleared{}}},
+      {{started, paused}, {3, 1, Resumed{}}},
+      {{started, paused}, {3, 2, Recovered{}}},
+      {{started, paused}, {3, 1, Paused{}}},
+      {{started, done}, {3, 2, Cleared{}}},
+      {{started, done}, {3, 1, Started{}}},
   };
   for (const Row& row : rows) {
     State state = Folded(row.before);

@@ -83,6 +83,46 @@ int OpenAFullLogStillWorks(const std::string& directory) {
   return 0;
 }
 
+// LMDB maps its lock file: where there is no room for it, touching it would be the end of the process.
+int LockFileIsMissing(const std::string& directory) {
+  if (!MountSmall(directory, "1m")) return kNoNamespaces;
+  { REQUIRE(Engine::Open(directory + "/log").ok()); }
+  unlink((directory + "/log/log.mdb-lock").c_str());
+  Fill(directory + "/ballast");
+  REQUIRE(absl::IsResourceExhausted(OpenLogForReading(directory + "/log").status()));
+  REQUIRE(absl::IsResourceExhausted(Engine::Open(directory + "/log").status()));
+  unlink((directory + "/ballast").c_str());
+  REQUIRE(Engine::Open(directory + "/log").ok());
+  return 0;
+}
+
+// Whatever the room left, and so wherever in a commit it ends: LMDB reports some of these as input/output errors.
+int EveryFillLevel(const std::string& directory) {
+  if (!MountSmall(directory, "1m")) return kNoNamespaces;
+  for (int free_pages = 0; free_pages < 60; ++free_pages) {
+    Fill(directory + "/ballast");
+    REQUIRE(truncate((directory + "/ballast").c_str(),
+                     static_cast<off_t>(std::filesystem::file_size(directory + "/ballast")) - free_pages * 4096) == 0);
+    auto engine = Engine::Open(directory + "/log");
+    REQUIRE(engine.ok() || absl::IsResourceExhausted(engine.status()));
+    if (engine.ok()) {
+      const auto handle = (*engine)->Start({});
+      REQUIRE(handle.ok() || absl::IsResourceExhausted(handle.status()));
+      absl::Status status = handle.status();
+      for (int i = 0; i < 200 && status.ok(); ++i) {
+        status = (*engine)->Checkpoint(*handle, {.files_processed = i, .current_path = std::string(9000, 'p')});
+      }
+      REQUIRE(absl::IsResourceExhausted(status));
+      const Sequence last = (*engine)->state().sequence;
+      REQUIRE(ReadAll((*engine)->log()).size() == last);
+      engine->reset();
+    }
+    std::filesystem::remove_all(directory + "/log");
+    unlink((directory + "/ballast").c_str());
+  }
+  return 0;
+}
+
 void RunOnASmallDisk(int (*body)(const std::string&)) {
   const TempDir directory;
   const pid_t child = fork();
@@ -96,6 +136,8 @@ void RunOnASmallDisk(int (*body)(const std::string&)) {
 
 TEST(FullDisk, AppendIsRefusedNothingIsLostAndWorkGoesOnWhenSpaceIsFreed) { RunOnASmallDisk(FillThenFreeThenGoOn); }
 TEST(FullDisk, CreationFailsCleanlyAndWorksLater) { RunOnASmallDisk(CreateOnAFullDisk); }
+TEST(FullDisk, NoRoomForTheLockFileIsAnErrorNotACrash) { RunOnASmallDisk(LockFileIsMissing); }
+TEST(FullDisk, EveryFillLevelIsReportedAsAFullDisk) { RunOnASmallDisk(EveryFillLevel); }
 TEST(FullDisk, ExistingLogStillOpens) { RunOnASmallDisk(OpenAFullLogStillWorks); }
 
 }  // namespace

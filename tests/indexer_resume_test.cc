@@ -55,8 +55,9 @@ class ResumeTest : public testing::Test {
   // A new writer on the same log, as after a restart.
   void OpenEngine(int appends = 1000) {
     engine_.reset();
-    WritableLog log{
-        .log = std::make_unique<FailingLog>(log_, appends), .self = DescribeThisProcess(NewUuid()), .previous = {}};
+    WritableLog log{.log = std::make_unique<FailingLog>(log_, appends),
+                    .self = DescribeThisProcess(NewUuid()),
+                    .previous = {.writer = Owner{}}};
     ASSERT_OK_AND_ASSIGN(engine_, Engine::Open(std::move(log)));
   }
 

@@ -3,8 +3,6 @@
 #ifndef FOLDLOG_TESTS_LMDB_CHECK_SUPPORT_H_
 #define FOLDLOG_TESTS_LMDB_CHECK_SUPPORT_H_
 
-#include "engine/log/lmdb_check.h"
-
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -28,6 +26,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/log/lmdb_check.h"
 #include "engine/log/lmdb_page.h"
 
 namespace foldlog {

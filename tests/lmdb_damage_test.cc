@@ -1,4 +1,5 @@
-// The check of LMDB files against every damage that is known to hurt LMDB: each is inflicted on a sound file, and found.
+// The check of LMDB files against every damage that is known to hurt LMDB: each is inflicted on a sound file, and
+// found.
 
 #include "tests/lmdb_check_support.h"
 #include "tests/lmdb_image.h"

@@ -11,6 +11,7 @@ namespace {
 int fail_commit_with = 0;
 int fail_begin_with = 0;
 int fail_create_with = 0;
+int fail_put_with = 0;
 }  // namespace
 
 extern "C" {
@@ -24,6 +25,11 @@ int __wrap_mdb_txn_commit(MDB_txn* txn) {
 int __real_mdb_txn_begin(MDB_env* env, MDB_txn* parent, unsigned flags, MDB_txn** txn);
 int __wrap_mdb_txn_begin(MDB_env* env, MDB_txn* parent, unsigned flags, MDB_txn** txn) {
   return fail_begin_with != 0 ? fail_begin_with : __real_mdb_txn_begin(env, parent, flags, txn);
+}
+
+int __real_mdb_put(MDB_txn* txn, MDB_dbi dbi, MDB_val* key, MDB_val* data, unsigned flags);
+int __wrap_mdb_put(MDB_txn* txn, MDB_dbi dbi, MDB_val* key, MDB_val* data, unsigned flags) {
+  return fail_put_with != 0 ? fail_put_with : __real_mdb_put(txn, dbi, key, data, flags);
 }
 
 int __real_mdb_env_create(MDB_env** env);
@@ -44,7 +50,7 @@ class LmdbFailureTest : public testing::Test {
   LmdbFailureTest() : log_dir_(directory_ / "log") {}
   ~LmdbFailureTest() override { Mend(); }
 
-  static void Mend() { fail_commit_with = fail_begin_with = fail_create_with = 0; }
+  static void Mend() { fail_commit_with = fail_begin_with = fail_create_with = fail_put_with = 0; }
 
   TempDir directory_;
   const std::string log_dir_;
@@ -78,6 +84,16 @@ TEST_F(LmdbFailureTest, FullDiskDoesNotStopTheWriter) {
   EXPECT_OK(engine->Checkpoint(handle, {.files_processed = 1}));
 }
 
+TEST_F(LmdbFailureTest, FullMapRefusesTheAppendAndDoesNotHang) {
+  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_));
+  ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({}));
+  fail_put_with = MDB_MAP_FULL;
+  EXPECT_THAT(engine->Checkpoint(handle, {.files_processed = 1}),
+              Fails(StatusCode::kResourceExhausted, HasSubstr("start a new one")));
+  Mend();
+  EXPECT_OK(engine->Checkpoint(handle, {.files_processed = 1}));
+}
+
 // LMDB panics if the meta page could not be written: a full disk then means the outcome is unknown after all.
 TEST_F(LmdbFailureTest, FullDiskThatMakesLmdbPanicStopsTheWriter) {
   ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_));
@@ -99,8 +115,9 @@ TEST_F(LmdbFailureTest, EveryErrorOfLmdbSaysWhatToDo) {
       {MDB_MAP_FULL, StatusCode::kResourceExhausted, "start a new one"},
       {MDB_VERSION_MISMATCH, StatusCode::kFailedPrecondition, "log.mdb"},
       {MDB_CORRUPTED, StatusCode::kDataLoss, "log.mdb"},
+      {MDB_BAD_TXN, StatusCode::kInternal, "log.mdb"},
       {ENOMEM, StatusCode::kResourceExhausted, "log.mdb"},
-      {MDB_PANIC, StatusCode::kUnavailable, "log.mdb"},
+      {MDB_PANIC, StatusCode::kUnavailable, "close the log and all its readers"},
   };
   for (const Row& row : rows) {
     fail_begin_with = row.rc;

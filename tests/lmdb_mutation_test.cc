@@ -1,5 +1,5 @@
-// The check of LMDB files against random damage. The judge is LMDB itself, in a child process: what the check accepts must
-// not crash, hang or hide a row.
+// The check of LMDB files against random damage. The judge is LMDB itself, in a child process: what the check accepts
+// must not crash, hang or hide a row.
 
 #include "tests/lmdb_check_support.h"
 #include "tests/lmdb_image.h"

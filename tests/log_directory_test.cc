@@ -12,6 +12,8 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <list>
+#include <utility>
 
 #include "engine/log/file_system.h"
 #include "foldlog/history.h"
@@ -31,6 +33,36 @@ int InChild(const std::function<int()>& body) {
   int status = 0;
   waitpid(child, &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+// A child made by fork() that runs `body` and is killed, at the latest when the test ends.
+class Helper {
+ public:
+  explicit Helper(const std::function<int()>& body) : pid_(fork()) {
+    if (pid_ == 0) _exit(body());
+  }
+  ~Helper() { Kill(); }
+  Helper(const Helper&) = delete;
+  Helper& operator=(const Helper&) = delete;
+
+  // The wait status. A second call gives the same.
+  int Kill() {
+    kill(pid_, SIGKILL);
+    return Wait();
+  }
+  int Wait() {
+    if (std::exchange(running_, false)) waitpid(pid_, &status_, 0);
+    return status_;
+  }
+
+ private:
+  const pid_t pid_;
+  bool running_ = true;
+  int status_ = 0;
+};
+
+int SleepForever() {
+  while (true) pause();
 }
 
 void WriteFile(const std::string& path, const std::string& bytes) { std::ofstream(path) << bytes; }
@@ -116,8 +148,41 @@ TEST_F(LogDirectoryTest, SecondWriterIsRefusedAndToldWhoTheFirstIs) {
 TEST_F(LogDirectoryTest, WriterOnlyOpensAgainAfterTheFirstCloses) {
   { ASSERT_OK(OpenLogForWriting(log_dir_)); }
   ASSERT_OK_AND_ASSIGN(const WritableLog second, OpenLogForWriting(log_dir_));
-  EXPECT_TRUE(second.previous.closed_cleanly);
+  EXPECT_EQ(second.previous.signed_off.size(), 1u);
+  EXPECT_EQ(second.previous.signed_off.back(), second.previous.writer->instance);
   EXPECT_FALSE(second.previous.held);
+}
+
+// Who only looks must not wipe out how the owner of the operation ended.
+TEST_F(LogDirectoryTest, EvidenceOutlivesOpeningsThatChangeNothing) {
+  MakeLog(1);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_));
+    EXPECT_EQ(engine->interruption(), OwnerFate::kClosedWithoutEnd);
+  }
+}
+
+TEST_F(LogDirectoryTest, FileUnderTwoNamesIsNotWrittenTo) {
+  MakeLog(1);
+  std::filesystem::create_directory(directory_ / "copy");
+  std::filesystem::create_hard_link(log_dir_ + "/log.mdb", directory_ / "copy/log.mdb");
+  EXPECT_THAT(OpenLogForWriting(directory_ / "copy"), Fails(StatusCode::kFailedPrecondition, HasSubstr("hard links")));
+  EXPECT_THAT(OpenLogForWriting(log_dir_), Fails(StatusCode::kFailedPrecondition, HasSubstr("hard links")));
+  EXPECT_OK(OpenLogForReading(directory_ / "copy"));
+  std::filesystem::remove(directory_ / "copy/log.mdb");
+  EXPECT_OK(OpenLogForWriting(log_dir_));
+  std::filesystem::create_symlink(log_dir_ + "/log.mdb", directory_ / "copy/log.mdb");
+  EXPECT_THAT(OpenLogForWriting(directory_ / "copy"), Fails(StatusCode::kFailedPrecondition, HasSubstr("log.mdb")));
+}
+
+TEST_F(LogDirectoryTest, TrailingSlashesNameTheSameLog) {
+  ASSERT_OK_AND_ASSIGN(const WritableLog log, OpenLogForWriting(log_dir_ + "///"));
+  EXPECT_EQ(log.log->name(), log_dir_);
+  EXPECT_OK(OpenLogForReading(log_dir_ + "/"));
+  EXPECT_EQ(ParentOf("a/b"), "a");
+  EXPECT_EQ(ParentOf("b"), ".");
+  EXPECT_EQ(ParentOf("/b"), "/");
+  EXPECT_EQ(ParentOf("a//b"), "a");
 }
 
 TEST_F(LogDirectoryTest, ReadersInThisProcessShareTheWritersFile) {
@@ -165,21 +230,14 @@ int ReadUntil(const std::string& directory, Sequence events) {
 TEST_F(LogDirectoryTest, ReadersInOtherProcessesSeeWholeChainsWhileTheWriterWrites) {
   constexpr Sequence kEvents = 1000;
   MakeLog(0);
-  std::vector<pid_t> readers;
-  for (int i = 0; i < 3; ++i) {
-    readers.push_back(fork());
-    if (readers.back() == 0) _exit(ReadUntil(log_dir_, kEvents));
-  }
+  std::list<Helper> readers;
+  for (int i = 0; i < 3; ++i) readers.emplace_back([&] { return ReadUntil(log_dir_, kEvents); });
   ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_));
   ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Resume(engine->state().operation->operation_id));
   while (engine->state().sequence < kEvents) {
     ASSERT_OK(engine->Checkpoint(handle, {.files_processed = 1, .current_path = std::string(100, 'p')}));
   }
-  for (const pid_t reader : readers) {
-    int status = 0;
-    waitpid(reader, &status, 0);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
-  }
+  for (Helper& reader : readers) EXPECT_EQ(reader.Wait(), 0);
 }
 
 TEST_F(LogDirectoryTest, ChildOfForkIsRefusedAndDoesNoHarm) {
@@ -198,17 +256,20 @@ TEST_F(LogDirectoryTest, ChildOfForkIsRefusedAndDoesNoHarm) {
   EXPECT_TRUE(InspectWriter(log_dir_)->held);
 }
 
+TEST_F(LogDirectoryTest, ChildOfForkCanOpenTheLogForItself) {
+  MakeLog(1);
+  ASSERT_OK_AND_ASSIGN(auto reader, OpenLogForReading(log_dir_));
+  EXPECT_EQ(InChild([&] { return ReadHistory(**OpenLogForReading(log_dir_))->size() == 1 ? 0 : 1; }), 0);
+  EXPECT_EQ(InChild([&] { return Engine::Open(log_dir_).ok() ? 0 : 1; }), 0);
+  EXPECT_EQ(ReadAll(*reader).size(), 2u);
+}
+
 // A helper that an indexer forked must not keep the log locked after the indexer's death.
 TEST_F(LogDirectoryTest, ForkedChildDoesNotInheritTheWriterLock) {
   ASSERT_OK_AND_ASSIGN(WritableLog log, OpenLogForWriting(log_dir_));
-  const pid_t helper = fork();
-  if (helper == 0) {
-    while (true) pause();
-  }
+  const Helper helper(SleepForever);
   log.log.reset();
   EXPECT_OK(OpenLogForWriting(log_dir_));
-  kill(helper, SIGKILL);
-  waitpid(helper, nullptr, 0);
 }
 
 TEST_F(LogDirectoryTest, NoDescriptorSurvivesExec) {
@@ -240,6 +301,36 @@ TEST_F(LogDirectoryTest, KilledWriterLeavesEvidenceAndItsOperationIsResumed) {
   EXPECT_FALSE(engine->interruption().has_value());
   EXPECT_EQ(std::get<Recovered>(ReadAll(engine->log()).back().event.body).evidence, Evidence::kProcessDied);
   EXPECT_EQ(engine->state().operation->files_processed, 5);
+}
+
+// A snapshot after each event makes every second commit one of a table that holds no events.
+int CheckpointUntilKilled(const std::string& directory) {
+  auto engine = Engine::Open(directory, {.snapshot_interval_events = 1});
+  if (!engine.ok()) return 1;
+  auto handle = (*engine)->Resume((*engine)->state().operation->operation_id);
+  if (!handle.ok()) return 2;
+  while ((*engine)->Checkpoint(*handle, {.files_processed = 1}).ok()) {
+  }
+  return 3;
+}
+
+// LMDB keeps the number of the newest transaction in its lock file as well. A writer killed in the middle of a commit
+// leaves the two apart, and as long as a reader keeps the lock file in use, nobody but the next writer can mend that.
+TEST_F(LogDirectoryTest, WriterKilledBesideAReaderLeavesNothingStale) {
+  std::mt19937_64 random(TestSeed());
+  MakeLog(0);
+  const Helper reader([&] {
+    const auto log = OpenLogForReading(log_dir_);
+    return log.ok() ? SleepForever() : 1;
+  });
+  for (int life = 0; life < 60; ++life) {
+    Helper writer([&] { return CheckpointUntilKilled(log_dir_); });
+    usleep(static_cast<useconds_t>(5000 + random() % 10000));
+    const int status = writer.Kill();
+    ASSERT_TRUE(WIFSIGNALED(status)) << "the writer stopped in life " << life << " with exit " << WEXITSTATUS(status);
+  }
+  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_));
+  EXPECT_EQ(ReadAll(engine->log()).size(), engine->state().sequence);
 }
 
 TEST_F(LogDirectoryTest, LogClosedWithoutAnEndIsToldApartFromADeath) {
@@ -332,7 +423,8 @@ TEST_F(LogDirectoryTest, NetworkFileSystemsAreRefusedByName) {
   for (const long local : {0xef53L, 0x58465342L, 0x9123683eL, 0x01021994L, 0x794c7630L}) {
     EXPECT_FALSE(UnsupportedFileSystem(local).has_value());
   }
-  for (const long remote : {0x5346414fL, 0x73757245L, 0x00c36400L, 0x01021997L, 0x0bd00bd0L, 0x01161970L, 0x7461636fL}) {
+  for (const long remote :
+       {0x5346414fL, 0x73757245L, 0x00c36400L, 0x01021997L, 0x0bd00bd0L, 0x01161970L, 0x7461636fL}) {
     EXPECT_TRUE(UnsupportedFileSystem(remote).has_value());
   }
   EXPECT_THAT(CheckFileSystem(log_dir_), Fails(StatusCode::kNotFound, testing::_));

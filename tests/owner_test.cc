@@ -3,8 +3,12 @@
 #include "foldlog/owner.h"
 
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <fstream>
+#include <thread>
 
 #include "engine/log/writer_lock.h"
 #include "tests/test_support.h"
@@ -34,6 +38,13 @@ class Child {
  private:
   pid_t pid_;
 };
+
+bool FirstThreadEnded(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  return text.find(") Z") != std::string::npos;
+}
 
 class OwnerTest : public testing::Test {
  protected:
@@ -96,13 +107,19 @@ TEST_F(OwnerTest, HolderThatSignedOffClosedWithoutAnEnd) {
   const Owner owner = Holder(child.pid());
   child.Kill();
   child.Reap();
-  EXPECT_EQ(AssessOwner(owner, {.held = false, .writer = owner, .closed_cleanly = true}, self_),
+  EXPECT_EQ(AssessOwner(owner, {.held = false, .writer = self_, .signed_off = {"older", "holder"}}, self_),
             OwnerFate::kClosedWithoutEnd);
 }
 
 TEST_F(OwnerTest, HolderThatLivesButHoldsNoMoreClosedWithoutAnEnd) {
   Child child;
-  EXPECT_EQ(AssessOwner(Holder(child.pid()), unlocked_, self_), OwnerFate::kClosedWithoutEnd);
+  EXPECT_EQ(AssessOwner(Holder(child.pid()), {.held = false, .writer = self_}, self_), OwnerFate::kClosedWithoutEnd);
+}
+
+// As after `rm writer.lock`: the running owner may still hold the file that had that name.
+TEST_F(OwnerTest, RunningHolderWithoutALockRecordIsUnknown) {
+  Child child;
+  EXPECT_EQ(AssessOwner(Holder(child.pid()), unlocked_, self_), OwnerFate::kUnknown);
 }
 
 TEST_F(OwnerTest, HeldLockWithAnUnreadableRecordProvesNothing) {
@@ -116,6 +133,31 @@ TEST_F(OwnerTest, ReusedPidIsNotTheOwner) {
   EXPECT_EQ(AssessOwner(owner, unlocked_, self_), OwnerFate::kAlive);
   --owner.start_ticks;
   EXPECT_EQ(AssessOwner(owner, unlocked_, self_), OwnerFate::kProcessDied);
+}
+
+TEST_F(OwnerTest, NotBeingAbleToLookProvesNothing) {
+  Child child;
+  const Owner script = Script(child.pid());
+  std::vector<int> all;
+  for (int fd = dup(0); fd >= 0; fd = dup(0)) all.push_back(fd);  // no descriptor is left to read /proc with
+  const OwnerFate fate = AssessOwner(script, unlocked_, self_);
+  for (const int fd : all) close(fd);
+  EXPECT_EQ(fate, OwnerFate::kUnknown);
+}
+
+TEST_F(OwnerTest, ProcessLivesAsLongAsAnyOfItsThreads) {
+  const pid_t child = fork();
+  if (child == 0) {
+    std::thread([] {
+      while (true) pause();
+    }).detach();
+    syscall(SYS_exit, 0);  // of this thread alone
+  }
+  const Owner script = Script(child);
+  while (std::ifstream("/proc/" + std::to_string(child) + "/status").good() && !FirstThreadEnded(child)) usleep(1000);
+  EXPECT_EQ(AssessOwner(script, unlocked_, self_), OwnerFate::kAlive);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
 }
 
 TEST_F(OwnerTest, AnotherBootOfThisMachineProvesAReboot) {
@@ -150,18 +192,18 @@ TEST_F(OwnerTest, ScriptInAnotherPidNamespaceIsUnknownAndAHolderThereIsNot) {
 }
 
 TEST_F(OwnerTest, WriterRecordComesBackAsItWas) {
-  const WriterInfo open = ParseWriterRecord(FormatWriterRecord(self_, true));
+  const WriterInfo open = ParseWriterRecord(FormatWriterRecord(self_, {}));
   EXPECT_EQ(open.writer, self_);
-  EXPECT_FALSE(open.closed_cleanly);
-  EXPECT_TRUE(ParseWriterRecord(FormatWriterRecord(self_, false)).closed_cleanly);
+  EXPECT_TRUE(open.signed_off.empty());
+  EXPECT_THAT(ParseWriterRecord(FormatWriterRecord(self_, {"a", "b"})).signed_off, testing::ElementsAre("a", "b"));
   Owner odd = self_;
   odd.program = "two\nlines \x1b[31m";
-  EXPECT_EQ(ParseWriterRecord(FormatWriterRecord(odd, true)).writer->program, "two?lines ?[31m");
+  EXPECT_EQ(ParseWriterRecord(FormatWriterRecord(odd, {})).writer->program, "two?lines ?[31m");
 }
 
 TEST_F(OwnerTest, NoBytesCrashTheRecordParser) {
   std::mt19937_64 random(TestSeed());
-  const std::string good = FormatWriterRecord(self_, true);
+  const std::string good = FormatWriterRecord(self_, {"a", "b"});
   for (int i = 0; i < 5000; ++i) {
     std::string text = good;
     text[random() % text.size()] = static_cast<char>(random());

@@ -82,7 +82,9 @@ class Randomizer {
         return Started{Bytes(), Type(), Maybe([&] { return Count(); }), Paths(), AnyMetadata(), AnyOwner()};
       case 1:
         return Checkpoint{Count(), Maybe([&] { return Bytes(); }), Maybe([&] { return Bytes(); }),
-                          Maybe([&] { return Count(); }), Maybe([&] { return FileError{Bytes(), Bytes()}; })};
+                          Maybe([&] { return Count(); }), Maybe([&] {
+                            return FileError{Bytes(), Bytes()};
+                          })};
       case 2:
         return Paused{Bytes()};
       case 3:

@@ -185,7 +185,7 @@ void CheckerPool::Work(int socket, const std::string& directory) {
 CheckerPool::Answer CheckerPool::CheckOne(const std::string& directory) const {
   const absl::StatusOr<std::int64_t> last = check_(directory);
   if (last.ok()) return {.outcome = Outcome::kFound, .last = *last};
-  const bool refused = absl::IsDataLoss(last.status()) || absl::IsFailedPrecondition(last.status());
+  const bool refused = absl::IsDataLoss(last.status());
   return {.outcome = refused ? Outcome::kRefused : Outcome::kUnsound, .message = last.status().ToString()};
 }
 

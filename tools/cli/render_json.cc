@@ -3,6 +3,7 @@
 #include "tools/cli/render_json.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -60,28 +61,37 @@ void PutStrings(JsonWriter& json, const char* key, const std::vector<std::string
   json.EndArray();
 }
 
-void PutMetadata(JsonWriter& json, const char* key, const Metadata& metadata) {
-  json.Key(key);
-  json.BeginObject();
-  for (const auto& [name, value] : metadata) {
-    json.Key(name);
-    json.String(value);
+void Put(JsonWriter& json, const std::string& value) { json.String(value); }
+
+void Put(JsonWriter& json, const StatValue& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+    json.Integer(*integer);
+  } else if (const auto* real = std::get_if<double>(&value)) {
+    json.Float(*real);
+  } else {
+    json.String(std::get<std::string>(value));
   }
-  json.EndObject();
 }
 
-void PutStats(JsonWriter& json, const char* key, const Stats& stats) {
+// Names and values as an object. A name that was given several times has all its values in an array, because readers of
+// JSON keep only the last of equal keys.
+template <typename Pairs>
+void PutPairs(JsonWriter& json, const char* key, const Pairs& pairs) {
   json.Key(key);
   json.BeginObject();
-  for (const auto& [name, value] : stats) {
-    json.Key(name);
-    if (const auto* integer = std::get_if<std::int64_t>(&value)) {
-      json.Integer(*integer);
-    } else if (const auto* real = std::get_if<double>(&value)) {
-      json.Float(*real);
-    } else {
-      json.String(std::get<std::string>(value));
+  for (auto pair = pairs.begin(); pair != pairs.end(); ++pair) {
+    const auto same_name = [&](const auto& other) { return other.first == pair->first; };
+    if (std::any_of(pairs.begin(), pair, same_name)) continue;
+    json.Key(pair->first);
+    if (std::none_of(std::next(pair), pairs.end(), same_name)) {
+      Put(json, pair->second);
+      continue;
     }
+    json.BeginArray();
+    for (const auto& [name, value] : pairs) {
+      if (name == pair->first) Put(json, value);
+    }
+    json.EndArray();
   }
   json.EndObject();
 }
@@ -137,7 +147,7 @@ void PutTimes(JsonWriter& json, const Operation& operation) {
 
 void PutCircumstances(JsonWriter& json, const Operation& operation, const std::optional<OwnerFate>& evidence) {
   PutStrings(json, "roots", operation.roots);
-  PutMetadata(json, "metadata", operation.metadata);
+  PutPairs(json, "metadata", operation.metadata);
   PutOwner(json, "owner", operation.owner);
   if (evidence) {
     Put(json, "evidence", Name(*evidence));
@@ -182,7 +192,7 @@ void PutIdle(JsonWriter& json, const LogView& view) {
   for (const char* time : {"started_at", "updated_at", "completed_at"}) PutNull(json, time);
   PutLogEnd(json, view);
   PutStrings(json, "roots", {});
-  PutMetadata(json, "metadata", {});
+  PutPairs(json, "metadata", Metadata());
   for (const char* key : {"owner", "evidence", "pause_reason", "failure"}) PutNull(json, key);
 }
 
@@ -204,7 +214,7 @@ void PutHistoryEntry(JsonWriter& json, const HistoryEntry& entry, const LogView&
   Put(json, "interruptions", operation.interruptions);
   Put(json, "first_sequence", operation.first_sequence);
   Put(json, "last_sequence", operation.last_sequence);
-  PutStats(json, "stats", operation.stats);
+  PutPairs(json, "stats", operation.stats);
   PutOptional(json, "reset", entry.reset_by);
   PutCircumstances(json, operation, interrupted ? view.fate : std::nullopt);
   PutOutcome(json, operation);
@@ -218,7 +228,7 @@ struct PutBody {
     Put(json, "operation_type", Name(started.type));
     PutOptional(json, "total_files", started.total_files);
     PutStrings(json, "roots", started.roots);
-    PutMetadata(json, "metadata", started.metadata);
+    PutPairs(json, "metadata", started.metadata);
     PutOwner(json, "owner", started.owner);
   }
 
@@ -249,7 +259,7 @@ struct PutBody {
     PutOwner(json, "owner", recovered.owner);
   }
 
-  void operator()(const Completed& completed) const { PutStats(json, "stats", completed.stats); }
+  void operator()(const Completed& completed) const { PutPairs(json, "stats", completed.stats); }
   void operator()(const Failed& failed) const { Put(json, "error", failed.error); }
   void operator()(const Cleared&) const {}
   void operator()(const Reset& reset) const { Put(json, "reason", reset.reason); }

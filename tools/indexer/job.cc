@@ -129,7 +129,15 @@ StartRequest AsStartRequest(const Job& job) {
 
 absl::StatusOr<Exclusions> ExclusionsFor(const Job& job, const std::string& log_directory) {
   Exclusions exclusions;
-  if (!log_directory.empty()) exclusions.Add(ResolveLeniently(log_directory));
+  if (!log_directory.empty()) {
+    const std::string log = ResolveLeniently(log_directory);
+    if (IsAtOrUnder(job.catalog_path, log)) {
+      return absl::InvalidArgumentError(absl::StrCat("the catalog ", Quoted(job.catalog_path),
+                                                     " is inside the log's directory, where all names belong to the "
+                                                     "log; give it another place"));
+    }
+    exclusions.Add(log);
+  }
   exclusions.Add(job.catalog_path);
   for (const std::string& companion : CatalogCompanions(job.catalog_path)) exclusions.Add(companion);
   for (const std::string& path : job.excluded) exclusions.Add(path);

@@ -1,0 +1,186 @@
+// Logs whose LMDB file is sound but whose content is not: each kind of damage is made through LMDB itself, and found.
+
+#include <lmdb.h>
+
+#include <cstring>
+#include <functional>
+
+#include "engine/event_codec.h"
+#include "engine/log/lmdb_env.h"
+#include "foldlog/history.h"
+#include "foldlog/log_directory.h"
+#include "foldlog/replayer.h"
+#include "tests/test_support.h"
+
+namespace foldlog {
+namespace {
+
+using absl::StatusCode;
+using testing::HasSubstr;
+
+class LogDamageTest : public testing::Test {
+ protected:
+  LogDamageTest() : log_dir_(directory_ / "log") {
+    auto engine = Engine::Open(log_dir_, {.snapshot_interval_events = 2});
+    EXPECT_OK(engine);
+    const auto handle = (*engine)->Start({});
+    for (int i = 1; i < 6; ++i) EXPECT_OK((*engine)->Checkpoint(*handle, {.files_processed = i}));
+  }
+
+  // Opens the file with LMDB alone, changes a table, and writes the commit record as an honest writer would, unless
+  // told otherwise.
+  void Tamper(const char* table, const std::function<void(MDB_txn*, MDB_dbi)>& change, bool honest = true) {
+    MDB_env* env = nullptr;
+    ASSERT_EQ(mdb_env_create(&env), 0);
+    ASSERT_EQ(mdb_env_set_mapsize(env, kMapBytes), 0);
+    ASSERT_EQ(mdb_env_set_maxdbs(env, 4), 0);
+    ASSERT_EQ(mdb_env_open(env, (log_dir_ + "/log.mdb").c_str(), MDB_NOSUBDIR | MDB_NOTLS, 0666), 0);
+    MDB_txn* txn = nullptr;
+    MDB_dbi dbi = 0;
+    MDB_dbi meta = 0;
+    ASSERT_EQ(mdb_txn_begin(env, nullptr, 0, &txn), 0);
+    ASSERT_EQ(mdb_dbi_open(txn, table, MDB_INTEGERKEY, &dbi), 0);
+    ASSERT_EQ(mdb_dbi_open(txn, "meta", MDB_INTEGERKEY, &meta), 0);
+    change(txn, dbi);
+    if (honest) {
+      Edit<CommitRecord>(txn, meta, kCommitKey, [&](CommitRecord& commit) { commit.txn_id = mdb_txn_id(txn); });
+    }
+    ASSERT_EQ(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+  }
+
+  static std::vector<std::uint64_t> Get(MDB_txn* txn, MDB_dbi dbi, std::uint64_t key) {
+    MDB_val key_val = ToVal(&key, sizeof key);
+    MDB_val value = {};
+    EXPECT_EQ(mdb_get(txn, dbi, &key_val, &value), 0);
+    std::vector<std::uint64_t> words(value.mv_size / sizeof(std::uint64_t));
+    std::memcpy(words.data(), value.mv_data, value.mv_size);
+    return words;
+  }
+
+  static void Put(MDB_txn* txn, MDB_dbi dbi, std::uint64_t key, const std::vector<std::uint64_t>& words) {
+    MDB_val key_val = ToVal(&key, sizeof key);
+    MDB_val value = ToVal(words.data(), words.size() * sizeof(std::uint64_t));
+    EXPECT_EQ(mdb_put(txn, dbi, &key_val, &value, 0), 0);
+  }
+
+  template <typename Record>
+  static void Edit(MDB_txn* txn, MDB_dbi dbi, std::uint64_t key, const std::function<void(Record&)>& edit) {
+    std::vector<std::uint64_t> words = Get(txn, dbi, key);
+    Record record;
+    std::memcpy(&record, words.data(), sizeof record);
+    edit(record);
+    std::memcpy(words.data(), &record, sizeof record);
+    Put(txn, dbi, key, words);
+  }
+
+  absl::Status Opened() { return OpenLogForReading(log_dir_).status(); }
+  absl::Status Read() {
+    auto log = OpenLogForReading(log_dir_);
+    return log.ok() ? ReadHistory(**log).status() : log.status();
+  }
+
+  TempDir directory_;
+  const std::string log_dir_;
+};
+
+TEST_F(LogDamageTest, HonestChangeOfNothingIsAccepted) {
+  Tamper("meta", [](MDB_txn*, MDB_dbi) {});
+  EXPECT_OK(Read());
+}
+
+TEST_F(LogDamageTest, TransactionWithoutItsCommitRecordIsALostOrTornCommit) {
+  Tamper(
+      "meta", [](MDB_txn* txn, MDB_dbi meta) { Put(txn, meta, 99, {1}); }, /*honest=*/false);
+  EXPECT_THAT(Opened(), Fails(StatusCode::kDataLoss, HasSubstr("a commit was lost or torn")));
+  EXPECT_THAT(OpenLogForWriting(log_dir_), Fails(StatusCode::kDataLoss, testing::_));
+}
+
+TEST_F(LogDamageTest, MissingBatchIsALostCommit) {
+  Tamper("events", [](MDB_txn* txn, MDB_dbi events) {
+    std::uint64_t key = 3;
+    MDB_val key_val = ToVal(&key, sizeof key);
+    EXPECT_EQ(mdb_del(txn, events, &key_val, nullptr), 0);
+  });
+  EXPECT_THAT(Opened(), Fails(StatusCode::kDataLoss, HasSubstr("6 batches")));
+}
+
+TEST_F(LogDamageTest, NewerFormatIsRefusedByItsVersion) {
+  Tamper("meta", [](MDB_txn* txn, MDB_dbi meta) {
+    Edit<FormatRecord>(txn, meta, kFormatKey, [](FormatRecord& format) { format.version = 2; });
+  });
+  EXPECT_THAT(Opened(), Fails(StatusCode::kFailedPrecondition, HasSubstr("format version 2")));
+}
+
+TEST_F(LogDamageTest, MissingFormatRecordIsDamage) {
+  Tamper("meta", [](MDB_txn* txn, MDB_dbi meta) { Put(txn, meta, kFormatKey, {1, 2, 3}); });
+  EXPECT_THAT(Opened(), Fails(StatusCode::kDataLoss, HasSubstr("record of the format")));
+}
+
+TEST_F(LogDamageTest, LmdbFileOfAnotherProgramIsNoLog) {
+  Tamper("events", [](MDB_txn* txn, MDB_dbi events) { EXPECT_EQ(mdb_drop(txn, events, 1), 0); });
+  EXPECT_THAT(Opened(), Fails(StatusCode::kFailedPrecondition, HasSubstr("not of a foldlog log")));
+}
+
+TEST_F(LogDamageTest, ChangedEventIsFound) {
+  Tamper("events", [](MDB_txn* txn, MDB_dbi events) {
+    auto words = Get(txn, events, 3);
+    words.back() ^= 1;
+    Put(txn, events, 3, words);
+  });
+  EXPECT_THAT(Read(), Fails(StatusCode::kDataLoss, testing::AllOf(HasSubstr("event 3"), HasSubstr("its hash"))));
+}
+
+TEST_F(LogDamageTest, EventFromElsewhereBreaksTheChain) {
+  Tamper("events", [](MDB_txn* txn, MDB_dbi events) {
+    FrameRun forged{.words = {}, .before = {2, 12345}, .after = {2, 12345}};
+    EXPECT_OK(AppendFrame(CheckpointEvent(2), forged));
+    Put(txn, events, 3, forged.words);
+  });
+  EXPECT_THAT(Read(), Fails(StatusCode::kDataLoss, testing::AllOf(HasSubstr("event 3"), HasSubstr("chain is broken"))));
+}
+
+TEST_F(LogDamageTest, BatchWithoutFramesIsFound) {
+  Tamper("events", [](MDB_txn* txn, MDB_dbi events) { Put(txn, events, 3, {0, 0, 0, 0, 0}); });
+  EXPECT_THAT(Read(), Fails(StatusCode::kDataLoss, testing::AllOf(HasSubstr("event 3"), HasSubstr("magic"))));
+}
+
+TEST_F(LogDamageTest, LastEventMissingInItsBatchIsFound) {
+  Tamper("events", [](MDB_txn* txn, MDB_dbi events) { Put(txn, events, 6, Get(txn, events, 5)); });
+  EXPECT_THAT(Read(), Fails(StatusCode::kDataLoss, testing::AllOf(HasSubstr("event 6"), HasSubstr("missing"))));
+}
+
+TEST_F(LogDamageTest, DamagedSnapshotsArePassedOver) {
+  ASSERT_OK_AND_ASSIGN(auto before, OpenLogForReading(log_dir_));
+  ASSERT_OK_AND_ASSIGN(const State state, StateAt(*before));
+  ASSERT_TRUE(before->FindSnapshot(6)->has_value());
+  before.reset();
+  Tamper("snapshots", [](MDB_txn* txn, MDB_dbi snapshots) {
+    for (const std::uint64_t key : {2, 4, 6}) {
+      auto words = Get(txn, snapshots, key);
+      words[3] ^= 1;
+      Put(txn, snapshots, key, words);
+    }
+  });
+  ASSERT_OK_AND_ASSIGN(const auto log, OpenLogForReading(log_dir_));
+  ASSERT_OK_AND_ASSIGN(const auto snapshot, log->FindSnapshot(6));
+  EXPECT_FALSE(snapshot.has_value());
+  EXPECT_EQ(*StateAt(*log), state);
+}
+
+// What a newer program may write into fields that this one knows.
+TEST(NewerValues, AreRefusedAndNeverGuessed) {
+  const auto refused = Fails(StatusCode::kUnimplemented, HasSubstr("newer foldlog"));
+  const auto decoded = [](const Event& event) {
+    std::vector<std::uint64_t> words;
+    EXPECT_OK(EncodeEvent(event, words));
+    return DecodeEvent(words).status();
+  };
+  EXPECT_THAT(decoded({1, 1, Started{.type = static_cast<OperationType>(9)}}), refused);
+  EXPECT_OK(decoded({1, 1, Started{.type = OperationType::kRecovery}}));
+  EXPECT_THAT(decoded({1, 1, Recovered{.evidence = static_cast<Evidence>(9)}}), refused);
+  EXPECT_OK(decoded({1, 1, Recovered{.evidence = Evidence::kForced}}));
+}
+
+}  // namespace
+}  // namespace foldlog
