@@ -23,7 +23,8 @@ std::string NextStep(const Operation& operation, OwnerFate fate) {
       return absl::StrCat("its owner, ", owner, ", is still there: wait for it or stop it first");
     case OwnerFate::kUnknown:
       return absl::StrCat("nothing here proves that its owner, ", owner,
-                          ", is gone: if you know that it is, recover the operation by force, with a reason");
+                          ", is gone: if you know that it is, recover the operation by force, with a reason (recover "
+                          "--force --reason)");
     case OwnerFate::kProcessDied:
     case OwnerFate::kMachineRebooted:
     case OwnerFate::kClosedWithoutEnd:

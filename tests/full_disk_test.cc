@@ -1,29 +1,15 @@
-// A disk that is really full: a small tmpfs in a mount namespace of the test's own, which a user without privileges may
-// have, too. (Space is what is tested here, not durability, so memory will do.)
+// A disk that is really full: a small tmpfs. (Space is what is tested here, not durability, so memory will do.)
 
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
 
 #include "foldlog/log_directory.h"
+#include "tests/small_disk.h"
 #include "tests/test_support.h"
 
 namespace foldlog {
 namespace {
-
-constexpr int kNoNamespaces = 77;
-
-// Mounts a file system of `size` on `directory`, for this process only.
-bool MountSmall(const std::string& directory, const std::string& size) {
-  const uid_t uid = getuid();
-  if (uid == 0 ? unshare(CLONE_NEWNS) != 0 : unshare(CLONE_NEWNS | CLONE_NEWUSER) != 0) return false;
-  if (uid != 0) std::ofstream("/proc/self/uid_map") << "0 " << uid << " 1";
-  mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
-  return mount("small", directory.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0;
-}
 
 void Fill(const std::string& path) {
   std::ofstream file(path);
@@ -31,10 +17,6 @@ void Fill(const std::string& path) {
   while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
   }
 }
-
-// Returns the number of the line that did not hold, 0 if all did.
-#define REQUIRE(condition) \
-  if (!(condition)) return __LINE__
 
 int FillThenFreeThenGoOn(const std::string& directory) {
   if (!MountSmall(directory, "2m")) return kNoNamespaces;
@@ -121,17 +103,6 @@ int EveryFillLevel(const std::string& directory) {
     unlink((directory + "/ballast").c_str());
   }
   return 0;
-}
-
-void RunOnASmallDisk(int (*body)(const std::string&)) {
-  const TempDir directory;
-  const pid_t child = fork();
-  if (child == 0) _exit(body(directory.path()) % 256);
-  int status = 0;
-  waitpid(child, &status, 0);
-  ASSERT_TRUE(WIFEXITED(status)) << "killed by signal " << WTERMSIG(status);
-  ASSERT_NE(WEXITSTATUS(status), kNoNamespaces) << "this test needs a mount namespace: root, or user namespaces";
-  EXPECT_EQ(WEXITSTATUS(status), 0) << "the requirement in this line did not hold (modulo 256)";
 }
 
 TEST(FullDisk, AppendIsRefusedNothingIsLostAndWorkGoesOnWhenSpaceIsFreed) { RunOnASmallDisk(FillThenFreeThenGoOn); }

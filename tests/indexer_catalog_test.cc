@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "tests/indexer_support.h"
+#include "tests/unprivileged.h"
 #include "tools/indexer/catalog.h"
 
 namespace foldlog::indexer {
@@ -142,7 +143,7 @@ TEST_F(CatalogTest, DatabaseWithAnotherTableOfThatNameIsRefusedAndLeftAsItIs) {
 }
 
 TEST_F(CatalogTest, ReadOnlyFileIsRefused) {
-  if (getuid() == 0) GTEST_SKIP() << "root writes everything";
+  const Unprivileged unprivileged;
   Open();
   catalog_.reset();
   std::filesystem::permissions(path_, std::filesystem::perms::owner_read);

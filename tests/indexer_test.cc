@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/indexer_support.h"
+#include "tests/unprivileged.h"
 
 namespace foldlog::indexer {
 namespace {
@@ -192,7 +193,7 @@ TEST_F(IndexerTest, FileThatVanishesBeforeItsTurnIsAnErrorInTheLogAndTheRunGoesO
 }
 
 TEST_F(IndexerTest, UnreadableFileIsAnErrorAndKeepsItsRow) {
-  if (getuid() == 0) GTEST_SKIP() << "root reads everything";
+  const Unprivileged unprivileged;
   MakeFiles();
   ASSERT_OK(Run());
   const Rows before = RowsOfCatalog(catalog_);

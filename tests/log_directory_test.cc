@@ -112,6 +112,13 @@ TEST_F(LogDirectoryTest, CreateOptionsAreKept) {
   EXPECT_THAT(OpenLogForWriting(""), Fails(StatusCode::kInvalidArgument, testing::_));
 }
 
+TEST_F(LogDirectoryTest, LinkThatLeadsNowhereIsRefusedAsSuch) {
+  std::filesystem::create_symlink("nowhere", log_dir_);
+  EXPECT_THAT(OpenLogForWriting(log_dir_), Fails(StatusCode::kFailedPrecondition, HasSubstr("leads nowhere")));
+  std::filesystem::create_directory(directory_ / "nowhere");
+  EXPECT_OK(OpenLogForWriting(log_dir_));
+}
+
 TEST_F(LogDirectoryTest, FileInPlaceOfTheDirectoryIsRefused) {
   WriteFile(log_dir_, "x");
   EXPECT_THAT(OpenLogForWriting(log_dir_), Fails(StatusCode::kFailedPrecondition, HasSubstr("not a directory")));

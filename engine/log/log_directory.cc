@@ -67,7 +67,11 @@ absl::StatusOr<bool> PrepareDirectory(const std::string& directory, Create creat
   if (directory.empty()) return absl::InvalidArgumentError("the log's directory has no name");
   if (create != Create::kNever) RETURN_IF_ERROR(CreateDirectories(directory).status());
   const absl::Status is_directory = CheckIsDirectory(directory);
-  if (absl::IsNotFound(is_directory)) return NoLogHere(directory);
+  if (absl::IsNotFound(is_directory)) {
+    if (create == Create::kNever) return NoLogHere(directory);
+    return absl::FailedPreconditionError(
+        absl::StrCat("the log ", directory, " is a symbolic link that leads nowhere; name a directory"));
+  }
   RETURN_IF_ERROR(is_directory);
   RETURN_IF_ERROR(CheckFileSystem(directory));
   ASSIGN_OR_RETURN(const bool exists, HasLogFile(directory));

@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
 #include "tools/cli/output.h"
@@ -112,7 +114,10 @@ void Configure(CLI::App& app, std::string& log, Command& chosen) {
 int RunCommand(const Command& command, Context& context) {
   absl::Status status = command(context);
   const absl::Status written = context.out.Flush();
-  if (status.ok()) status = written;
+  if (status.ok() && !written.ok()) {
+    status = absl::UnavailableError(absl::StrCat(
+        written.message(), "; the command itself was carried out: foldlog status tells where things stand"));
+  }
   if (status.ok()) return kDone;
   const absl::string_view message = status.message();
   Complain(std::string(message.data(), message.size()), context.messages);
