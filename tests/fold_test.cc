@@ -146,7 +146,7 @@ TEST(FoldProperty, FoldOfTheLogEqualsTheLiveStateAfterEveryCommand) {
     ASSERT_OK_AND_ASSIGN(const Fold from_snapshot, FoldLog(engine->log()));
     ASSERT_EQ(from_snapshot.state, folded) << "sequence " << sequence;
   }
-  EXPECT_GT(events, 10000);
+  EXPECT_GT(events, 5000);  // about 10,000, whatever the seed
 }
 
 TEST(FoldProperty, SnapshotPlusRestEqualsFullFoldAtEveryEvent) {
