@@ -40,7 +40,7 @@ struct Engine::Impl {
 
   Owner NewOwner() const { return options.on_behalf_of.value_or(self); }
 
-  Actor Now() { return {options.clock(), NewOwner()}; }
+  Actor Now() const { return {options.clock(), NewOwner()}; }
 
   OwnerFate Fate() const {
     return state.operation ? AssessOwner(state.operation->owner, previous, self) : OwnerFate::kUnknown;

@@ -255,7 +255,7 @@ absl::Status LmdbEnv::CheckNewestSnapshot() {
     ASSIGN_OR_RETURN(const LmdbTransaction txn, LmdbTransaction::BeginRead(*this));
     const std::uint64_t txn_id = mdb_txn_id(txn.get());
     if (txn_id == checked_txn_id_) return absl::OkStatus();
-    const absl::Status sound = CheckLmdbSnapshot(file_.get(), path_, kMapBytes, txn_id).status();
+    absl::Status sound = CheckLmdbSnapshot(file_.get(), path_, kMapBytes, txn_id).status();
     if (!sound.ok() && attempt < (absl::IsAborted(sound) ? kAttemptsWhenOvertaken : kAttemptsWhenDamaged)) continue;
     if (sound.ok()) checked_txn_id_ = txn_id;
     return sound;
