@@ -155,7 +155,7 @@ TEST(FoldProperty, SnapshotPlusRestEqualsFullFoldAtEveryEvent) {
   options.snapshot_interval_events = 7;
   ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(NewWritableMemoryLog(), std::move(options)));
   RandomDriver driver(*engine, random);
-  for (int i = 0; i < 400; ++i) driver.Step();
+  for (int i = 0; i < 1000; ++i) driver.Step();
   State full;
   int with_snapshot = 0;
   for (const RecordedEvent& event : ReadAll(engine->log())) {
@@ -167,7 +167,7 @@ TEST(FoldProperty, SnapshotPlusRestEqualsFullFoldAtEveryEvent) {
     ASSERT_OK_AND_ASSIGN(const State at, StateAt(engine->log(), event.sequence));
     ASSERT_EQ(at, full);
   }
-  EXPECT_GT(with_snapshot, 100);
+  EXPECT_GT(with_snapshot, 50);  // some hundreds, whatever the seed
 }
 
 TEST(FoldProperty, ReopenedLogHasTheStateItWasClosedWith) {
