@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/fold.h"
 #include "engine/frame.h"
+#include "engine/same_process.h"
 #include "engine/state_codec.h"
 #include "engine/status_macros.h"
 #include "engine/transition.h"
@@ -48,13 +49,9 @@ struct Engine::Impl {
 
   OperationHandle CurrentHandle() const { return {state.operation->operation_id, state.operation->epoch}; }
 
-  // For commands. The process is checked before the mutex is touched: in a child made by fork() a thread that is not
-  // there may hold it.
+  // For commands.
   absl::StatusOr<std::unique_lock<std::mutex>> LockForCommand() {
-    if (getpid() != pid) {
-      return absl::FailedPreconditionError(absl::StrCat("the log ", log->name(), " was opened by process ", pid,
-                                                        ", not by this child of it; open the log again here"));
-    }
+    RETURN_IF_ERROR(CheckSameProcess(pid, log->name()));
     std::unique_lock lock(mutex);
     if (closed) return absl::FailedPreconditionError(absl::StrCat("the engine of the log ", log->name(), " is closed"));
     return lock;

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <iterator>
-#include <type_traits>
 
 namespace foldlog {
 namespace {

@@ -103,17 +103,16 @@ std::string ParentOf(const std::string& path) {
   return WithoutTrailingSlashes(path.substr(0, slash + 1));
 }
 
-absl::StatusOr<bool> CreateDirectories(const std::string& directory) {
+absl::Status CreateDirectories(const std::string& directory) {
   const std::string parent = ParentOf(directory);
   int error = mkdir(directory.c_str(), 0777) == 0 ? 0 : errno;
   if (error == ENOENT && parent != directory && parent != ".") {
-    RETURN_IF_ERROR(CreateDirectories(parent).status());
+    RETURN_IF_ERROR(CreateDirectories(parent));
     error = mkdir(directory.c_str(), 0777) == 0 ? 0 : errno;
   }
-  if (error == EEXIST) return false;
+  if (error == EEXIST) return absl::OkStatus();
   if (error != 0) return ErrnoStatus(error, absl::StrCat("create ", directory));
-  RETURN_IF_ERROR(SyncDirectory(parent));
-  return true;
+  return SyncDirectory(parent);
 }
 
 absl::Status SyncDirectory(const std::string& directory) {

@@ -52,8 +52,8 @@ std::string WithoutTrailingSlashes(std::string path);
 // The directory that holds the entry of `path`, which has no trailing slash. Not lexical: ".." is left to the kernel.
 std::string ParentOf(const std::string& path);
 
-// Creates `directory` and its parents and makes the entries durable. True if it was not there before.
-absl::StatusOr<bool> CreateDirectories(const std::string& directory);
+// Creates `directory` and its parents and makes the entries durable.
+absl::Status CreateDirectories(const std::string& directory);
 
 // Makes the entries of `directory` durable: files created in it, renamed, removed.
 absl::Status SyncDirectory(const std::string& directory);

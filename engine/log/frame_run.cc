@@ -1,6 +1,5 @@
 #include "engine/log/frame_run.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/frame.h"
 #include "engine/log/frame_run.h"
+#include "engine/same_process.h"
 #include "engine/status_macros.h"
 
 namespace foldlog {
@@ -239,12 +240,7 @@ class LmdbLog final : public EventLog {
   const std::string& name() const override { return name_; }
 
  private:
-  // Before any lock is taken: in a child made by fork() it may be held by a thread that is not there.
-  absl::Status CheckProcess() const {
-    if (getpid() == pid_) return absl::OkStatus();
-    return absl::FailedPreconditionError(absl::StrCat("the log ", name_, " was opened by process ", pid_,
-                                                      ", not by this child of it; open the log again here"));
-  }
+  absl::Status CheckProcess() const { return CheckSameProcess(pid_, name_); }
 
   absl::Status CheckOpen() const {
     return closed_ ? absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is closed")) : absl::OkStatus();

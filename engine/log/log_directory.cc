@@ -65,7 +65,7 @@ absl::Status NoLogHere(const std::string& directory) {
 
 absl::StatusOr<bool> PrepareDirectory(const std::string& directory, Create create) {
   if (directory.empty()) return absl::InvalidArgumentError("the log's directory has no name");
-  if (create != Create::kNever) RETURN_IF_ERROR(CreateDirectories(directory).status());
+  if (create != Create::kNever) RETURN_IF_ERROR(CreateDirectories(directory));
   const absl::Status is_directory = CheckIsDirectory(directory);
   if (absl::IsNotFound(is_directory)) {
     if (create == Create::kNever) return NoLogHere(directory);

@@ -1,6 +1,5 @@
 #include "foldlog/memory_log.h"
 
-#include <algorithm>
 #include <iterator>
 #include <map>
 #include <mutex>

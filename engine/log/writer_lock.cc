@@ -92,7 +92,7 @@ absl::Status WriteRecord(int fd, const std::string& path, const Owner& self,
 
 absl::Status HeldByAnother(const std::string& directory, const WriterInfo& info) {
   const std::string holder =
-      info.writer ? absl::StrCat(Describe(*info.writer)) : std::string("another process (its record can't be read)");
+      info.writer ? Describe(*info.writer) : std::string("another process (its record can't be read)");
   return absl::FailedPreconditionError(absl::StrCat("the log ", directory, " is being written by ", holder,
                                                     "; wait until it ends, or stop it. Reading is possible meanwhile"));
 }
