@@ -1,7 +1,5 @@
 #include "foldlog/engine.h"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <mutex>
 #include <utility>
@@ -25,19 +23,25 @@ TimeNs SystemClock() {
 
 }  // namespace
 
-// Everything below runs under `mutex`: commands decide on the state, append, and fold what was appended.
+// Commands decide on the state, append and fold under `mutex`. They wait for the disk outside of it, so that threads
+// that wait at the same time share a flush, and others go on meanwhile.
 struct Engine::Impl {
-  const pid_t pid = getpid();
+  const ProcessMark process;
   mutable std::mutex mutex;
   EngineOptions options;
   std::unique_ptr<EventLog> log;
   Owner self;
   WriterInfo previous;
+  RecoveryReport recovery;
   State state;
   ChainEnd end;
   Sequence snapshot_at = 0;
-  Sequence durable_through = 0;
+  Sequence durable_when_closed = 0;
   bool closed = false;
+
+  // Of the checkpoint at hand. Kept, so that one checkpoint after the other finds its memory allocated.
+  FrameRun run;
+  RecordedEvent event;
 
   Owner NewOwner() const { return options.on_behalf_of.value_or(self); }
 
@@ -51,36 +55,83 @@ struct Engine::Impl {
 
   // For commands.
   absl::StatusOr<std::unique_lock<std::mutex>> LockForCommand() {
-    RETURN_IF_ERROR(CheckSameProcess(pid, log->name()));
+    RETURN_IF_ERROR(process.Check(log->name()));
     std::unique_lock lock(mutex);
     if (closed) return absl::FailedPreconditionError(absl::StrCat("the engine of the log ", log->name(), " is closed"));
     return lock;
   }
 
-  absl::Status Append(const std::vector<Event>& events, Durability durability);
-  absl::Status AppendOne(absl::StatusOr<Event> decision);
+  // The two steps of a command that a decision was made for.
+  absl::Status Append(const absl::StatusOr<Event>& decision, Room room);
+  absl::Status MakeDurable(std::unique_lock<std::mutex> lock);
+
+  // Both, for commands that return nothing.
+  absl::Status AppendDurably(const absl::StatusOr<Event>& decision, Room room, std::unique_lock<std::mutex> lock);
+  absl::StatusOr<OperationHandle> TakeOperation(const absl::StatusOr<Event>& decision,
+                                                std::unique_lock<std::mutex> lock);
+
+  absl::Status AppendCheckpoints(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints);
   void SnapshotIfDue();
 };
 
-absl::Status Engine::Impl::Append(const std::vector<Event>& events, Durability durability) {
-  FrameRun run{.words = {}, .before = end, .after = end};
+absl::Status Engine::Impl::Append(const absl::StatusOr<Event>& decision, Room room) {
+  RETURN_IF_ERROR(decision.status());
+  FrameRun one{.words = {}, .before = end, .after = end};
+  RETURN_IF_ERROR(AppendFrame(*decision, one));
+  // Folded before it is stored, so that nothing is ever stored that cannot be folded.
   State next = state;
-  for (const Event& event : events) {
-    RETURN_IF_ERROR(AppendFrame(event, run));
-    // Folded before it is stored, so that nothing is ever stored that cannot be folded.
-    RETURN_IF_ERROR(Apply({run.after.sequence, run.after.hash, event}, next));
-  }
-  RETURN_IF_ERROR(log->Append(run, durability));
-  end = run.after;
+  RETURN_IF_ERROR(Apply({one.after.sequence, one.after.hash, *decision}, next));
+  RETURN_IF_ERROR(log->Append(one, room));
+  end = one.after;
   state = std::move(next);
-  if (durability == Durability::kSync) durable_through = end.sequence;
   SnapshotIfDue();
   return absl::OkStatus();
 }
 
-absl::Status Engine::Impl::AppendOne(absl::StatusOr<Event> decision) {
-  RETURN_IF_ERROR(decision.status());
-  return Append({*std::move(decision)}, Durability::kSync);
+absl::Status Engine::Impl::MakeDurable(std::unique_lock<std::mutex> lock) {
+  const Sequence through = end.sequence;
+  lock.unlock();
+  return log->Sync(through);
+}
+
+absl::Status Engine::Impl::AppendDurably(const absl::StatusOr<Event>& decision, Room room,
+                                         std::unique_lock<std::mutex> lock) {
+  RETURN_IF_ERROR(Append(decision, room));
+  return MakeDurable(std::move(lock));
+}
+
+absl::StatusOr<OperationHandle> Engine::Impl::TakeOperation(const absl::StatusOr<Event>& decision,
+                                                            std::unique_lock<std::mutex> lock) {
+  RETURN_IF_ERROR(Append(decision, Room::kOrdinary));
+  OperationHandle handle = CurrentHandle();
+  RETURN_IF_ERROR(MakeDurable(std::move(lock)));
+  return handle;
+}
+
+// The path that is taken millions of times: nothing is copied that need not be. A checkpoint changes nothing that the
+// decision on the next one depends on, and one that is decided can be folded: it asks for no more than that the
+// operation is active under its epoch. So it is folded where the state is, after it is stored.
+absl::Status Engine::Impl::AppendCheckpoints(const OperationHandle& handle,
+                                             std::span<const foldlog::Checkpoint> checkpoints) {
+  event.event.time = options.clock();
+  event.event.epoch = state.epoch;
+  run.words.clear();
+  run.before = run.after = end;
+  for (const foldlog::Checkpoint& checkpoint : checkpoints) {
+    RETURN_IF_ERROR(CheckCheckpoint(state, handle, checkpoint));
+    event.event.body = checkpoint;
+    RETURN_IF_ERROR(AppendFrame(event.event, run));
+  }
+  RETURN_IF_ERROR(log->Append(run, Room::kOrdinary));
+  event.sequence = end.sequence;
+  end = run.after;
+  for (const foldlog::Checkpoint& checkpoint : checkpoints) {
+    ++event.sequence;
+    if (checkpoints.size() > 1) event.event.body = checkpoint;
+    RETURN_IF_ERROR(Apply(event, state));
+  }
+  SnapshotIfDue();
+  return absl::OkStatus();
 }
 
 // A snapshot that can't be stored costs the next opening some time and nothing else; the next one is due as if it had
@@ -103,7 +154,6 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(const std::string& director
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(WritableLog log, EngineOptions options) {
   ASSIGN_OR_RETURN(Fold fold, FoldLog(*log.log));
-  ASSIGN_OR_RETURN(const LogExtent extent, log.log->Extent());
   auto impl = std::make_unique<Impl>();
   impl->options = std::move(options);
   if (!impl->options.clock) impl->options.clock = SystemClock;
@@ -114,72 +164,69 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(WritableLog log, EngineOpti
   impl->state = std::move(fold.state);
   impl->end = fold.at;
   impl->snapshot_at = fold.snapshot_used;
-  impl->durable_through = extent.durable_through;
+  impl->recovery = log.recovery;
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
 
 absl::StatusOr<OperationHandle> Engine::Start(const StartRequest& request) {
-  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
-  RETURN_IF_ERROR(impl.AppendOne(DecideStart(impl.state, request, impl.options.new_id(), impl.Fate(), impl.Now())));
-  return impl.CurrentHandle();
+  return impl.TakeOperation(DecideStart(impl.state, request, impl.options.new_id(), impl.Fate(), impl.Now()),
+                            std::move(lock));
 }
 
-absl::Status Engine::Checkpoint(const OperationHandle& handle, const foldlog::Checkpoint& checkpoint) {
-  return Checkpoint(handle, std::span(&checkpoint, 1));
+absl::Status Engine::Checkpoint(const OperationHandle& handle, const foldlog::Checkpoint& checkpoint,
+                                Durability durability) {
+  return Checkpoint(handle, std::span(&checkpoint, 1), durability);
 }
 
-absl::Status Engine::Checkpoint(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints) {
-  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
-  const TimeNs now = impl_->options.clock();
-  if (checkpoints.empty()) return DecideCheckpoint(impl_->state, handle, {}, now).status();
-  std::vector<Event> events;
-  events.reserve(checkpoints.size());
-  for (const foldlog::Checkpoint& checkpoint : checkpoints) {
-    // A checkpoint changes nothing that the decision on the next one depends on.
-    ASSIGN_OR_RETURN(Event event, DecideCheckpoint(impl_->state, handle, checkpoint, now));
-    events.push_back(std::move(event));
-  }
-  return impl_->Append(events, Durability::kSync);
+absl::Status Engine::Checkpoint(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints,
+                                Durability durability) {
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
+  if (checkpoints.empty()) RETURN_IF_ERROR(CheckCheckpoint(impl_->state, handle, {}));
+  RETURN_IF_ERROR(impl_->AppendCheckpoints(handle, checkpoints));
+  return durability == Durability::kSync ? impl_->MakeDurable(std::move(lock)) : absl::OkStatus();
 }
 
 absl::Status Engine::Pause(const OperationHandle& handle, const std::string& reason) {
-  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
-  return impl_->AppendOne(DecidePause(impl_->state, handle, reason, impl_->options.clock()));
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
+  return impl_->AppendDurably(DecidePause(impl_->state, handle, reason, impl_->options.clock()), Room::kReserve,
+                              std::move(lock));
 }
 
 absl::StatusOr<OperationHandle> Engine::Resume(const std::string& operation_id, const std::string& reason) {
-  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
-  RETURN_IF_ERROR(impl.AppendOne(DecideResume(impl.state, operation_id, reason, impl.Fate(), impl.Now())));
-  return impl.CurrentHandle();
+  return impl.TakeOperation(DecideResume(impl.state, operation_id, reason, impl.Fate(), impl.Now()), std::move(lock));
 }
 
 absl::StatusOr<OperationHandle> Engine::RecoverByForce(const std::string& operation_id, const std::string& reason) {
-  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
-  RETURN_IF_ERROR(impl.AppendOne(DecideRecoverByForce(impl.state, operation_id, reason, impl.Now())));
-  return impl.CurrentHandle();
+  return impl.TakeOperation(DecideRecoverByForce(impl.state, operation_id, reason, impl.Now()), std::move(lock));
 }
 
 absl::Status Engine::Complete(const OperationHandle& handle, const Stats& stats) {
-  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
-  return impl_->AppendOne(DecideComplete(impl_->state, handle, stats, impl_->options.clock()));
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
+  return impl_->AppendDurably(DecideComplete(impl_->state, handle, stats, impl_->options.clock()), Room::kReserve,
+                              std::move(lock));
 }
 
 absl::Status Engine::Fail(const OperationHandle& handle, const std::string& error) {
-  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
-  return impl_->AppendOne(DecideFail(impl_->state, handle, error, impl_->options.clock()));
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
+  return impl_->AppendDurably(DecideFail(impl_->state, handle, error, impl_->options.clock()), Room::kReserve,
+                              std::move(lock));
 }
 
 absl::Status Engine::Clear() {
-  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
-  return impl_->AppendOne(DecideClear(impl_->state, impl_->options.clock()));
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
+  return impl_->AppendDurably(DecideClear(impl_->state, impl_->options.clock()), Room::kReserve, std::move(lock));
 }
 
 absl::Status Engine::Reset(const std::string& reason) {
-  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
-  return impl_->AppendOne(DecideReset(impl_->state, reason, impl_->options.clock()));
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
+  return impl_->AppendDurably(DecideReset(impl_->state, reason, impl_->options.clock()), Room::kReserve,
+                              std::move(lock));
 }
 
 State Engine::state() const {
@@ -203,25 +250,29 @@ std::optional<OwnerFate> Engine::interruption() const {
 }
 
 Sequence Engine::durable_through() const {
+  const absl::StatusOr<LogExtent> extent = impl_->log->Extent();
+  if (extent.ok()) return extent->durable_through;
   const std::lock_guard lock(impl_->mutex);
-  return impl_->durable_through;
+  return impl_->durable_when_closed;
 }
 
+const RecoveryReport& Engine::recovery() const { return impl_->recovery; }
+
 absl::Status Engine::Flush() {
-  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
-  RETURN_IF_ERROR(impl_->log->Sync(impl_->end.sequence));
-  impl_->durable_through = impl_->end.sequence;
-  return absl::OkStatus();
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
+  return impl_->MakeDurable(std::move(lock));
 }
 
 const EventLog& Engine::log() const { return *impl_->log; }
 
 absl::Status Engine::Close() {
-  if (getpid() != impl_->pid) return absl::OkStatus();  // not the child's to close
+  if (!impl_->process.IsHere()) return absl::OkStatus();  // not the child's to close
   const std::lock_guard lock(impl_->mutex);
   if (impl_->closed) return absl::OkStatus();
   impl_->closed = true;
-  return impl_->log->Close();
+  absl::Status status = impl_->log->Close();
+  if (status.ok()) impl_->durable_when_closed = impl_->end.sequence;
+  return status;
 }
 
 }  // namespace foldlog

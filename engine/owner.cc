@@ -21,6 +21,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "engine/owner_facts.h"
 #include "engine/random_bytes.h"
 
 namespace foldlog {
@@ -78,7 +79,7 @@ Owner OwnerAt(std::int64_t pid, std::string instance) {
   Owner owner;
   owner.instance = std::move(instance);
   owner.machine_id = FirstLine("/etc/machine-id");
-  owner.boot_id = FirstLine("/proc/sys/kernel/random/boot_id");
+  owner.boot_id = ReadBootId();
   owner.pid_namespace = PidNamespace(pid);
   owner.pid = pid;
   if (const auto stat = ReadStat(StatPath(pid))) owner.start_ticks = stat->start_ticks;
@@ -147,6 +148,24 @@ OwnerFate FateOfScript(const Owner& owner, const Owner& self) {
 }
 
 }  // namespace
+
+std::string_view Name(OwnerFate fate) {
+  switch (fate) {
+    case OwnerFate::kAlive:
+      return "alive";
+    case OwnerFate::kProcessDied:
+      return "process_died";
+    case OwnerFate::kMachineRebooted:
+      return "machine_rebooted";
+    case OwnerFate::kClosedWithoutEnd:
+      return "closed_without_end";
+    case OwnerFate::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+std::string ReadBootId() { return FirstLine("/proc/sys/kernel/random/boot_id"); }
 
 Owner DescribeThisProcess(std::string instance) { return OwnerAt(getpid(), std::move(instance)); }
 

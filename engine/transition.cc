@@ -103,12 +103,10 @@ absl::StatusOr<Event> DecideStart(const State& state, const StartRequest& reques
                        actor.owner}};
 }
 
-absl::StatusOr<Event> DecideCheckpoint(const State& state, const OperationHandle& handle, const Checkpoint& checkpoint,
-                                       TimeNs now) {
+absl::Status CheckCheckpoint(const State& state, const OperationHandle& handle, const Checkpoint& checkpoint) {
   RETURN_IF_ERROR(CheckHandle(state, handle, "record a checkpoint"));
   RETURN_IF_ERROR(CheckCount(checkpoint.files_processed, "number of files processed"));
-  RETURN_IF_ERROR(CheckCount(checkpoint.batch_num, "batch number"));
-  return Event{now, state.epoch, checkpoint};
+  return CheckCount(checkpoint.batch_num, "batch number");
 }
 
 absl::StatusOr<Event> DecidePause(const State& state, const OperationHandle& handle, const std::string& reason,

@@ -21,11 +21,10 @@ struct Actor {
   Owner owner = {};  // of what is started, resumed or recovered
 };
 
-// `fate` is that of the active operation's owner.
+// `fate` is that of the active operation's owner. A checkpoint that may be recorded is its own event.
 absl::StatusOr<Event> DecideStart(const State& state, const StartRequest& request, std::string operation_id,
                                   OwnerFate fate, const Actor& actor);
-absl::StatusOr<Event> DecideCheckpoint(const State& state, const OperationHandle& handle, const Checkpoint& checkpoint,
-                                       TimeNs now);
+absl::Status CheckCheckpoint(const State& state, const OperationHandle& handle, const Checkpoint& checkpoint);
 absl::StatusOr<Event> DecidePause(const State& state, const OperationHandle& handle, const std::string& reason,
                                   TimeNs now);
 absl::StatusOr<Event> DecideResume(const State& state, const std::string& operation_id, const std::string& reason,

@@ -19,9 +19,9 @@ class FailingLog : public EventLog {
  public:
   FailingLog(std::shared_ptr<EventLog> inner, int appends) : inner_(std::move(inner)), appends_left_(appends) {}
 
-  absl::Status Append(const FrameRun& run, Durability durability) override {
+  absl::Status Append(const FrameRun& run, Room room) override {
     if (appends_left_-- <= 0) return absl::UnavailableError("the log failed");
-    return inner_->Append(run, durability);
+    return inner_->Append(run, room);
   }
   absl::Status Sync(Sequence through) override { return inner_->Sync(through); }
   absl::Status PutSnapshot(const Snapshot& snapshot) override { return inner_->PutSnapshot(snapshot); }
@@ -31,6 +31,9 @@ class FailingLog : public EventLog {
   }
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {
     return inner_->FindSnapshot(at_most);
+  }
+  absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const override {
+    return inner_->WaitForMore(behind, timeout);
   }
   absl::Status Close() override { return absl::OkStatus(); }
   const std::string& name() const override { return inner_->name(); }

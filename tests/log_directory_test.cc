@@ -211,7 +211,7 @@ TEST_F(LogDirectoryTest, ReaderRefusesToWrite) {
   ASSERT_OK_AND_ASSIGN(auto reader, OpenLogForReading(log_dir_));
   const FrameRun run = RunAfter(reader->Extent()->end, {CheckpointEvent(1)});
   const auto refused = Fails(StatusCode::kFailedPrecondition, HasSubstr("for reading only"));
-  EXPECT_THAT(reader->Append(run, Durability::kSync), refused);
+  EXPECT_THAT(reader->Append(run, Room::kOrdinary), refused);
   EXPECT_THAT(reader->PutSnapshot({reader->Extent()->end, {1}}), refused);
   EXPECT_THAT(reader->Sync(1), refused);
 }

@@ -43,6 +43,26 @@ absl::Status ErrnoStatus(int error, std::string_view what) {
   }
 }
 
+absl::Status FlushData(int fd, const std::string& path) {
+  while (fdatasync(fd) != 0) {
+    if (errno != EINTR) return ErrnoStatus(errno, absl::StrCat("make durable ", path));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadFully(int fd, std::span<std::byte> into, std::uint64_t offset, const std::string& path) {
+  while (!into.empty()) {
+    const ssize_t got = pread(fd, into.data(), into.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno != EIO) return ErrnoStatus(errno, absl::StrCat("read ", path));
+    if (got < 0) return absl::DataLossError(absl::StrCat("cannot read ", path, " at offset ", offset));
+    if (got == 0) return absl::DataLossError(absl::StrCat(path, " ends at offset ", offset));
+    into = into.subspan(static_cast<std::size_t>(got));
+    offset += static_cast<std::uint64_t>(got);
+  }
+  return absl::OkStatus();
+}
+
 // Magic numbers as listed in statfs(2); those not in its list are from linux/magic.h and the file systems' sources.
 std::optional<std::string_view> UnsupportedFileSystem(long f_type) {
   switch (static_cast<unsigned long>(f_type) & 0xffffffff) {

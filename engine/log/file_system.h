@@ -3,7 +3,10 @@
 #ifndef FOLDLOG_LOG_FILE_SYSTEM_H_
 #define FOLDLOG_LOG_FILE_SYSTEM_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +41,13 @@ class FileDescriptor {
 // The status for a failed call: "cannot WHAT: strerror". The code says what the caller should do next, e.g.
 // ResourceExhausted for a full disk.
 absl::Status ErrnoStatus(int error, std::string_view what);
+
+// Makes the contents of an open file durable (fdatasync). A flush that a signal interrupted has not been refused, and
+// is taken up again; any other failure is final, for the kernel may have dropped what it could not write.
+absl::Status FlushData(int fd, const std::string& path);
+
+// Fills `into` from `offset` on. DataLoss if the file ends before or cannot be read.
+absl::Status ReadFully(int fd, std::span<std::byte> into, std::uint64_t offset, const std::string& path);
 
 // The name of a file system type (statfs f_type) on which a log is refused: network file systems, and FUSE, behind
 // which one may hide. Nothing if it is fine.

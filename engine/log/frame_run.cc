@@ -8,14 +8,14 @@
 
 namespace foldlog {
 
-absl::Status CheckContinues(const FrameRun& run, const ChainEnd& end, const std::string& name) {
+absl::Status CheckContinues(const FrameSpan& run, const ChainEnd& end, const std::string& name) {
   if (run.before != end) {
     return absl::AbortedError(absl::StrCat("cannot append event ", run.before.sequence + 1, " to the log ", name,
                                            ", which now ends with event ", end.sequence,
                                            "; decide again on its latest state"));
   }
   ChainEnd at = run.before;
-  for (std::span<const std::uint64_t> rest(run.words); !rest.empty();) {
+  for (std::span<const std::uint64_t> rest = run.words; !rest.empty();) {
     ASSIGN_OR_RETURN(const FrameView frame, PeekFrame(rest));
     if (frame.header.sequence != at.sequence + 1 || frame.header.previous_hash != at.hash) {
       return absl::InvalidArgumentError("the frames to append are no chain");

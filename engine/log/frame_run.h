@@ -14,9 +14,20 @@
 
 namespace foldlog {
 
+// Consecutive frames that are somebody else's.
+struct FrameSpan {
+  std::span<const std::uint64_t> words;
+  ChainEnd before;
+  ChainEnd after;
+
+  std::uint64_t count() const { return after.sequence - before.sequence; }
+};
+
+inline FrameSpan SpanOf(const FrameRun& run) { return {run.words, run.before, run.after}; }
+
 // Aborted unless `run` starts where the log ends: optimistic concurrency. InvalidArgument if the run is not what it
 // says it is.
-absl::Status CheckContinues(const FrameRun& run, const ChainEnd& end, const std::string& name);
+absl::Status CheckContinues(const FrameSpan& run, const ChainEnd& end, const std::string& name);
 
 // OutOfRange unless `from` is an event of the log or the place right behind the last one.
 absl::Status CheckReadable(Sequence from, const LogExtent& extent, const std::string& name);

@@ -17,7 +17,6 @@
 #include "absl/strings/str_cat.h"
 #include "engine/frame.h"
 #include "engine/log/lmdb_check.h"
-#include "engine/random_bytes.h"
 #include "engine/status_macros.h"
 #include "engine/text.h"
 
@@ -84,15 +83,15 @@ absl::Status PutRecord(MDB_txn* txn, MDB_dbi table, std::uint64_t key, const voi
   return LmdbStatus(mdb_put(txn, table, &key_val, &value, 0), "write to", path);
 }
 
-FormatRecord NewFormatRecord() {
-  FormatRecord format{.magic = kFormatMagic, .version = kFormatVersion, .reserved = 0, .log_id = {}, .created_at = 0};
-  FillWithRandomBytes(format.log_id);
+FormatRecord NewFormatRecord(const LogId& log_id) {
+  FormatRecord format{
+      .magic = kFormatMagic, .version = kFormatVersion, .reserved = 0, .log_id = log_id, .created_at = 0};
   format.created_at =
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   return format;
 }
 
-absl::Status FillNewLog(MDB_env* env, const std::string& path) {
+absl::Status FillNewLog(MDB_env* env, const std::string& path, const LogId& log_id) {
   MDB_txn* txn = nullptr;
   RETURN_IF_ERROR(LmdbStatus(mdb_txn_begin(env, nullptr, 0, &txn), "write to", path));
   MDB_dbi events = 0;
@@ -103,14 +102,15 @@ absl::Status FillNewLog(MDB_env* env, const std::string& path) {
   if (rc == 0) rc = mdb_dbi_open(txn, "snapshots", flags, &snapshots);
   if (rc == 0) rc = mdb_dbi_open(txn, "meta", flags, &meta);
   absl::Status status = LmdbStatus(rc, "create tables in", path);
-  const FormatRecord format = NewFormatRecord();
+  const FormatRecord format = NewFormatRecord(log_id);
   const CommitRecord commit{.txn_id = mdb_txn_id(txn),
                             .base_sequence = 0,
                             .base_hash = GenesisHash(format.log_id),
                             .last_sequence = 0,
                             .last_hash = GenesisHash(format.log_id),
                             .batches = 0,
-                            .snapshots = 0};
+                            .snapshots = 0,
+                            .tail_position = 0};
   if (status.ok()) status = PutRecord(txn, meta, kFormatKey, &format, sizeof format, path);
   if (status.ok()) status = PutRecord(txn, meta, kCommitKey, &commit, sizeof commit, path);
   if (!status.ok()) {
@@ -292,7 +292,7 @@ absl::Status LmdbEnv::OpenTables(MDB_txn* txn) {
   return LmdbStatus(rc, "open the tables of", path_);
 }
 
-absl::Status LmdbEnv::CheckFormat(MDB_txn* txn) const {
+absl::Status LmdbEnv::CheckFormat(MDB_txn* txn) {
   std::uint64_t key = kFormatKey;
   MDB_val key_val = ToVal(&key, sizeof key);
   MDB_val value = {};
@@ -303,14 +303,15 @@ absl::Status LmdbEnv::CheckFormat(MDB_txn* txn) const {
     return absl::DataLossError(absl::StrCat(path_, ": the record of the format is missing or damaged"));
   }
   if (format.version != kFormatVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(path_, " has format version ", format.version,
-                                                      "; this foldlog knows version ", kFormatVersion,
-                                                      ": use a newer foldlog"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(path_, " has format version ", format.version, "; this foldlog knows version ", kFormatVersion,
+                     format.version > kFormatVersion ? ": use a newer foldlog" : ": use an older foldlog"));
   }
+  log_id_ = format.log_id;
   return absl::OkStatus();
 }
 
-absl::Status LmdbEnv::Create(const std::string& directory, const std::string& path) {
+absl::Status LmdbEnv::Create(const std::string& directory, const std::string& path, const LogId& log_id) {
   const std::string temporary = Temporary(directory);
   if (unlink(temporary.c_str()) != 0 && errno != ENOENT) {
     return ErrnoStatus(errno, absl::StrCat("remove the unfinished ", temporary));
@@ -319,7 +320,7 @@ absl::Status LmdbEnv::Create(const std::string& directory, const std::string& pa
   // Nobody else knows the file yet, so it needs no lock file beside it.
   absl::Status status =
       LmdbStatus(mdb_env_open(env, temporary.c_str(), kEnvFlags | MDB_NOLOCK, kFileMode), "create", temporary);
-  if (status.ok()) status = FillNewLog(env, temporary);
+  if (status.ok()) status = FillNewLog(env, temporary, log_id);
   if (status.ok()) status = LmdbStatus(mdb_env_sync(env, 1), "make durable", temporary);
   mdb_env_close(env);
   if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {

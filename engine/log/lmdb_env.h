@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/log/file_system.h"
+#include "engine/log/log_id.h"
 #include "foldlog/event_log.h"
 
 namespace foldlog {
@@ -29,7 +30,7 @@ struct FormatRecord {
   std::uint64_t magic;
   std::uint32_t version;
   std::uint32_t reserved;
-  std::array<std::uint8_t, 16> log_id;
+  LogId log_id;
   std::int64_t created_at;
 };
 static_assert(sizeof(FormatRecord) == 40);
@@ -42,14 +43,15 @@ struct CommitRecord {
   std::uint64_t base_hash;
   std::uint64_t last_sequence;
   std::uint64_t last_hash;
-  std::uint64_t batches;    // entries of the table `events`
-  std::uint64_t snapshots;  // entries of the table `snapshots`
+  std::uint64_t batches;        // entries of the table `events`
+  std::uint64_t snapshots;      // entries of the table `snapshots`
+  std::uint64_t tail_position;  // where in the tail the frame behind last_sequence is, or will be
   bool operator==(const CommitRecord&) const = default;
 };
-static_assert(sizeof(CommitRecord) == 56);
+static_assert(sizeof(CommitRecord) == 64);
 
 inline constexpr std::uint64_t kFormatMagic = 0x474f4c444c4f46;  // "FOLDLOG"
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
 inline constexpr std::uint64_t kFormatKey = 1;
 inline constexpr std::uint64_t kCommitKey = 2;
 
@@ -70,9 +72,9 @@ class LmdbEnv {
   // newer format.
   static absl::StatusOr<std::shared_ptr<LmdbEnv>> Open(const std::string& path);
 
-  // Creates the file of an empty log, complete and durable, or leaves none: it is built under a temporary name. Its
-  // entry in the directory is for the caller to make durable.
-  static absl::Status Create(const std::string& directory, const std::string& path);
+  // Creates the file of the empty log `log_id`, complete and durable, or leaves none: it is built under a temporary
+  // name. Its entry in the directory is for the caller to make durable.
+  static absl::Status Create(const std::string& directory, const std::string& path, const LogId& log_id);
 
   ~LmdbEnv();
   LmdbEnv(const LmdbEnv&) = delete;
@@ -83,6 +85,7 @@ class LmdbEnv {
   MDB_dbi snapshots() const { return snapshots_; }
   MDB_dbi meta() const { return meta_; }
   const std::string& path() const { return path_; }
+  const LogId& log_id() const { return log_id_; }
 
   // To be called by a new writer before it reads anything. A writer that was killed in the middle of a commit may have
   // left a newer transaction in the file than the one LMDB shows to readers; only taking LMDB's own write lock brings
@@ -97,13 +100,14 @@ class LmdbEnv {
   absl::Status OpenFile();
   absl::Status CheckNewestSnapshot();
   absl::Status OpenTables(MDB_txn* txn);
-  absl::Status CheckFormat(MDB_txn* txn) const;
+  absl::Status CheckFormat(MDB_txn* txn);
 
   const std::string path_;
   const pid_t pid_;
   FileDescriptor file_;  // for checking; closing it harms no lock of LMDB's, which are on another file
   std::uint64_t checked_txn_id_ = 0;
   MDB_env* env_ = nullptr;
+  LogId log_id_ = {};
   bool read_only_ = false;
   MDB_dbi events_ = 0;
   MDB_dbi snapshots_ = 0;

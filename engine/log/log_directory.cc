@@ -12,8 +12,14 @@
 #include "absl/strings/str_cat.h"
 #include "engine/log/file_system.h"
 #include "engine/log/lmdb_env.h"
-#include "engine/log/lmdb_log.h"
+#include "engine/log/lmdb_store.h"
+#include "engine/log/reader_log.h"
+#include "engine/log/tail_file.h"
+#include "engine/log/tail_log.h"
+#include "engine/log/tail_shared.h"
+#include "engine/log/tail_walk.h"
 #include "engine/log/writer_lock.h"
+#include "engine/random_bytes.h"
 #include "engine/status_macros.h"
 
 namespace foldlog {
@@ -25,7 +31,7 @@ std::string LogFile(const std::string& directory) { return directory + "/log.mdb
 
 // What an interrupted creation may leave. Anything else means that the directory is somebody else's.
 const std::set<std::string>& LeftOfCreation() {
-  static const std::set<std::string> names = {"writer.lock", "log.mdb.new"};
+  static const std::set<std::string> names = {"writer.lock", "tail.new", "tail", "log.mdb.new"};
   return names;
 }
 
@@ -84,6 +90,46 @@ absl::StatusOr<bool> PrepareDirectory(const std::string& directory, Create creat
   return exists;
 }
 
+// The log begins to exist when log.mdb gets its name; the tail has to be there for good before that.
+absl::Status CreateLog(const std::string& directory, std::uint64_t tail_bytes) {
+  LogId log_id = {};
+  FillWithRandomBytes(log_id);
+  RETURN_IF_ERROR(TailFile::Create(directory, log_id, tail_bytes));
+  RETURN_IF_ERROR(SyncDirectory(directory));
+  return LmdbEnv::Create(directory, LogFile(directory), log_id);
+}
+
+absl::StatusOr<std::unique_ptr<TailFile>> OpenTail(const std::string& directory, const LogId& log_id,
+                                                   TailFile::Access access) {
+  absl::StatusOr<std::unique_ptr<TailFile>> tail = TailFile::Open(directory, log_id, access);
+  if (!absl::IsNotFound(tail.status())) return tail;
+  return absl::DataLossError(
+      absl::StrCat("the log ", directory,
+                   " has lost its file \"tail\", which holds its newest events; put it back from "
+                   "where the log was copied"));
+}
+
+// Follows the chain behind what is in LMDB through the tail, and makes sure that what is found there stays found: it
+// may be in the page cache only, and even there the kernel may take for clean what has failed to reach the disk.
+absl::StatusOr<TailContents> RecoverTail(const TailFile& tail, const TailPlace& drained, bool power_may_have_gone) {
+  const TailContents found = ScanTail(tail.ring(), drained, /*search_rest=*/power_may_have_gone);
+  if (found.end == drained) return found;
+  RedirtyTail(tail.ring(), drained.position, found.end.position);
+  RETURN_IF_ERROR(tail.Flush());
+  return found;
+}
+
+// How the last writer ended; nothing if there was none, or its record is lost.
+std::optional<OwnerFate> FateOfLastWriter(const WriterInfo& previous, const Owner& self) {
+  if (!previous.writer) return std::nullopt;
+  return AssessOwner(*previous.writer, previous, self);
+}
+
+// Processes that die leave the page cache as it is. Whatever is not known to have ended so may have been a power cut.
+bool PowerMayHaveGone(std::optional<OwnerFate> last_writer) {
+  return last_writer != OwnerFate::kProcessDied && last_writer != OwnerFate::kClosedWithoutEnd;
+}
+
 }  // namespace
 
 absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const LogDirectoryOptions& options) {
@@ -93,22 +139,45 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   ASSIGN_OR_RETURN(std::unique_ptr<WriterLock> lock, WriterLock::Acquire(directory, self));
   // Only under the lock is it certain that no other process is creating the file right now.
   ASSIGN_OR_RETURN(const bool exists, PrepareDirectory(directory, options.create));
-  if (!exists) RETURN_IF_ERROR(LmdbEnv::Create(directory, LogFile(directory)));
+  if (!exists) RETURN_IF_ERROR(CreateLog(directory, options.tail_bytes));
   // The entries, of the file in the directory and of the directory in its parent, may also come from a creation that
   // was killed before it made them durable.
   RETURN_IF_ERROR(SyncDirectory(directory));
   if (!exists) RETURN_IF_ERROR(SyncDirectory(ParentOf(directory)));
   ASSIGN_OR_RETURN(std::shared_ptr<LmdbEnv> env, LmdbEnv::Open(LogFile(directory)));
+  RETURN_IF_ERROR(env->PrepareForWriting());
+  const LogId log_id = env->log_id();
+  ASSIGN_OR_RETURN(auto store, LmdbStore::Open(std::move(env), directory));
+  ASSIGN_OR_RETURN(const CommitRecord commit, store->ReadCommit());
+  ASSIGN_OR_RETURN(auto tail, OpenTail(directory, log_id, TailFile::Access::kWrite));
+
+  const TailPlace drained{commit.tail_position, {commit.last_sequence, commit.last_hash}};
   WriterInfo previous = lock->previous();
-  ASSIGN_OR_RETURN(auto log, NewLmdbLog(std::move(env), std::move(lock), directory));
-  return WritableLog{std::move(log), std::move(self), std::move(previous)};
+  RecoveryReport report{.last_writer = FateOfLastWriter(previous, self)};
+  ASSIGN_OR_RETURN(const TailContents found, RecoverTail(*tail, drained, PowerMayHaveGone(report.last_writer)));
+  report.events_from_tail = found.end.end.sequence - drained.end.sequence;
+  report.frames_discarded = found.discarded;
+  RETURN_IF_ERROR(lock->NoteRecovery(report));
+  ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, log_id, found.end.end.sequence));
+  auto log = NewTailLog({.name = directory,
+                         .lock = std::move(lock),
+                         .store = std::move(store),
+                         .tail = std::move(tail),
+                         .shared = std::move(shared),
+                         .base = {commit.base_sequence, commit.base_hash},
+                         .drained = drained,
+                         .end = found.end,
+                         .flush_interval = options.flush_interval});
+  return WritableLog{std::move(log), std::move(self), std::move(previous), report};
 }
 
 absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& given) {
   const std::string directory = WithoutTrailingSlashes(given);
   RETURN_IF_ERROR(PrepareDirectory(directory, Create::kNever).status());
   ASSIGN_OR_RETURN(std::shared_ptr<LmdbEnv> env, LmdbEnv::Open(LogFile(directory)));
-  return NewLmdbLog(std::move(env), /*lock=*/nullptr, directory);
+  ASSIGN_OR_RETURN(auto tail, OpenTail(directory, env->log_id(), TailFile::Access::kRead));
+  ASSIGN_OR_RETURN(auto store, LmdbStore::Open(std::move(env), directory));
+  return NewReaderLog(directory, std::move(store), std::move(tail), TailShared::OpenForReading(directory));
 }
 
 absl::StatusOr<WriterInfo> InspectWriter(const std::string& directory) {

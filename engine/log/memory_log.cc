@@ -1,5 +1,6 @@
 #include "foldlog/memory_log.h"
 
+#include <condition_variable>
 #include <iterator>
 #include <map>
 #include <mutex>
@@ -24,26 +25,27 @@ class MemoryLog final : public EventLog {
     end_ = base_;
   }
 
-  absl::Status Append(const FrameRun& run, Durability) override {
+  absl::Status Append(const FrameRun& run, Room) override {
     const std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(CheckOpen());
-    RETURN_IF_ERROR(CheckContinues(run, end_, name_));
+    RETURN_IF_ERROR(CheckContinues(SpanOf(run), end_, name_));
     if (run.empty()) return absl::OkStatus();
     end_ = run.after;
     runs_.emplace(run.before.sequence + 1, run);
+    appended_.notify_all();
     return absl::OkStatus();
   }
 
   absl::Status Sync(Sequence through) override {
     const std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(CheckOpen());
-    return CheckSyncable(through, {base_, end_, end_.sequence}, name_);
+    return CheckSyncable(through, AsExtent(), name_);
   }
 
   absl::Status PutSnapshot(const Snapshot& snapshot) override {
     const std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(CheckOpen());
-    RETURN_IF_ERROR(CheckSnapshotPlace(snapshot, {base_, end_, end_.sequence}, name_));
+    RETURN_IF_ERROR(CheckSnapshotPlace(snapshot, AsExtent(), name_));
     snapshots_[snapshot.at.sequence] = snapshot;
     return absl::OkStatus();
   }
@@ -51,13 +53,13 @@ class MemoryLog final : public EventLog {
   absl::StatusOr<LogExtent> Extent() const override {
     const std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(CheckOpen());
-    return LogExtent{base_, end_, end_.sequence};
+    return AsExtent();
   }
 
   absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const override {
     const std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(CheckOpen());
-    RETURN_IF_ERROR(CheckReadable(from, {base_, end_, end_.sequence}, name_));
+    RETURN_IF_ERROR(CheckReadable(from, AsExtent(), name_));
     RunCollector collector(from, bytes_max);
     if (from > end_.sequence) return std::move(collector).Take();
     for (auto run = std::prev(runs_.upper_bound(from)); run != runs_.end(); ++run) {
@@ -75,21 +77,32 @@ class MemoryLog final : public EventLog {
     return std::optional<Snapshot>(std::prev(after)->second);
   }
 
+  absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const override {
+    std::unique_lock lock(mutex_);
+    appended_.wait_for(lock, timeout, [&] { return closed_ || end_.sequence > behind; });
+    RETURN_IF_ERROR(CheckOpen());
+    return end_.sequence > behind;
+  }
+
   absl::Status Close() override {
     const std::lock_guard lock(mutex_);
     closed_ = true;
+    appended_.notify_all();
     return absl::OkStatus();
   }
 
   const std::string& name() const override { return name_; }
 
  private:
+  LogExtent AsExtent() const { return {base_, end_, end_.sequence, end_.sequence}; }
+
   absl::Status CheckOpen() const {
     return closed_ ? absl::FailedPreconditionError("the log (memory) is closed") : absl::OkStatus();
   }
 
   const std::string name_ = "(memory)";
   mutable std::mutex mutex_;
+  mutable std::condition_variable appended_;
   bool closed_ = false;
   ChainEnd base_;
   ChainEnd end_;

@@ -30,6 +30,9 @@ constexpr std::size_t kRecordBytes = 4096;
 // must not wipe out what is known of the owner of the operation before it. 40-odd bytes each.
 constexpr std::size_t kSignedOffMax = 50;
 constexpr std::string_view kSignedOff = "signed_off";
+constexpr const char* kEventsFromTail = "events_from_tail";
+constexpr const char* kFramesDiscarded = "frames_discarded";
+constexpr const char* kLastWriter = "last_writer";
 
 std::string PathIn(const std::string& directory) { return directory + "/writer.lock"; }
 
@@ -81,9 +84,7 @@ std::string ReadRecord(int fd) {
   return text;
 }
 
-absl::Status WriteRecord(int fd, const std::string& path, const Owner& self,
-                         const std::vector<std::string>& signed_off) {
-  std::string text = FormatWriterRecord(self, signed_off);
+absl::Status WriteRecord(int fd, const std::string& path, std::string text) {
   text.resize(kRecordBytes, '\n');
   const ssize_t put = pwrite(fd, text.data(), text.size(), 0);
   if (put == static_cast<ssize_t>(text.size())) return absl::OkStatus();
@@ -105,9 +106,25 @@ void AppendLine(std::string& text, std::string_view name, std::string value) {
   absl::StrAppend(&text, ToAbsl(name), " ", value, "\n");
 }
 
+std::optional<OwnerFate> ParseFate(const std::string& name) {
+  for (const OwnerFate fate : {OwnerFate::kAlive, OwnerFate::kProcessDied, OwnerFate::kMachineRebooted,
+                               OwnerFate::kClosedWithoutEnd, OwnerFate::kUnknown}) {
+    if (Name(fate) == name) return fate;
+  }
+  return std::nullopt;
+}
+
+std::optional<RecoveryReport> ParseRecovery(std::map<std::string, std::string>& facts) {
+  RecoveryReport report{.last_writer = ParseFate(facts[kLastWriter])};
+  const bool complete = absl::SimpleAtoi(facts[kEventsFromTail], &report.events_from_tail) &&
+                        absl::SimpleAtoi(facts[kFramesDiscarded], &report.frames_discarded);
+  return complete ? std::optional(report) : std::nullopt;
+}
+
 }  // namespace
 
-std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& signed_off) {
+std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& signed_off,
+                               const std::optional<RecoveryReport>& recovery) {
   std::string text = absl::StrCat(ToAbsl(kTitle), "\n");
   AppendLine(text, "instance", writer.instance);
   AppendLine(text, "machine", writer.machine_id);
@@ -117,6 +134,11 @@ std::string FormatWriterRecord(const Owner& writer, const std::vector<std::strin
   AppendLine(text, "start_ticks", absl::StrCat(writer.start_ticks));
   AppendLine(text, "program", writer.program);
   AppendLine(text, "host", writer.host);
+  if (recovery) {
+    AppendLine(text, kEventsFromTail, absl::StrCat(recovery->events_from_tail));
+    AppendLine(text, kFramesDiscarded, absl::StrCat(recovery->frames_discarded));
+    if (recovery->last_writer) AppendLine(text, kLastWriter, std::string(Name(*recovery->last_writer)));
+  }
   for (const std::string& instance : signed_off) AppendLine(text, kSignedOff, instance);
   return text;
 }
@@ -148,6 +170,7 @@ WriterInfo ParseWriterRecord(std::string_view text) {
                           absl::SimpleAtoi(facts["pid"], &writer.pid) &&
                           absl::SimpleAtoi(facts["start_ticks"], &writer.start_ticks);
   if (numbers_ok && !writer.instance.empty()) info.writer = std::move(writer);
+  info.recovery = ParseRecovery(facts);
   return info;
 }
 
@@ -180,15 +203,20 @@ absl::StatusOr<std::unique_ptr<WriterLock>> WriterLock::Acquire(const std::strin
     return HeldByAnother(directory, ParseWriterRecord(ReadRecord(fd)));
   }
   writer->previous_ = ParseWriterRecord(ReadRecord(fd));
-  RETURN_IF_ERROR(WriteRecord(fd, path, self, writer->previous_.signed_off));
+  RETURN_IF_ERROR(WriteRecord(fd, path, FormatWriterRecord(self, writer->previous_.signed_off)));
   return writer;
+}
+
+absl::Status WriterLock::NoteRecovery(const RecoveryReport& report) {
+  recovery_ = report;
+  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, previous_.signed_off, recovery_));
 }
 
 absl::Status WriterLock::SignOff() {
   std::vector<std::string> signed_off = previous_.signed_off;
   if (signed_off.size() >= kSignedOffMax) signed_off.erase(signed_off.begin());
   signed_off.push_back(self_.instance);
-  return WriteRecord(file_.get(), path_, self_, signed_off);
+  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, signed_off, recovery_));
 }
 
 absl::StatusOr<WriterInfo> InspectWriterLock(const std::string& directory) {

@@ -31,6 +31,9 @@ class WriterLock {
   // Who held it before, and how that ended.
   const WriterInfo& previous() const { return previous_; }
 
+  // Records what the writer found when it opened the log.
+  absl::Status NoteRecovery(const RecoveryReport& report);
+
   // Records that the writer ends in good order.
   absl::Status SignOff();
 
@@ -41,13 +44,15 @@ class WriterLock {
   const std::string path_;
   const Owner self_;
   WriterInfo previous_;
+  std::optional<RecoveryReport> recovery_;
 };
 
 // Looks without taking. A directory without a lock file has no writer.
 absl::StatusOr<WriterInfo> InspectWriterLock(const std::string& directory);
 
 // The record's text, as FORMAT.md shows it. Parsing takes any bytes: what is no record gives an info without a writer.
-std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& signed_off);
+std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& signed_off,
+                               const std::optional<RecoveryReport>& recovery = {});
 WriterInfo ParseWriterRecord(std::string_view text);
 
 }  // namespace foldlog

@@ -55,22 +55,6 @@ bool IsInterrupted(const Owner& owner, OwnerFate fate, const WriterInfo& writer)
   return false;
 }
 
-std::string_view Name(OwnerFate fate) {
-  switch (fate) {
-    case OwnerFate::kAlive:
-      return "alive";
-    case OwnerFate::kProcessDied:
-      return "process_died";
-    case OwnerFate::kMachineRebooted:
-      return "machine_rebooted";
-    case OwnerFate::kClosedWithoutEnd:
-      return "closed_without_end";
-    case OwnerFate::kUnknown:
-      return "unknown";
-  }
-  return "unknown";
-}
-
 std::string_view Explain(OwnerFate fate) {
   switch (fate) {
     case OwnerFate::kAlive:

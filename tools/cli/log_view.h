@@ -39,9 +39,6 @@ absl::StatusOr<LogView> ReadLogView(const EventLog& log, const std::string& dire
 // then.
 bool IsInterrupted(const Owner& owner, OwnerFate fate, const WriterInfo& writer);
 
-// "alive", "process_died", …: the names used in JSON.
-std::string_view Name(OwnerFate fate);
-
 // "its process died", …: for people.
 std::string_view Explain(OwnerFate fate);
 

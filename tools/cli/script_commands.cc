@@ -111,7 +111,9 @@ absl::Status RunCheckpoint(const StepOptions& options, Context& context) {
     const std::string path = checkpoint.current_path.value_or("");
     checkpoint.error = {.path = options.error_path.value_or(path), .message = *options.error};
   }
-  return RunStep(context, [&](Engine& engine) { return engine.Checkpoint(NamedHandle(options, engine), checkpoint); });
+  return RunStep(context, [&](Engine& engine) {
+    return engine.Checkpoint(NamedHandle(options, engine), checkpoint, Durability::kSync);
+  });
 }
 
 absl::Status RunPause(const StepOptions& options, Context& context) {

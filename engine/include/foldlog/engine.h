@@ -8,6 +8,10 @@
 // At most one operation is active at a time. After a crash, open the log again: state() shows the operation still in
 // progress, interruption() says what became of its owner, and Resume() goes on with it.
 //
+// A checkpoint is kill-safe when the call returns: it survives the death of the process, but may be lost to a power cut
+// within the next 50 ms (LogDirectoryOptions::flush_interval). With Durability::kSync the call returns when it is
+// durable. All other commands are durable when they return, and with them all checkpoints before.
+//
 // Threads: every method may be called from any thread at any time. In a child made by fork() every command is refused;
 // do not ask there for state, and open the log again if the child has to write.
 // Ownership: the engine owns its log; destroying it closes the log. Close() does the same and reports errors.
@@ -15,7 +19,9 @@
 // Errors: Aborted, the handle is stale: the operation was taken over, or another one was started since; stop working on
 // it, state() tells who has it. FailedPrecondition, the transition is refused in this state: the operation is paused,
 // ended, or was taken off the row. InvalidArgument, such as a negative count. ResourceExhausted, the disk is full:
-// nothing was appended and the call may be repeated. Unavailable, the log failed earlier; open it anew.
+// nothing was appended and the call may be repeated; room is kept to pause, complete, fail and clear nevertheless.
+// Unavailable, the disk has failed, now or earlier: whether the latest events are stored is not known; open the log
+// anew.
 
 #ifndef FOLDLOG_ENGINE_H_
 #define FOLDLOG_ENGINE_H_
@@ -37,6 +43,12 @@
 #include "foldlog/state.h"
 
 namespace foldlog {
+
+// What has to be true when a call returns.
+enum class Durability {
+  kSync,      // the events of the call and all before them are durable: they survive power loss
+  kInterval,  // they are kill-safe, and durable within the log's flush interval
+};
 
 struct EngineOptions {
   LogDirectoryOptions directory = {};
@@ -68,9 +80,12 @@ class Engine {
   // Starts an operation. Refused while one is in progress or paused.
   absl::StatusOr<OperationHandle> Start(const StartRequest& request);
 
-  // Records progress, in progress or paused. The second form appends several at once: all or none.
-  absl::Status Checkpoint(const OperationHandle& handle, const foldlog::Checkpoint& checkpoint);
-  absl::Status Checkpoint(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints);
+  // Records progress, in progress or paused. The second form appends several at once: all or none, unless the process
+  // or the power dies meanwhile, which may leave the first ones.
+  absl::Status Checkpoint(const OperationHandle& handle, const foldlog::Checkpoint& checkpoint,
+                          Durability durability = Durability::kInterval);
+  absl::Status Checkpoint(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints,
+                          Durability durability = Durability::kInterval);
 
   absl::Status Pause(const OperationHandle& handle, const std::string& reason = "");
 
@@ -103,6 +118,9 @@ class Engine {
 
   // The last event known to survive power loss.
   Sequence durable_through() const;
+
+  // What opening the log found of the writer before: events in the tail only, torn frames, how that writer ended.
+  const RecoveryReport& recovery() const;
 
   // Makes everything appended so far durable.
   absl::Status Flush();

@@ -3,7 +3,7 @@
 // A log is a chain of frames (schema/FORMAT.md), numbered 1, 2, 3 … without gaps. It knows nothing of what the events
 // mean. Every adapter passes the one contract suite in tests/event_log_contract.h.
 //
-// Threads: Append(), Sync(), PutSnapshot() and Close() are called by one thread at a time; everything const may be
+// Threads: Append(), PutSnapshot() and Close() are called by one thread at a time; Sync() and everything const may be
 // called from any thread meanwhile.
 //
 // Errors, everywhere: Aborted, the log has moved on, retry with fresh state; FailedPrecondition, not allowed here
@@ -14,6 +14,7 @@
 #ifndef FOLDLOG_EVENT_LOG_H_
 #define FOLDLOG_EVENT_LOG_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -43,16 +44,16 @@ struct FrameRun {
   std::uint64_t count() const { return after.sequence - before.sequence; }
 };
 
-enum class Durability {
-  kSync,      // durable, with everything before it, when the call returns
-  kInterval,  // kill-safe when the call returns; durable within the adapter's bound, often at once
-};
+// Where room is bounded, some of it is kept for the events that end or interrupt an operation, so that they can still
+// be recorded when a full disk refuses everything else.
+enum class Room { kOrdinary, kReserve };
 
 // What a log holds at one moment.
 struct LogExtent {
   ChainEnd base = {};             // the chain starts behind it: sequence 0 in a log that was never pruned
   ChainEnd end = {};              // last event
   Sequence durable_through = {};  // the last event known to be durable
+  Sequence stored_through = {};   // the last event in the log's store; those behind it are in its tail, if it has one
 };
 
 // The encoded fold of all events up to `at`. The bytes are opaque to the log.
@@ -67,13 +68,16 @@ class EventLog {
   EventLog(const EventLog&) = delete;
   EventLog& operator=(const EventLog&) = delete;
 
-  // Appends all frames of `run` or none. Aborted unless run.before is the end of this log.
-  virtual absl::Status Append(const FrameRun& run, Durability durability) = 0;
+  // Appends all frames of `run` or none. They are kill-safe when the call returns: they survive the death of the
+  // process, but not power loss until Sync() or the adapter's own interval has made them durable. A death during the
+  // call may leave a first part of the run. Aborted unless run.before is the end of this log.
+  virtual absl::Status Append(const FrameRun& run, Room room) = 0;
 
-  // Returns when all events up to `through` are durable. OutOfRange if that is behind the end.
+  // Returns when all events up to `through` are durable. Threads that wait at the same time share one flush. OutOfRange
+  // if `through` is behind the end.
   virtual absl::Status Sync(Sequence through) = 0;
 
-  // Stores a snapshot of an event in this log. Losing one costs time, never truth, so it need not be durable.
+  // Stores a snapshot of an event in this log, at once or soon. Losing one costs time, never truth.
   virtual absl::Status PutSnapshot(const Snapshot& snapshot) = 0;
 
   virtual absl::StatusOr<LogExtent> Extent() const = 0;
@@ -85,6 +89,10 @@ class EventLog {
 
   // The newest snapshot at or before `at_most`; nothing if there is none.
   virtual absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const = 0;
+
+  // Whether there is an event behind `behind`: waits until there is, at most for `timeout`, and no longer than until
+  // the thread has handled a signal.
+  virtual absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const = 0;
 
   // Makes everything durable and lets go. Later calls are refused; a second Close() does nothing.
   virtual absl::Status Close() = 0;

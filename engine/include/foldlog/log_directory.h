@@ -1,4 +1,5 @@
-// Logs on disk: a directory with an LMDB file and a writer lock (schema/FORMAT.md lists the files).
+// Logs on disk: a directory with an LMDB file, a tail of the newest events, and a writer lock (schema/FORMAT.md lists
+// the files).
 //
 // One writer process a log; any number of readers, in this and other processes, at the same time. Within one process a
 // directory is opened for writing once; readers may be opened beside it. A log must not cross fork(): the child finds
@@ -10,7 +11,9 @@
 #ifndef FOLDLOG_LOG_DIRECTORY_H_
 #define FOLDLOG_LOG_DIRECTORY_H_
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -24,6 +27,13 @@ namespace foldlog {
 struct LogDirectoryOptions {
   enum class Create { kIfMissing, kNever, kMustBeNew };
   Create create = Create::kIfMissing;
+
+  // Of a new log: the size of its tail, which is written at once. Made a multiple of 4 KiB from 64 KiB to 1 GiB. A
+  // larger one lets more events run ahead of the disk before a checkpoint has to wait for it.
+  std::uint64_t tail_bytes = std::uint64_t{16} << 20;
+
+  // An event that nobody waits for is durable after at most so long, and a flush of the disk.
+  std::chrono::milliseconds flush_interval{50};
 };
 
 // A log opened for writing, and what its opening found out.
@@ -31,6 +41,7 @@ struct WritableLog {
   std::unique_ptr<EventLog> log = {};
   Owner self = {};           // this process and this opening
   WriterInfo previous = {};  // the writer lock as it was before it was taken
+  RecoveryReport recovery = {};
 };
 
 // Opens `directory` for writing, creating it if the options say so. Errors: FailedPrecondition, another writer holds it

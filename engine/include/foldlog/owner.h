@@ -36,12 +36,25 @@ enum class OwnerFate {
   kUnknown,           // another machine or pid namespace: nothing here can tell
 };
 
+// "alive", "process_died", "machine_rebooted", "closed_without_end", "unknown".
+std::string_view Name(OwnerFate fate);
+
+// What opening a log for writing found of the writer before.
+struct RecoveryReport {
+  std::uint64_t events_from_tail = 0;  // that were in the tail only, and are part of the log
+  std::uint64_t frames_discarded = 0;  // newer ones in the tail that do not continue the log: torn, or never finished
+  // How it ended: kClosedWithoutEnd, it closed the log in good order. Nothing: there was none, or its record is lost.
+  std::optional<OwnerFate> last_writer = {};
+  bool operator==(const RecoveryReport&) const = default;
+};
+
 // What the writer lock of a log directory tells about its writers.
 struct WriterInfo {
   bool held = false;                 // some process, this one included, holds the writer lock now
   std::optional<Owner> writer = {};  // the holder, or the last one to hold it; nothing if its record can't be read
   // The instances that closed the log in good order, the latest last; as many as there is room for.
   std::vector<std::string> signed_off = {};
+  std::optional<RecoveryReport> recovery = {};  // what `writer` found when it opened the log
 };
 
 // The calling process, as the owner of an opening of a log with the given instance id.

@@ -1,0 +1,56 @@
+// The thread that makes durable what nobody waits for: every event within a bound after it was appended.
+//
+// It works in ticks of half the bound. Each tick makes durable what was there at the tick before, if the drain, or a
+// thread in Sync(), has not done so meanwhile. So an event waits for at most two ticks and a flush; and where events
+// come fast enough for the drain to keep up with them, the tail is never flushed at all.
+
+#ifndef FOLDLOG_LOG_INTERVAL_FLUSH_H_
+#define FOLDLOG_LOG_INTERVAL_FLUSH_H_
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+#include "engine/log/background_thread.h"
+#include "engine/log/group_flush.h"
+#include "engine/log/tail_ring.h"
+#include "engine/log/tail_shared.h"
+#include "engine/log/writer_health.h"
+
+namespace foldlog {
+
+class IntervalFlush {
+ public:
+  IntervalFlush(const TailRing& ring, GroupFlush& flush, TailShared& shared, WriterHealth& health,
+                std::chrono::milliseconds bound);
+
+  // To be called when something was appended; cheap unless the thread sleeps because nothing was for a while.
+  void NoteAppended() {
+    if (!ticking_.load(std::memory_order_relaxed)) StartTicking();
+  }
+
+  void Stop();
+
+ private:
+  void StartTicking();
+  void Run();
+  void TickUntilIdle(std::unique_lock<std::mutex>& lock);
+
+  const TailRing& ring_;
+  GroupFlush& flush_;
+  TailShared& shared_;
+  WriterHealth& health_;
+  const std::chrono::nanoseconds tick_;
+
+  std::atomic<bool> ticking_ = false;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+
+  BackgroundThread thread_;  // last, so that it ends before what it uses
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_INTERVAL_FLUSH_H_

@@ -1,0 +1,147 @@
+#include "engine/log/tail_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/status_macros.h"
+
+namespace foldlog {
+namespace {
+
+// A page of its own, and never written again: no torn write can reach it.
+struct TailHeader {
+  std::uint64_t magic;
+  std::uint32_t version;
+  std::uint32_t header_bytes;
+  LogId log_id;
+  std::uint64_t ring_bytes;
+  std::uint64_t hash;  // XXH3-64 of all before it
+};
+static_assert(sizeof(TailHeader) == 48);
+
+constexpr std::uint64_t kTailMagic = 0x004c494154474c46;  // "FLGTAIL"
+constexpr std::uint32_t kTailVersion = 1;
+constexpr std::size_t kPageBytes = 4096;
+constexpr mode_t kFileMode = 0666;  // as the umask allows
+
+std::string PathIn(const std::string& directory) { return directory + "/tail"; }
+
+std::uint64_t HashOf(const TailHeader& header) { return XXH3_64bits(&header, offsetof(TailHeader, hash)); }
+
+absl::Status WriteFully(int fd, std::span<const std::byte> bytes, std::uint64_t offset, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t put = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return ErrnoStatus(put < 0 ? errno : ENOSPC, absl::StrCat("write ", path));
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteNewTail(int fd, const TailHeader& header, const std::string& path) {
+  std::array<std::byte, kPageBytes> page = {};
+  std::memcpy(page.data(), &header, sizeof header);
+  RETURN_IF_ERROR(WriteFully(fd, page, 0, path));
+  page = {};
+  for (std::uint64_t done = 0; done < header.ring_bytes; done += kPageBytes) {
+    RETURN_IF_ERROR(WriteFully(fd, page, kPageBytes + done, path));
+  }
+  return FlushData(fd, path);
+}
+
+// What was a hole, as in a copy made by a program that saves space, becomes zeros that are there.
+absl::Status FillHoles(int fd, std::uint64_t bytes, const std::string& path) {
+  struct stat info = {};
+  if (fstat(fd, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  constexpr std::uint64_t kStatBlockBytes = 512;
+  if (static_cast<std::uint64_t>(info.st_blocks) * kStatBlockBytes >= bytes) return absl::OkStatus();
+  std::array<std::byte, kPageBytes> page;
+  for (std::uint64_t offset = 0; offset < bytes; offset += kPageBytes) {
+    RETURN_IF_ERROR(ReadFully(fd, page, offset, path));
+    RETURN_IF_ERROR(WriteFully(fd, page, offset, path));
+  }
+  return FlushData(fd, path);
+}
+
+absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::string& path) {
+  TailHeader header = {};
+  RETURN_IF_ERROR(ReadFully(fd, std::as_writable_bytes(std::span(&header, 1)), 0, path));
+  const auto damaged = [&](const char* what) {
+    return absl::DataLossError(
+        absl::StrCat(path, " ", what, ": its newest events can't be read; put the file back from where it was copied"));
+  };
+  if (header.magic != kTailMagic || header.hash != HashOf(header)) return damaged("has a damaged header");
+  if (header.version != kTailVersion || header.header_bytes != kPageBytes) {
+    return absl::FailedPreconditionError(absl::StrCat(path, " has format version ", header.version,
+                                                      "; this foldlog knows version ", kTailVersion,
+                                                      ": use a newer foldlog"));
+  }
+  if (header.log_id != log_id) return damaged("belongs to another log");
+  struct stat info = {};
+  if (fstat(fd, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (header.ring_bytes < kTailBytesMin || header.ring_bytes > kTailBytesMax || header.ring_bytes % kPageBytes != 0 ||
+      static_cast<std::uint64_t>(info.st_size) != kPageBytes + header.ring_bytes) {
+    return damaged("does not have the size that its header names");
+  }
+  return header;
+}
+
+}  // namespace
+
+TailFile::TailFile(FileDescriptor file, Mapping map, std::string path)
+    : file_(std::move(file)),
+      map_(std::move(map)),
+      ring_(reinterpret_cast<std::uint64_t*>(map_.data() + kPageBytes),
+            (map_.bytes() - kPageBytes) / sizeof(std::uint64_t)),
+      path_(std::move(path)) {}
+
+absl::Status TailFile::Create(const std::string& directory, const LogId& log_id, std::uint64_t ring_bytes) {
+  ring_bytes = std::clamp(ring_bytes, kTailBytesMin, kTailBytesMax) / kPageBytes * kPageBytes;
+  TailHeader header{.magic = kTailMagic,
+                    .version = kTailVersion,
+                    .header_bytes = kPageBytes,
+                    .log_id = log_id,
+                    .ring_bytes = ring_bytes,
+                    .hash = 0};
+  header.hash = HashOf(header);
+  const std::string path = PathIn(directory);
+  const std::string temporary = path + ".new";
+  const FileDescriptor file(open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kFileMode));
+  if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("create ", temporary));
+  absl::Status status = WriteNewTail(file.get(), header, temporary);
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
+    status = ErrnoStatus(errno, absl::StrCat("rename ", temporary));
+  }
+  if (!status.ok()) unlink(temporary.c_str());
+  return status;
+}
+
+absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& directory, const LogId& log_id,
+                                                         Access access) {
+  std::string path = PathIn(directory);
+  const bool writable = access == Access::kWrite;
+  FileDescriptor file(open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+  if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path));
+  ASSIGN_OR_RETURN(const TailHeader header, ReadHeader(file.get(), log_id, path));
+  const std::uint64_t bytes = kPageBytes + header.ring_bytes;
+  if (writable) RETURN_IF_ERROR(FillHoles(file.get(), bytes, path));
+  posix_fadvise(file.get(), 0, 0, POSIX_FADV_RANDOM);
+  Mapping map(file.get(), bytes, writable);
+  if (!map.valid()) return ErrnoStatus(errno, absl::StrCat("map ", path));
+  madvise(map.data(), bytes, MADV_RANDOM);
+  return std::unique_ptr<TailFile>(new TailFile(std::move(file), std::move(map), std::move(path)));
+}
+
+absl::Status TailFile::Flush() const { return FlushData(file_.get(), path_); }
+
+}  // namespace foldlog

@@ -1,0 +1,61 @@
+// The file `tail` of a log directory: a header that never changes, and a ring of words that the newest frames are
+// copied into. schema/FORMAT.md has the layout.
+//
+// All blocks are written once when the file is created, so that a later flush has data to write and nothing else: no
+// size, no extent, no journal. They are written page by page, and the map is advised against reading ahead, because a
+// file system with large folios (ext4 since Linux 6.16) writes back a whole folio for one byte stored through a map:
+// with pages of 4 KiB in the cache a flush takes half as long as with folios of 1 MiB.
+
+#ifndef FOLDLOG_LOG_TAIL_FILE_H_
+#define FOLDLOG_LOG_TAIL_FILE_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/log/file_system.h"
+#include "engine/log/log_id.h"
+#include "engine/log/mapping.h"
+
+namespace foldlog {
+
+inline constexpr std::uint64_t kTailBytesMin = std::uint64_t{64} << 10;
+inline constexpr std::uint64_t kTailBytesMax = std::uint64_t{1} << 30;
+
+class TailFile {
+ public:
+  enum class Access { kRead, kWrite };
+
+  // Creates the tail of the new log `log_id` in `directory`, whole and durable but for its entry in the directory, or
+  // leaves none. `ring_bytes` is made a multiple of the page size within the limits above.
+  static absl::Status Create(const std::string& directory, const LogId& log_id, std::uint64_t ring_bytes);
+
+  // NotFound if there is no such file; DataLoss if it is damaged, cut short or of another log. A sparse copy is filled
+  // if `access` allows writing: storing into a hole kills the process when the disk is full.
+  static absl::StatusOr<std::unique_ptr<TailFile>> Open(const std::string& directory, const LogId& log_id,
+                                                        Access access);
+
+  // Of a file opened for reading the words may change at any moment, and must not be stored to.
+  std::span<std::uint64_t> ring() const { return ring_; }
+  const std::string& path() const { return path_; }
+
+  // Makes everything stored into the ring so far durable, in one flush.
+  absl::Status Flush() const;
+
+ private:
+  TailFile(FileDescriptor file, Mapping map, std::string path);
+
+  FileDescriptor file_;
+  Mapping map_;
+  std::span<std::uint64_t> ring_;
+  const std::string path_;
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_TAIL_FILE_H_

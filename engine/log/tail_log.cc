@@ -1,0 +1,191 @@
+#include "engine/log/tail_log.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <mutex>
+#include <shared_mutex>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/log/frame_run.h"
+#include "engine/log/group_flush.h"
+#include "engine/log/interval_flush.h"
+#include "engine/log/tail_drain.h"
+#include "engine/log/tail_ring.h"
+#include "engine/log/writer_health.h"
+#include "engine/same_process.h"
+#include "engine/status_macros.h"
+
+namespace foldlog {
+namespace {
+
+// Holds hundreds of events that end or interrupt an operation, and leaves most of the smallest tail for the others.
+constexpr std::size_t kReserveWords = (std::size_t{64} << 10) / sizeof(std::uint64_t);
+constexpr std::size_t kReserveShare = 8;
+
+class TailLog final : public EventLog {
+ public:
+  explicit TailLog(TailLogParts parts)
+      : name_(std::move(parts.name)),
+        lock_(std::move(parts.lock)),
+        store_(std::move(parts.store)),
+        tail_(std::move(parts.tail)),
+        shared_(std::move(parts.shared)),
+        base_(parts.base),
+        end_(parts.end.end),
+        reserve_words_(std::min(kReserveWords, tail_->ring().size() / kReserveShare)),
+        health_(name_),
+        ring_(tail_->ring(), parts.drained, parts.end),
+        flush_(*tail_, ring_, shared_, health_, parts.end.end.sequence),
+        drain_(*store_, ring_, flush_, health_),
+        interval_(ring_, flush_, shared_, health_, parts.flush_interval) {}
+
+  ~TailLog() override { Close().IgnoreError(); }
+
+  absl::Status Append(const FrameRun& run, Room room) override {
+    RETURN_IF_ERROR(CheckWritable());
+    const FrameSpan frames = SpanOf(run);
+    RETURN_IF_ERROR(CheckContinues(frames, end_, name_));
+    if (frames.words.empty()) return absl::OkStatus();
+    if (frames.words.size() > ring_.run_words_max()) {
+      RETURN_IF_ERROR(drain_.StoreDirectly(frames));
+      shared_.Wake();
+    } else {
+      RETURN_IF_ERROR(MakeRoom(frames.words.size(), room));
+      ring_.Append(frames);
+      drain_.NoteAppended();
+      interval_.NoteAppended();
+    }
+    end_ = frames.after;
+    return absl::OkStatus();
+  }
+
+  absl::Status Sync(Sequence through) override {
+    RETURN_IF_ERROR(CheckProcess());
+    const std::shared_lock open(closing_);
+    RETURN_IF_ERROR(CheckOpen());
+    RETURN_IF_ERROR(CheckSyncable(through, CurrentExtent(), name_));
+    return flush_.Sync(through);
+  }
+
+  absl::Status PutSnapshot(const Snapshot& snapshot) override {
+    RETURN_IF_ERROR(CheckWritable());
+    RETURN_IF_ERROR(CheckSnapshotPlace(snapshot, CurrentExtent(), name_));
+    drain_.AddSnapshot(snapshot);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<LogExtent> Extent() const override {
+    RETURN_IF_ERROR(CheckProcess());
+    const std::shared_lock open(closing_);
+    RETURN_IF_ERROR(CheckOpen());
+    return CurrentExtent();
+  }
+
+  absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const override {
+    RETURN_IF_ERROR(CheckProcess());
+    const std::shared_lock open(closing_);
+    RETURN_IF_ERROR(CheckOpen());
+    const LogExtent extent = CurrentExtent();
+    RETURN_IF_ERROR(CheckReadable(from, extent, name_));
+    if (from > extent.end.sequence) return RunCollector(from, bytes_max).Take();
+    ASSIGN_OR_RETURN(std::optional<FrameRun> run, ring_.Read(from, bytes_max));
+    if (run) return *std::move(run);
+    return store_->Read(from, bytes_max);
+  }
+
+  absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {
+    RETURN_IF_ERROR(CheckProcess());
+    const std::shared_lock open(closing_);
+    RETURN_IF_ERROR(CheckOpen());
+    return store_->FindSnapshot(at_most);
+  }
+
+  absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const override {
+    const auto end = [this]() -> absl::StatusOr<Sequence> {
+      RETURN_IF_ERROR(CheckProcess());
+      const std::shared_lock open(closing_);
+      RETURN_IF_ERROR(CheckOpen());
+      return ring_.end_sequence();
+    };
+    return WaitForSequence(shared_, behind, timeout, end);
+  }
+
+  absl::Status Close() override {
+    if (!CheckProcess().ok()) return absl::OkStatus();  // nothing here is the child's to close, not even the mutex
+    const std::unique_lock closing(closing_);
+    if (closed_) return absl::OkStatus();
+    closed_ = true;
+    absl::Status status = Settle();
+    interval_.Stop();
+    drain_.Stop();
+    store_.reset();  // before the lock, so that the next writer finds LMDB let go by this one
+    shared_.Wake();
+    if (const absl::Status signed_off = lock_->SignOff(); status.ok()) status = signed_off;
+    lock_.reset();
+    return status;
+  }
+
+  const std::string& name() const override { return name_; }
+
+ private:
+  absl::Status CheckProcess() const { return process_.Check(name_); }
+
+  absl::Status CheckOpen() const {
+    return closed_ ? absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is closed")) : absl::OkStatus();
+  }
+
+  absl::Status CheckWritable() const {
+    RETURN_IF_ERROR(CheckProcess());
+    RETURN_IF_ERROR(CheckOpen());
+    return health_.Check();
+  }
+
+  LogExtent CurrentExtent() const {
+    return {.base = base_,
+            .end = ring_.end().end,
+            .durable_through = flush_.durable(),
+            .stored_through = ring_.drained_sequence()};
+  }
+
+  // Waits for the drain if need be. What is asked for always fits into an empty ring.
+  absl::Status MakeRoom(std::size_t words, Room room) {
+    const std::size_t reserve = room == Room::kOrdinary ? reserve_words_ : 0;
+    while (!ring_.HasRoom(words, reserve)) RETURN_IF_ERROR(drain_.DrainSome());
+    return absl::OkStatus();
+  }
+
+  // Durable first: that needs no room on the disk. What a full disk keeps from being drained stays in the tail.
+  absl::Status Settle() {
+    RETURN_IF_ERROR(health_.Check());
+    RETURN_IF_ERROR(flush_.Sync(ring_.end_sequence()));
+    const absl::Status drained = drain_.DrainAll();
+    return absl::IsResourceExhausted(drained) ? absl::OkStatus() : drained;
+  }
+
+  const ProcessMark process_;
+  const std::string name_;
+  std::unique_ptr<WriterLock> lock_;
+  std::unique_ptr<LmdbStore> store_;
+  const std::unique_ptr<TailFile> tail_;
+  TailShared shared_;
+  const ChainEnd base_;
+  ChainEnd end_;  // the appending thread's
+  const std::size_t reserve_words_;
+  WriterHealth health_;
+  TailRing ring_;
+  GroupFlush flush_;
+  bool closed_ = false;
+  mutable std::shared_mutex closing_;  // held shared by what must not be closed under
+
+  // Their threads use all of the above.
+  TailDrain drain_;
+  IntervalFlush interval_;
+};
+
+}  // namespace
+
+std::unique_ptr<EventLog> NewTailLog(TailLogParts parts) { return std::make_unique<TailLog>(std::move(parts)); }
+
+}  // namespace foldlog

@@ -1,0 +1,38 @@
+// The log in a directory, opened for writing: new frames go to the tail, a memory copy away from surviving the process,
+// one shared flush away from surviving a power cut; a thread moves them on into LMDB.
+
+#ifndef FOLDLOG_LOG_TAIL_LOG_H_
+#define FOLDLOG_LOG_TAIL_LOG_H_
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/log/lmdb_store.h"
+#include "engine/log/tail_file.h"
+#include "engine/log/tail_shared.h"
+#include "engine/log/tail_walk.h"
+#include "engine/log/writer_lock.h"
+#include "foldlog/event_log.h"
+
+namespace foldlog {
+
+// What a log is made of, opened and checked.
+struct TailLogParts {
+  std::string name;                  // the directory
+  std::unique_ptr<WriterLock> lock;  // held for as long as the log is open
+  std::unique_ptr<LmdbStore> store;
+  std::unique_ptr<TailFile> tail;
+  TailShared shared;
+  ChainEnd base;
+  TailPlace drained;  // the end of what is in LMDB
+  TailPlace end;      // the end of what is in the tail, and durable
+  std::chrono::milliseconds flush_interval;
+};
+
+std::unique_ptr<EventLog> NewTailLog(TailLogParts parts);
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_TAIL_LOG_H_

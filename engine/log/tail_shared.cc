@@ -1,0 +1,121 @@
+#include "engine/log/tail_shared.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/owner_facts.h"
+#include "engine/status_macros.h"
+
+namespace foldlog {
+namespace {
+
+constexpr std::size_t kPageBytes = 4096;
+constexpr std::uint64_t kSharedMagic = 0x4d4853474c46;  // "FLGSHM"
+constexpr mode_t kFileMode = 0666;                      // as the umask allows
+
+std::string PathIn(const std::string& directory) { return directory + "/tail-shm"; }
+
+// How often a reader looks who cannot be woken.
+constexpr std::chrono::milliseconds kLookInterval{100};
+
+using BootId = std::array<char, 40>;
+
+BootId ThisBoot() {
+  BootId id = {};
+  const std::string text = ReadBootId();
+  std::memcpy(id.data(), text.data(), std::min(text.size(), id.size()));
+  return id;
+}
+
+}  // namespace
+
+// Aligned and in no need of a constructor, so that a page of zeros is one.
+struct TailShared::Page {
+  std::uint64_t magic;
+  std::uint32_t wakes;  // the futex
+  std::uint32_t reserved;
+  std::uint64_t durable;
+  LogId log_id;
+  BootId boot_id;
+};
+
+absl::StatusOr<TailShared> TailShared::OpenForWriting(const std::string& directory, const LogId& log_id,
+                                                      Sequence durable) {
+  static_assert(sizeof(Page) == 80 && std::atomic_ref<std::uint32_t>::is_always_lock_free);
+  const std::string path = PathIn(directory);
+  const FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, kFileMode));
+  if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path));
+  struct stat info = {};
+  if (fstat(file.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file"));
+  // Storing into a page without a block behind it kills the process when the disk is full.
+  if (const int error = posix_fallocate(file.get(), 0, kPageBytes); error != 0) {
+    return ErrnoStatus(error, absl::StrCat("make room for ", path));
+  }
+  TailShared shared(Mapping(file.get(), kPageBytes, /*writable=*/true));
+  if (!shared.map_.valid()) return ErrnoStatus(errno, absl::StrCat("map ", path));
+  // Readers of an earlier writer may be looking: what they must not believe goes first.
+  shared.SetDurable(0);
+  shared.page()->log_id = log_id;
+  shared.page()->boot_id = ThisBoot();
+  std::atomic_ref(shared.page()->magic).store(kSharedMagic, std::memory_order_release);
+  shared.SetDurable(durable);
+  shared.Wake();
+  return shared;
+}
+
+TailShared TailShared::OpenForReading(const std::string& directory) {
+  const FileDescriptor file(open(PathIn(directory).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+  struct stat info = {};
+  const bool usable = file.valid() && fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode) &&
+                      info.st_size >= static_cast<off_t>(kPageBytes);
+  return usable ? TailShared(Mapping(file.get(), kPageBytes, /*writable=*/false)) : TailShared(Mapping());
+}
+
+Sequence TailShared::durable(const LogId& log_id) const {
+  if (page() == nullptr || std::atomic_ref(page()->magic).load(std::memory_order_acquire) != kSharedMagic) return 0;
+  const Sequence durable = std::atomic_ref(page()->durable).load(std::memory_order_acquire);
+  static const BootId this_boot = ThisBoot();
+  return page()->log_id == log_id && page()->boot_id == this_boot && this_boot[0] != '\0' ? durable : 0;
+}
+
+void TailShared::SetDurable(Sequence sequence) {
+  std::atomic_ref(page()->durable).store(sequence, std::memory_order_release);
+}
+
+void TailShared::RaiseDurable(Sequence sequence) {
+  const std::atomic_ref durable(page()->durable);
+  Sequence known = durable.load(std::memory_order_relaxed);
+  while (known < sequence && !durable.compare_exchange_weak(known, sequence, std::memory_order_release)) {
+  }
+}
+
+void TailShared::Wake() {
+  std::atomic_ref(page()->wakes).fetch_add(1, std::memory_order_release);
+  syscall(SYS_futex, &page()->wakes, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+std::uint32_t TailShared::wake_count() const {
+  return page() == nullptr ? 0 : std::atomic_ref(page()->wakes).load(std::memory_order_acquire);
+}
+
+bool TailShared::Wait(std::uint32_t seen, std::chrono::milliseconds timeout) const {
+  if (page() == nullptr) timeout = std::min(timeout, kLookInterval);
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+  const timespec time{seconds.count(), std::chrono::nanoseconds(timeout - seconds).count()};
+  const long rc = page() == nullptr ? nanosleep(&time, nullptr)
+                                    : syscall(SYS_futex, &page()->wakes, FUTEX_WAIT, seen, &time, nullptr, 0);
+  return rc == 0 || errno != EINTR;
+}
+
+}  // namespace foldlog

@@ -1,0 +1,73 @@
+// The file `tail-shm`: one page, mapped by the writer and the readers of a log, in which the writer says how far its
+// events are durable and by which it wakes readers who wait for more. It is never flushed and means nothing after a
+// reboot: a page of its own, so that what changes all the time is not written along with the tail. Like any shared
+// memory it may be lost without harm: readers then know less and look more often.
+
+#ifndef FOLDLOG_LOG_TAIL_SHARED_H_
+#define FOLDLOG_LOG_TAIL_SHARED_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/log/mapping.h"
+#include "engine/log/tail_file.h"
+#include "foldlog/event.h"
+
+namespace foldlog {
+
+class TailShared {
+ public:
+  // For the writer: creates the file if need be, and makes it say what is durable now.
+  static absl::StatusOr<TailShared> OpenForWriting(const std::string& directory, const LogId& log_id, Sequence durable);
+
+  // For readers. One without a file behind it if that can't be read.
+  static TailShared OpenForReading(const std::string& directory);
+
+  // What the last writer knew to be durable; 0 if it is not known, the machine having been rebooted since, say.
+  Sequence durable(const LogId& log_id) const;
+
+  void RaiseDurable(Sequence sequence);
+
+  // Tells everybody who waits, in any process, that there is more to read. A system call.
+  void Wake();
+
+  // Changes with each Wake(); taken before looking, it makes sure that nothing is missed by Wait().
+  std::uint32_t wake_count() const;
+
+  // Returns when Wake() is called, if it has not been since `seen` was taken; after `timeout`; or for no reason. False
+  // if a signal was handled meanwhile.
+  bool Wait(std::uint32_t seen, std::chrono::milliseconds timeout) const;
+
+ private:
+  struct Page;
+
+  void SetDurable(Sequence sequence);
+
+  explicit TailShared(Mapping map) : map_(std::move(map)) {}
+  Page* page() const { return map_.valid() ? reinterpret_cast<Page*>(map_.data()) : nullptr; }
+
+  Mapping map_;
+};
+
+// EventLog::WaitForMore() of a log with a shared page. `end` gives its last sequence number, or an error.
+template <typename End>
+absl::StatusOr<bool> WaitForSequence(const TailShared& shared, Sequence behind, std::chrono::milliseconds timeout,
+                                     const End& end) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  while (true) {
+    const std::uint32_t seen = shared.wake_count();
+    const absl::StatusOr<Sequence> last = end();
+    if (!last.ok()) return last.status();
+    if (*last > behind) return true;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0 || !shared.Wait(seen, left)) return false;
+  }
+}
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_TAIL_SHARED_H_

@@ -1,0 +1,87 @@
+#include "engine/log/tail_walk.h"
+
+#include <atomic>
+#include <cstring>
+
+namespace foldlog {
+namespace {
+
+// Frames that are intact in themselves but newer than the end of the chain. Any word can be the first of one, for what
+// lies before it may be torn.
+std::uint64_t CountNewer(std::span<const std::uint64_t> ring, Sequence end) {
+  std::uint64_t count = 0;
+  for (std::size_t at = 0; at < ring.size();) {
+    std::size_t step = 1;
+    if (static_cast<std::uint32_t>(ring[at]) == kFrameMagic) {
+      const auto frame = PeekFrame(ring.subspan(at));
+      if (frame.ok() && CheckFrameHash(*frame).ok()) {
+        if (frame->header.sequence > end) ++count;
+        step = frame->size_words();
+      }
+    }
+    at += step;
+  }
+  return count;
+}
+
+// The next frame, begun and not finished.
+bool IsTornFrameBehind(const ChainEnd& end, std::span<const std::uint64_t> words) {
+  FrameHeader header = {};
+  if (words.size() < kFrameHeaderWords) return false;
+  std::memcpy(&header, words.data(), sizeof header);
+  return header.magic == kFrameMagic && header.sequence == end.sequence + 1 && header.previous_hash == end.hash;
+}
+
+}  // namespace
+
+std::uint64_t FrameStart(std::span<const std::uint64_t> ring, std::uint64_t position) {
+  return ring[position % ring.size()] == kSkipMark ? NextLap(position, ring.size()) : position;
+}
+
+std::optional<FrameView> FrameBehind(const ChainEnd& end, std::span<const std::uint64_t> words) {
+  const auto frame = PeekFrame(words);
+  if (!frame.ok() || frame->header.sequence != end.sequence + 1 || frame->header.previous_hash != end.hash) {
+    return std::nullopt;
+  }
+  if (!CheckFrameHash(*frame).ok()) return std::nullopt;
+  return *frame;
+}
+
+std::optional<TailPlace> CopyFrameBehind(std::span<const std::uint64_t> ring, const TailPlace& at,
+                                         std::vector<std::uint64_t>& copy) {
+  const std::uint64_t position = FrameStart(ring, at.position);
+  const auto rest = ring.subspan(position % ring.size());
+  const auto glance = PeekFrame(rest);
+  if (!glance.ok() || glance->header.sequence != at.end.sequence + 1) return std::nullopt;
+  copy.assign(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(glance->size_words()));
+  const auto frame = FrameBehind(at.end, copy);
+  if (!frame || frame->size_words() != copy.size()) return std::nullopt;
+  return TailPlace{position + copy.size(), frame->end()};
+}
+
+TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPlace& start, bool search_rest) {
+  TailContents contents{.end = start};
+  TailPlace& end = contents.end;
+  std::span<const std::uint64_t> rest;
+  while (true) {
+    const std::uint64_t position = FrameStart(ring, end.position);
+    rest = ring.subspan(position % ring.size());
+    const auto frame = FrameBehind(end.end, rest);
+    // A chain cannot be longer than the ring, whatever the words say.
+    if (!frame || position + frame->size_words() - start.position > ring.size()) break;
+    end = {position + frame->size_words(), frame->end()};
+  }
+  if (search_rest) contents.discarded = CountNewer(ring, end.end.sequence);
+  if (IsTornFrameBehind(end.end, rest)) ++contents.discarded;
+  return contents;
+}
+
+void RedirtyTail(std::span<std::uint64_t> ring, std::uint64_t from, std::uint64_t to) {
+  constexpr std::uint64_t kPageWords = 4096 / sizeof(std::uint64_t);
+  for (std::uint64_t at = from; at < to; at += kPageWords - at % kPageWords) {
+    const std::atomic_ref<std::uint64_t> word(ring[at % ring.size()]);
+    word.store(word.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  }
+}
+
+}  // namespace foldlog

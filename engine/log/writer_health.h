@@ -1,0 +1,53 @@
+// Whether a writer may go on. After a failure whose outcome on the disk is not known it may not: it stops for good, and
+// the next opening finds out what is there.
+
+#ifndef FOLDLOG_LOG_WRITER_HEALTH_H_
+#define FOLDLOG_LOG_WRITER_HEALTH_H_
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "foldlog/event.h"
+
+namespace foldlog {
+
+// Any thread may ask and tell.
+class WriterHealth {
+ public:
+  explicit WriterHealth(std::string log_name) : log_name_(std::move(log_name)) {}
+
+  // Unavailable, with the first cause, once the writer has stopped.
+  absl::Status Check() const {
+    if (!stopped_.load(std::memory_order_acquire)) return absl::OkStatus();
+    const std::lock_guard lock(mutex_);
+    return why_;
+  }
+
+  // Stops the writer; events up to `durable` are safe. Returns what Check() says from now on.
+  absl::Status Stop(const absl::Status& cause, Sequence durable) {
+    const std::lock_guard lock(mutex_);
+    if (!stopped_.load(std::memory_order_relaxed)) {
+      why_ = absl::UnavailableError(absl::StrCat("the log ", log_name_, " has stopped: ", cause.message(),
+                                                 "; events up to ", durable,
+                                                 " are durable, whether later ones are stored is not known: close the "
+                                                 "log and its readers in this process, mend "
+                                                 "the cause and open it anew"));
+      stopped_.store(true, std::memory_order_release);
+    }
+    return why_;
+  }
+
+ private:
+  const std::string log_name_;
+  std::atomic<bool> stopped_ = false;
+  mutable std::mutex mutex_;
+  absl::Status why_;
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_WRITER_HEALTH_H_
