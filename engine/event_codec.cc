@@ -155,8 +155,11 @@ absl::StatusOr<EventBody> DecodeBody(schema::Event::Reader in) {
 
 }  // namespace
 
+// A checkpoint is small and comes in millions: what is reserved for it has to be cleared each time.
+constexpr std::size_t kCheckpointFixedWords = 24;
+
 absl::Status EncodeEvent(const Event& event, std::vector<std::uint64_t>& words) {
-  SizeBound bound;
+  SizeBound bound = std::holds_alternative<Checkpoint>(event.body) ? SizeBound(kCheckpointFixedWords) : SizeBound();
   std::visit([&](const auto& body) { Bound(body, bound); }, event.body);
   return EncodeMessage<schema::Event>(bound, words, [&](schema::Event::Builder out) {
     out.setTime(event.time);
