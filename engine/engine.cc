@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/fold.h"
 #include "engine/frame.h"
+#include "engine/projection/import.h"
 #include "engine/same_process.h"
 #include "engine/state_codec.h"
 #include "engine/status_macros.h"
@@ -180,6 +181,20 @@ absl::Status Engine::Clear() {
 absl::Status Engine::Reset(const std::string& reason) {
   ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
   return impl_->AppendOne(DecideReset(impl_->state, reason, impl_->options.clock()));
+}
+
+absl::StatusOr<OperationHandle> Engine::Import(const SingleRow& row, const std::string& source) {
+  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
+  Impl& impl = *impl_;
+  RETURN_IF_ERROR(CheckImport(impl.state));
+  const ImportContext context{.source = source,
+                              .new_id = impl.options.new_id(),
+                              .now = impl.options.clock(),
+                              .owner = impl.NewOwner(),
+                              .epoch = impl.state.epoch + 1};
+  ASSIGN_OR_RETURN(const std::vector<Event> events, EventsOfRow(row, context));
+  RETURN_IF_ERROR(impl.Append(events, Durability::kSync));
+  return impl.CurrentHandle();
 }
 
 State Engine::state() const {

@@ -41,6 +41,11 @@ class Folder {
   absl::Status operator()(const Checkpoint& body) {
     RETURN_IF_ERROR(RequireActive());
     Operation& operation = *state_.operation;
+    if (InImport()) {
+      if (!body.error) return Misfit("a checkpoint that belongs to an import brings an error");
+      NoteError();
+      return Done();
+    }
     operation.files_processed = body.files_processed;
     if (body.current_path) operation.current_path = body.current_path;
     if (body.last_processed_file) operation.last_processed_file = body.last_processed_file;
@@ -71,7 +76,7 @@ class Folder {
     state_.operation->status = OperationStatus::kCompleted;
     state_.operation->completed_at = event_.event.time;
     state_.operation->stats = body.stats;
-    Progress();
+    if (!InImport()) Progress();
     return Done();
   }
 
@@ -94,7 +99,41 @@ class Folder {
     return Remove();
   }
 
+  absl::Status operator()(const Imported& body) {
+    if (state_.operation) return Misfit("there is an operation on the row");
+    if (epoch() <= state_.epoch) return Misfit("its epoch is not a new one");
+    Operation operation;
+    operation.operation_id = body.operation_id;
+    operation.type = body.type;
+    operation.owner = body.owner;
+    operation.total_files = body.total_files;
+    operation.files_processed = body.files_processed;
+    operation.current_path = body.current_path;
+    operation.last_processed_file = body.last_processed_file;
+    operation.batch_num = body.batch_num;
+    operation.rate = body.rate;
+    operation.started_at = event_.event.time;
+    operation.updated_at = body.updated_at;
+    operation.last_progress_at = body.last_update;
+    operation.imported_through = event_.sequence + body.followers;
+    operation.imported_row = body.row.has_value();
+    operation.first_sequence = event_.sequence;
+    operation.epoch = epoch();
+    state_.operation = std::move(operation);
+    return Done();
+  }
+
+  // An import is appended as a whole: of the events that belong to it, none may be missing, and none be another.
+  absl::Status CheckImport() const {
+    const EventBody& body = event_.event.body;
+    const bool belongs = std::holds_alternative<Checkpoint>(body) || std::holds_alternative<Paused>(body) ||
+                         std::holds_alternative<Completed>(body) || std::holds_alternative<Failed>(body);
+    return belongs || !InImport() ? absl::OkStatus() : Misfit("the import before it is not complete");
+  }
+
  private:
+  bool InImport() const { return state_.operation && event_.sequence <= state_.operation->imported_through; }
+
   Epoch epoch() const { return event_.event.epoch; }
 
   absl::Status Misfit(std::string_view why) const {
@@ -140,7 +179,7 @@ class Folder {
   }
 
   absl::Status Done() {
-    state_.operation->updated_at = event_.event.time;
+    if (!InImport()) state_.operation->updated_at = event_.event.time;
     state_.operation->last_sequence = event_.sequence;
     state_.epoch = epoch();
     state_.sequence = event_.sequence;
@@ -166,7 +205,9 @@ absl::Status Apply(const RecordedEvent& event, State& state) {
     return absl::DataLossError(
         absl::StrCat("event ", event.sequence, " cannot follow event ", state.sequence, ": events are missing"));
   }
-  return std::visit(Folder(event, state), event.event.body);
+  Folder folder(event, state);
+  RETURN_IF_ERROR(folder.CheckImport());
+  return std::visit(folder, event.event.body);
 }
 
 }  // namespace foldlog
