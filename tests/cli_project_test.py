@@ -140,6 +140,15 @@ class ImportTest(RowTest):
         self.text("project", "--sqlite", self.db)
         self.assertEqual(self.row()["status"], "in_progress")
 
+    def test_text_is_read_from_files_of_any_encoding(self):
+        self.sql("PRAGMA encoding = 'UTF-16le'")
+        self.legacy_row(data='{"last_path": "/r\u00e9sum\u00e9"}', status="paused")
+        before = self.row()
+        self.imported()
+        self.assertEqual(self.json("project"), before)
+        self.text("project", "--sqlite", self.db)
+        self.assertEqual(self.row(), before)
+
     def test_what_is_no_row_is_refused_and_nothing_is_written(self):
         self.assertIn("does not exist", self.refused("import", "--sqlite", self.db))
         self.sql("CREATE TABLE other (a)")
@@ -152,7 +161,8 @@ class ImportTest(RowTest):
         self.sql(insert, insert)
         self.assertIn("more than one row", self.refused("import", "--sqlite", self.db))
         self.sql("DELETE FROM indexing_state", insert)
-        for column, value, message in (("checkpoint_data", None, "checkpoint_data is NULL, not text"),
+        for column, value, message in (("id", 5, "has the id 5, not 1"),
+                                       ("checkpoint_data", None, "checkpoint_data is NULL, not text"),
                                        ("status", 7, "status is an integer, not text"),
                                        ("started_at", "x", "started_at is text, not an integer"),
                                        ("updated_at", 1.5, "updated_at is a real number, not an integer"),

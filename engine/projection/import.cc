@@ -161,6 +161,13 @@ absl::StatusOr<Event> ImportedOf(const SingleRow& row, const Members& data, cons
   return Event{started_at, context.epoch, std::move(body)};
 }
 
+absl::StatusOr<std::string> EntryAgain(const JsonSlice& entry) {
+  absl::StatusOr<std::string> again = JsonAgain(entry);
+  if (again.ok()) return again;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the row cannot be imported: in its errors, ", again.status().message()));
+}
+
 // One entry of the list of errors, with the time that it gives or else `time`.
 absl::StatusOr<Event> ErrorOf(const JsonSlice& entry, TimeNs time, const Imported& imported, Epoch epoch) {
   FileError error;
@@ -173,7 +180,7 @@ absl::StatusOr<Event> ErrorOf(const JsonSlice& entry, TimeNs time, const Importe
     error.path = text("path");
     error.message = text("error");
     if (const absl::StatusOr<TimeNs> own = members.Time("timestamp", time); own.ok()) time = *own;
-    ASSIGN_OR_RETURN(std::string again, JsonAgain(entry));
+    ASSIGN_OR_RETURN(std::string again, EntryAgain(entry));
     if (again != FileErrorJson(error, time)) error.details = std::move(again);
   } else {
     error.message = entry.kind == Kind::kString ? BytesOf(entry) : std::string(entry.text);
@@ -189,7 +196,7 @@ absl::StatusOr<std::optional<Event>> FailureOf(const JsonSlice& entry, Epoch epo
   const absl::StatusOr<TimeNs> time = members.Time("timestamp", 0);
   if (!error.ok() || !*error || !time.ok()) return std::optional<Event>();
   Failed failed{**error};
-  ASSIGN_OR_RETURN(const std::string again, JsonAgain(entry));
+  ASSIGN_OR_RETURN(const std::string again, EntryAgain(entry));
   if (again != FailureJson(failed, *time)) return std::optional<Event>();
   return std::optional(Event{*time, epoch, std::move(failed)});
 }
@@ -245,6 +252,7 @@ absl::Status KeepRowIfNeeded(const SingleRow& row, std::vector<Event>& events) {
 }  // namespace
 
 absl::StatusOr<std::vector<Event>> EventsOfRow(const SingleRow& row, const ImportContext& context) {
+  if (row.completed_at) RETURN_IF_ERROR(TimeOfColumn("completed_at", *row.completed_at).status());
   ASSIGN_OR_RETURN(const OperationStatus status, Translate(kStatuses, "status", row.status));
   const absl::StatusOr<JsonSlice> data = ParseJson(row.checkpoint_data);
   if (!data.ok()) {

@@ -106,6 +106,11 @@ absl::StatusOr<std::optional<SingleRow>> ReadRow(SqliteDatabase& database) {
   SqliteQuery query(*select);
   ASSIGN_OR_RETURN(const bool found, query.Step());
   if (!found) return std::optional<SingleRow>();
+  RETURN_IF_ERROR(CheckType(database, query, 0, Type::kInteger));
+  if (query.Integer(0) != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(database.name(), ": the row of indexing_state has the id ", query.Integer(0), ", not 1"));
+  }
   for (const int text : {1, 2, 3}) RETURN_IF_ERROR(CheckType(database, query, text, Type::kText));
   for (const int integer : {4, 5}) RETURN_IF_ERROR(CheckType(database, query, integer, Type::kInteger));
   SingleRow row{.operation_type = query.Bytes(1),

@@ -31,8 +31,8 @@ absl::Status CheckRowTable(SqliteDatabase& database);
 // Makes the tables that are missing.
 absl::Status CreateTables(SqliteDatabase& database);
 
-// The row; nothing if the table is empty. InvalidArgument if there are several, or a column is of a type that no such
-// row has: the message names it.
+// The row; nothing if the table is empty. InvalidArgument if there are several, or a column is of a type or the id a
+// number that no such row has: the message names it.
 absl::StatusOr<std::optional<SingleRow>> ReadRow(SqliteDatabase& database);
 
 // Nothing takes the row away.

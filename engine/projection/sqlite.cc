@@ -163,7 +163,10 @@ SqliteQuery::Type SqliteQuery::TypeOf(int column) const {
 }
 
 std::string SqliteQuery::Bytes(int column) const {
-  const void* data = sqlite3_column_blob(statement_.handle_, column);
+  // Text as UTF-8, whatever the file's encoding is.
+  const void* data = sqlite3_column_type(statement_.handle_, column) == SQLITE_TEXT
+                         ? static_cast<const void*>(sqlite3_column_text(statement_.handle_, column))
+                         : sqlite3_column_blob(statement_.handle_, column);
   const int size = sqlite3_column_bytes(statement_.handle_, column);
   return data == nullptr ? std::string() : std::string(static_cast<const char*>(data), static_cast<std::size_t>(size));
 }
