@@ -183,7 +183,7 @@ TEST(FoldProperty, SnapshotPlusRestEqualsFullFoldAtEveryEvent) {
     ASSERT_OK(Apply(event, full));
     ASSERT_OK_AND_ASSIGN(const Fold fold, FoldLog(engine->log(), event.sequence));
     ASSERT_EQ(fold.state, full);
-    ASSERT_LT(event.sequence - fold.snapshot_used, 8u);
+    ASSERT_LT(event.sequence - fold.snapshot_used, 8u + 3);  // an import appends up to four events at once
     if (fold.snapshot_used > 0) ++with_snapshot;
     ASSERT_OK_AND_ASSIGN(const State at, StateAt(engine->log(), event.sequence));
     ASSERT_EQ(at, full);
