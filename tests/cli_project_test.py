@@ -141,7 +141,7 @@ class ImportTest(RowTest):
         self.assertEqual(self.row()["status"], "in_progress")
 
     def test_text_is_read_from_files_of_any_encoding(self):
-        self.sql("PRAGMA encoding = 'UTF-16le'")
+        self.sql("PRAGMA encoding = 'UTF-16le'", "CREATE TABLE other (a)")  # it stays with the first table
         self.legacy_row(data='{"last_path": "/r\u00e9sum\u00e9"}', status="paused")
         before = self.row()
         self.imported()
