@@ -362,7 +362,7 @@ TEST(JsonReaderDifferential, TakesWhatPythonTakes) {
     for (char& c : text) {
       if ((c & 0x80) != 0) c = 'x';
     }
-    ours.push_back(ParseJson(text).ok() ? "yes" : "no");
+    ours.emplace_back(ParseJson(text).ok() ? "yes" : "no");
     if (ours.back() == "no") ++refused;
     inputs.push_back(std::move(text));
   }

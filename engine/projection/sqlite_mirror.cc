@@ -1,5 +1,6 @@
 #include "engine/projection/sqlite_mirror.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -15,8 +16,11 @@ namespace {
 
 constexpr std::string_view kWhat = "mirror";
 
-// Soon enough for a person who watches, and long enough that a burst of checkpoints is one transaction.
-constexpr std::chrono::milliseconds kFollowInterval(20);
+constexpr std::chrono::milliseconds kPauseMin(20);
+
+// Between two changes, so many times what the last one took: a list of a million errors must not be written all the
+// time.
+constexpr int kPauseFactor = 10;
 
 // After an error. SQLite has already waited for its lock.
 constexpr std::chrono::milliseconds kRetryInterval(1000);
@@ -90,8 +94,8 @@ void Compare(std::string_view column, const Value& is, const Value& should_be, s
 
 void CompareRows(const std::optional<SingleRow>& is, const std::optional<SingleRow>& should_be,
                  std::vector<std::string>& findings) {
-  if (!is && should_be) findings.push_back("a foreign write: the row is gone");
-  if (is && !should_be) findings.push_back("a foreign write: there is a row, the log says there is none");
+  if (!is && should_be) findings.emplace_back("a foreign write: the row is gone");
+  if (is && !should_be) findings.emplace_back("a foreign write: there is a row, the log says there is none");
   if (!is || !should_be) return;
   Compare("operation_type", is->operation_type, should_be->operation_type, findings);
   Compare("status", is->status, should_be->status, findings);
@@ -104,7 +108,7 @@ void CompareRows(const std::optional<SingleRow>& is, const std::optional<SingleR
 }  // namespace
 
 SqliteMirror::SqliteMirror(std::unique_ptr<SqliteDatabase> database, const EventLog& log)
-    : database_(std::move(database)), log_(log), projector_(log) {}
+    : database_(std::move(database)), log_(log), projector_(log), pause_(kPauseMin) {}
 
 SqliteMirror::~SqliteMirror() = default;
 
@@ -136,6 +140,7 @@ absl::Status SqliteMirror::ReadOn() {
 }
 
 absl::Status SqliteMirror::Write(bool heal) {
+  const auto start = std::chrono::steady_clock::now();
   ASSIGN_OR_RETURN(const std::optional<SingleRow> row, projector_.Project(*state_));
   SqliteTransaction transaction(*database_);
   RETURN_IF_ERROR(transaction.Begin());
@@ -146,6 +151,8 @@ absl::Status SqliteMirror::Write(bool heal) {
   RETURN_IF_ERROR(WriteRecord(*database_, {.log = log_.name(), .shown = at_, .row_hash = RowHash(row)}));
   RETURN_IF_ERROR(transaction.Commit());
   shown_ = at_;
+  const auto took = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+  pause_ = std::max(kPauseMin, kPauseFactor * took);
   return absl::OkStatus();
 }
 
@@ -166,7 +173,7 @@ absl::StatusOr<MirrorReport> SqliteMirror::Check(const std::string& path, const 
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
   report.end = extent.end.sequence;
   if (!has_table) {
-    report.findings.push_back("there is no table indexing_state");
+    report.findings.emplace_back("there is no table indexing_state");
     return report;
   }
   RETURN_IF_ERROR(CheckRowTable(*database));
@@ -174,7 +181,7 @@ absl::StatusOr<MirrorReport> SqliteMirror::Check(const std::string& path, const 
   ASSIGN_OR_RETURN(const std::optional<MirrorRecord> record, ReadRecord(*database));
   ASSIGN_OR_RETURN(const std::optional<SingleRow> row, ReadRow(*database));
   if (!record) {
-    report.findings.push_back("no mirror has written there");
+    report.findings.emplace_back("no mirror has written there");
     return report;
   }
   report.shown = record->shown.sequence;
@@ -225,7 +232,7 @@ void MirrorFollower::Run() {
   bool last = false;
   while (!last) {
     std::unique_lock lock(mutex_);
-    wake_.wait_for(lock, status_.ok() ? kFollowInterval : kRetryInterval, [this] { return stopping_; });
+    wake_.wait_for(lock, status_.ok() ? mirror_->pause() : kRetryInterval, [this] { return stopping_; });
     last = stopping_;
     lock.unlock();
     absl::Status status = mirror_->CatchUp();

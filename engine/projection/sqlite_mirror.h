@@ -16,6 +16,7 @@
 #ifndef FOLDLOG_PROJECTION_SQLITE_MIRROR_H_
 #define FOLDLOG_PROJECTION_SQLITE_MIRROR_H_
 
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -53,6 +54,11 @@ class SqliteMirror {
   // Reads what is new in the log and shows it, all at once. Does nothing if there is nothing new.
   absl::Status CatchUp();
 
+  // How long who follows the log should wait until it catches up again: soon enough for a person who watches, long
+  // enough that a burst of checkpoints is one transaction, and longer if the row is so large that writing it takes
+  // long.
+  std::chrono::milliseconds pause() const { return pause_; }
+
   // Shows the row whatever the file held before.
   absl::Status Heal();
 
@@ -70,6 +76,7 @@ class SqliteMirror {
   std::optional<State> state_;  // as far as the log was read; nothing at first
   ChainEnd at_ = {};
   std::optional<ChainEnd> shown_;  // what this mirror has written
+  std::chrono::milliseconds pause_;
 };
 
 // Keeps a mirror up to date from a thread of its own; bursts of events become one change. Any thread may call it.

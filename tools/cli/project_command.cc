@@ -20,9 +20,6 @@
 namespace foldlog::cli {
 namespace {
 
-// How soon --follow shows a new event: quick for a person, and a burst of checkpoints is one transaction.
-constexpr int kFollowIntervalMs = 50;
-
 struct ProjectOptions {
   std::optional<std::int64_t> at;
   std::optional<std::string> sqlite;
@@ -44,7 +41,7 @@ absl::Status Follow(SqliteMirror& mirror) {
   const std::atomic<int>& stop = StopFlagOnSignals();
   while (stop == 0) {
     RETURN_IF_ERROR(mirror.CatchUp());
-    poll(nullptr, 0, kFollowIntervalMs);  // a signal ends it
+    poll(nullptr, 0, static_cast<int>(mirror.pause().count()));  // a signal ends it
   }
   return mirror.CatchUp();
 }
