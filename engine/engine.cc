@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/fold.h"
 #include "engine/frame.h"
+#include "engine/projection/import.h"
 #include "engine/same_process.h"
 #include "engine/state_codec.h"
 #include "engine/status_macros.h"
@@ -59,6 +60,15 @@ struct Engine::Impl {
     return lock;
   }
 
+  // What is to be stored, and the state then. Folded before it is stored, so that nothing is ever stored that cannot be
+  // folded.
+  struct Next {
+    FrameRun run;
+    State state;
+  };
+  absl::Status Prepare(std::span<const Event> events, Next& next) const;
+  void Adopt(Next next);
+
   // The two steps of a command that a decision was made for.
   absl::Status Append(const absl::StatusOr<Event>& decision, Room room);
   absl::Status MakeDurable(std::unique_lock<std::mutex> lock);
@@ -72,17 +82,28 @@ struct Engine::Impl {
   void SnapshotIfDue();
 };
 
+absl::Status Engine::Impl::Prepare(std::span<const Event> events, Next& next) const {
+  next.run.before = next.run.after = end;
+  next.state = state;
+  for (const Event& event : events) {
+    RETURN_IF_ERROR(AppendFrame(event, next.run));
+    RETURN_IF_ERROR(Apply({next.run.after.sequence, next.run.after.hash, event}, next.state));
+  }
+  return absl::OkStatus();
+}
+
+void Engine::Impl::Adopt(Next next) {
+  end = next.run.after;
+  state = std::move(next.state);
+  SnapshotIfDue();
+}
+
 absl::Status Engine::Impl::Append(const absl::StatusOr<Event>& decision, Room room) {
   RETURN_IF_ERROR(decision.status());
-  FrameRun one{.words = {}, .before = end, .after = end};
-  RETURN_IF_ERROR(AppendFrame(*decision, one));
-  // Folded before it is stored, so that nothing is ever stored that cannot be folded.
-  State next = state;
-  RETURN_IF_ERROR(Apply({one.after.sequence, one.after.hash, *decision}, next));
-  RETURN_IF_ERROR(log->Append(one, room));
-  end = one.after;
-  state = std::move(next);
-  SnapshotIfDue();
+  Next next;
+  RETURN_IF_ERROR(Prepare(std::span(&*decision, 1), next));
+  RETURN_IF_ERROR(log->Append(next.run, room));
+  Adopt(std::move(next));
   return absl::OkStatus();
 }
 
@@ -220,6 +241,23 @@ absl::Status Engine::Reset(const std::string& reason) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   return impl_->AppendDurably(DecideReset(impl_->state, reason, impl_->options.clock()), Room::kReserve,
                               std::move(lock));
+}
+
+absl::StatusOr<OperationHandle> Engine::Import(const SingleRow& row, const std::string& source) {
+  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
+  Impl& impl = *impl_;
+  RETURN_IF_ERROR(CheckImport(impl.state));
+  const ImportContext context{.source = source,
+                              .new_id = impl.options.new_id(),
+                              .now = impl.options.clock(),
+                              .owner = impl.NewOwner(),
+                              .epoch = impl.state.epoch + 1};
+  ASSIGN_OR_RETURN(const std::vector<Event> events, EventsOfRow(row, context));
+  Impl::Next next;
+  RETURN_IF_ERROR(impl.Prepare(events, next));
+  RETURN_IF_ERROR(impl.log->AppendWhole(next.run));
+  impl.Adopt(std::move(next));
+  return impl.CurrentHandle();
 }
 
 State Engine::state() const {

@@ -36,6 +36,8 @@ class MemoryLog final : public EventLog {
     return absl::OkStatus();
   }
 
+  absl::Status AppendWhole(const FrameRun& run) override { return Append(run, Room::kOrdinary); }
+
   absl::Status Sync(Sequence through) override {
     const std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(CheckOpen());

@@ -24,6 +24,7 @@ class ReaderLog final : public EventLog {
       : name_(std::move(name)), store_(std::move(store)), tail_(std::move(tail)), shared_(std::move(shared)) {}
 
   absl::Status Append(const FrameRun&, Room) override { return RefuseWriting(); }
+  absl::Status AppendWhole(const FrameRun&) override { return RefuseWriting(); }
   absl::Status Sync(Sequence) override { return RefuseWriting(); }
   absl::Status PutSnapshot(const Snapshot&) override { return RefuseWriting(); }
 

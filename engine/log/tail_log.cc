@@ -55,17 +55,19 @@ class TailLog final : public EventLog {
     const FrameSpan frames = SpanOf(run);
     RETURN_IF_ERROR(CheckContinues(frames, end_, name_));
     if (frames.words.empty()) return absl::OkStatus();
-    if (frames.words.size() > ring_.run_words_max()) {
-      RETURN_IF_ERROR(drain_->StoreDirectly(frames));
-      shared_.Wake();
-    } else {
-      RETURN_IF_ERROR(MakeRoom(frames.words.size(), room));
-      ring_.Append(frames);
-      drain_->NoteAppended();
-      interval_->NoteAppended();
-    }
+    if (frames.words.size() > ring_.run_words_max()) return StoreDirectly(frames);
+    RETURN_IF_ERROR(MakeRoom(frames.words.size(), room));
+    ring_.Append(frames);
+    drain_->NoteAppended();
+    interval_->NoteAppended();
     end_ = frames.after;
     return absl::OkStatus();
+  }
+
+  absl::Status AppendWhole(const FrameRun& run) override {
+    RETURN_IF_ERROR(CheckWritable());
+    RETURN_IF_ERROR(CheckContinues(SpanOf(run), end_, name_));
+    return run.empty() ? absl::OkStatus() : StoreDirectly(SpanOf(run));
   }
 
   absl::Status Sync(Sequence through) override {
@@ -155,6 +157,14 @@ class TailLog final : public EventLog {
             .end = ring_.end().end,
             .durable_through = flush_.durable(),
             .stored_through = ring_.drained_sequence()};
+  }
+
+  // Past the tail: one transaction of LMDB.
+  absl::Status StoreDirectly(const FrameSpan& frames) {
+    RETURN_IF_ERROR(drain_->StoreDirectly(frames));
+    end_ = frames.after;
+    shared_.Wake();
+    return absl::OkStatus();
   }
 
   // Waits for the drain if need be. What is asked for always fits into an empty ring.

@@ -3,7 +3,7 @@
 // A log is a chain of frames (schema/FORMAT.md), numbered 1, 2, 3 … without gaps. It knows nothing of what the events
 // mean. Every adapter passes the one contract suite in tests/event_log_contract.h.
 //
-// Threads: Append(), PutSnapshot() and Close() are called by one thread at a time; Sync() and everything const may be
+// Threads: Append(), AppendWhole(), PutSnapshot() and Close() are called by one thread at a time; Sync() and everything const may be
 // called from any thread meanwhile.
 //
 // Errors, everywhere: Aborted, the log has moved on, retry with fresh state; FailedPrecondition, not allowed here
@@ -73,6 +73,10 @@ class EventLog {
   // process, but not power loss until Sync() or the adapter's own interval has made them durable. A death during the
   // call may leave a first part of the run. Aborted unless run.before is the end of this log.
   virtual absl::Status Append(const FrameRun& run, Room room) = 0;
+
+  // Appends all frames of `run` or none, whatever happens meanwhile, and makes them durable: for events that mean nothing
+  // without each other. Slower. InvalidArgument if they are too many for that.
+  virtual absl::Status AppendWhole(const FrameRun& run) = 0;
 
   // Returns when all events up to `through` are durable. Threads that wait at the same time share one flush. OutOfRange
   // if `through` is behind the end.
