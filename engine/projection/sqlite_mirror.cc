@@ -123,20 +123,23 @@ absl::StatusOr<std::unique_ptr<SqliteMirror>> SqliteMirror::Open(const std::stri
   return std::unique_ptr<SqliteMirror>(new SqliteMirror(std::move(database), log));
 }
 
+// As far as the log is durable: a mirror of events that a power cut took back would be one of another log.
 absl::Status SqliteMirror::ReadOn() {
+  ASSIGN_OR_RETURN(const LogExtent extent, log_.Extent());
   if (!state_) {
-    ASSIGN_OR_RETURN(Fold fold, FoldLog(log_));
+    ASSIGN_OR_RETURN(Fold fold, FoldLog(log_, extent.durable_through));
     state_ = std::move(fold.state);
     at_ = fold.at;
     return absl::OkStatus();
   }
   EventReader reader(log_, at_);
-  while (true) {
+  while (at_.sequence < extent.durable_through) {
     ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, reader.Next());
-    if (!event) return absl::OkStatus();
+    if (!event) break;
     RETURN_IF_ERROR(Apply(*event, *state_));
     at_ = reader.position();
   }
+  return absl::OkStatus();
 }
 
 absl::Status SqliteMirror::Write(bool heal) {
@@ -171,7 +174,7 @@ absl::StatusOr<MirrorReport> SqliteMirror::Check(const std::string& path, const 
   ASSIGN_OR_RETURN(const bool has_table, HasTable(*database, "indexing_state"));
   MirrorReport report;
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
-  report.end = extent.end.sequence;
+  report.end = extent.durable_through;
   if (!has_table) {
     report.findings.emplace_back("there is no table indexing_state");
     return report;
@@ -196,7 +199,7 @@ absl::StatusOr<MirrorReport> SqliteMirror::Check(const std::string& path, const 
   CompareRows(row, should_be, report.findings);
   if (record->shown.sequence < report.end) {
     report.findings.push_back(absl::StrCat("it is behind: it shows event ", record->shown.sequence,
-                                           ", the log ends with event ", report.end));
+                                           ", the log is durable up to event ", report.end));
   }
   return report;
 }

@@ -38,7 +38,7 @@ class SqliteDatabase;
 // What a mirror file shows, compared with the log.
 struct MirrorReport {
   std::optional<Sequence> shown = {};      // the event that it says it shows; nothing: it was never written
-  Sequence end = 0;                        // of the log
+  Sequence end = 0;                        // the last durable event of the log
   std::vector<std::string> findings = {};  // what is wrong, a sentence each; empty: all is well
 };
 
@@ -51,13 +51,17 @@ class SqliteMirror {
   SqliteMirror(const SqliteMirror&) = delete;
   SqliteMirror& operator=(const SqliteMirror&) = delete;
 
-  // Reads what is new in the log and shows it, all at once. Does nothing if there is nothing new.
+  // Reads what is new in the log, as far as it is durable, and shows it, all at once. Does nothing if there is nothing
+  // new.
   absl::Status CatchUp();
 
   // How long who follows the log should wait until it catches up again: soon enough for a person who watches, long
   // enough that a burst of checkpoints is one transaction, and longer if the row is so large that writing it takes
   // long.
   std::chrono::milliseconds pause() const { return pause_; }
+
+  // The last event read.
+  Sequence position() const { return at_.sequence; }
 
   // Shows the row whatever the file held before.
   absl::Status Heal();

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,11 +38,15 @@ absl::Status PrintRow(const ProjectOptions& options, const EventLog& log, Output
   return absl::OkStatus();
 }
 
-absl::Status Follow(SqliteMirror& mirror) {
+// It is woken by the writer; so long it waits for that before it looks for a signal again that came just before.
+constexpr std::chrono::milliseconds kLookInterval{500};
+
+absl::Status Follow(SqliteMirror& mirror, const EventLog& log) {
   const std::atomic<int>& stop = StopFlagOnSignals();
   while (stop == 0) {
     RETURN_IF_ERROR(mirror.CatchUp());
     poll(nullptr, 0, static_cast<int>(mirror.pause().count()));  // a signal ends it
+    if (stop == 0) RETURN_IF_ERROR(log.WaitForMore(mirror.position(), kLookInterval).status());
   }
   return mirror.CatchUp();
 }
@@ -78,7 +83,7 @@ absl::Status RunProject(const ProjectOptions& options, Context& context) {
   if (!options.sqlite) return PrintRow(options, *log, context.out);
   if (options.check) return Check(options, *log, context.out);
   ASSIGN_OR_RETURN(const std::unique_ptr<SqliteMirror> mirror, SqliteMirror::Open(*options.sqlite, *log));
-  return options.follow ? Follow(*mirror) : mirror->CatchUp();
+  return options.follow ? Follow(*mirror, *log) : mirror->CatchUp();
 }
 
 }  // namespace
