@@ -7,13 +7,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/seconds.h"
 #include "engine/status_macros.h"
 #include "engine/text.h"
 
 namespace foldlog {
 namespace {
-
-constexpr double kNanosecondsPerSecond = 1e9;
 
 constexpr std::array<std::string_view, 5> kStatusNames = {"idle", "in_progress", "paused", "completed", "failed"};
 
@@ -46,7 +45,7 @@ class Folder {
     if (body.current_path) operation.current_path = body.current_path;
     if (body.last_processed_file) operation.last_processed_file = body.last_processed_file;
     if (body.batch_num) operation.batch_num = *body.batch_num;
-    if (body.error) ++operation.error_count;
+    if (body.error) NoteError();
     ++operation.checkpoints;
     Progress();
     return Done();
@@ -80,7 +79,7 @@ class Folder {
     RETURN_IF_ERROR(RequireActive());
     state_.operation->status = OperationStatus::kFailed;
     state_.operation->failure = body.error;
-    ++state_.operation->error_count;
+    NoteError();
     return Done();
   }
 
@@ -124,12 +123,19 @@ class Folder {
     return Done();
   }
 
+  void NoteError() {
+    Operation& operation = *state_.operation;
+    ++operation.error_count;
+    if (operation.first_error_sequence == 0) operation.first_error_sequence = event_.sequence;
+    operation.last_error_sequence = event_.sequence;
+  }
+
+  // The rate is computed from seconds in floating point, and not from nanoseconds, to be to the last bit the one in the
+  // single row (single_row.h).
   void Progress() {
     Operation& operation = *state_.operation;
     operation.last_progress_at = event_.event.time;
-    // In floating point, for the difference of two times can overflow an integer when a clock was far off.
-    const double elapsed_s =
-        (static_cast<double>(event_.event.time) - static_cast<double>(operation.started_at)) / kNanosecondsPerSecond;
+    const double elapsed_s = SecondsOf(event_.event.time) - SecondsOf(operation.started_at);
     if (elapsed_s > 0) operation.rate = static_cast<double>(operation.files_processed) / elapsed_s;
   }
 

@@ -175,7 +175,7 @@ TEST(StateCodec, AnotherFoldVersionIsRefused) {
   ASSERT_OK(EncodeState(State{}, words));
   ASSERT_EQ(words[1] & 0xffffffff, kFoldVersion);
   ++words[1];
-  EXPECT_THAT(DecodeState(words), Fails(absl::StatusCode::kDataLoss, HasSubstr("fold version 2")));
+  EXPECT_THAT(DecodeState(words), Fails(absl::StatusCode::kDataLoss, HasSubstr("fold version 3")));
 }
 
 }  // namespace

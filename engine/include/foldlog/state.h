@@ -42,6 +42,8 @@ struct Operation {
   TimeNs updated_at = 0;
   TimeNs last_progress_at = 0;  // of the start, the last checkpoint or the completion
   std::optional<TimeNs> completed_at = {};
+  Sequence first_error_sequence = 0;  // the errors are in the events from here …
+  Sequence last_error_sequence = 0;   // … to here; 0: none
   Sequence first_sequence = 0;
   Sequence last_sequence = 0;
   std::int64_t checkpoints = 0;
