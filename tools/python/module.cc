@@ -134,6 +134,11 @@ PYBIND11_MODULE(_foldlog, module) {
       .def("__iter__", [](py::handle self) { return py::reinterpret_borrow<py::object>(self); })
       .def("__next__", &EventIterator::Next, kNext);
 
+#ifdef NDEBUG
+  module.attr("build") = "release";
+#else
+  module.attr("build") = "debug: figures mean nothing";
+#endif
   module.def("close_all", [] {
     const py::gil_scoped_release unlocked;
     SharedEngine::CloseAll();
