@@ -94,6 +94,25 @@ def test_a_program_that_ends_without_closing_signs_off(path, python):
         assert status["sequence"] == status["durable_sequence"] == 1001
 
 
+@pytest.mark.parametrize("durability", ["sync", "interval"])
+def test_a_program_may_end_while_a_daemon_thread_records(path, python, durability):
+    program = """
+import foldlog, sys, threading, time
+manager = foldlog.IndexingStateManager(sys.argv[1], durability=sys.argv[2])
+operation_id = manager.start_operation(foldlog.IndexingOperationType.INITIAL)
+def record():
+    for files in range(10**9):
+        manager.update_checkpoint(operation_id, files)
+        list(manager.events())
+        manager.row()
+for _ in range(4):
+    threading.Thread(target=record, daemon=True).start()
+time.sleep(0.1)
+"""
+    for number in range(3):
+        assert python(program, path + str(number), durability).wait() == 0
+
+
 def in_child(body):
     """Runs body in a child made by fork(), and returns what it returned."""
     reader, writer = os.pipe()

@@ -6,6 +6,7 @@
 #include "engine/status_macros.h"
 #include "tools/python/convert.h"
 #include "tools/python/dicts.h"
+#include "tools/python/interpreter_lock.h"
 
 namespace foldlog::python {
 namespace {
@@ -19,11 +20,7 @@ py::dict EventIterator::Next() {
   if (busy_) throw py::value_error("these events are being read by another thread");
   if (ahead_.empty() && !at_end_) {
     busy_ = true;
-    absl::Status status;
-    {
-      py::gil_scoped_release unlocked;
-      status = Refill();
-    }
+    const absl::Status status = Unlocked([&] { return Refill(); });
     busy_ = false;
     Check(status);
   }

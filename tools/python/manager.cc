@@ -12,6 +12,7 @@
 #include "foldlog/single_row.h"
 #include "tools/python/convert.h"
 #include "tools/python/dicts.h"
+#include "tools/python/interpreter_lock.h"
 
 namespace foldlog::python {
 namespace {
@@ -20,13 +21,6 @@ namespace {
 
 [[noreturn]] void RefuseId(const char* why, py::handle operation_id) {
   RaiseText(absl::StatusCode::kFailedPrecondition, py::str(why) + py::str(operation_id));
-}
-
-// Runs `work` without the interpreter lock.
-template <typename Work>
-auto Unlocked(Work work) {
-  const py::gil_scoped_release unlocked;
-  return work();
 }
 
 State StateOf(const std::shared_ptr<SharedEngine>& shared) {
@@ -146,8 +140,7 @@ Manager::Manager(py::handle path, py::handle durability, bool has_clock, bool ha
 
 Manager::~Manager() {
   if (!shared_) return;
-  const py::gil_scoped_release unlocked;
-  shared_->Release().IgnoreError();  // close() is there for those who want to know
+  Unlocked([&] { return shared_->Release(); }).IgnoreError();  // close() is there for those who want to know
 }
 
 const Manager::Shared& Manager::Open() const {
@@ -377,12 +370,8 @@ py::object Manager::ActiveRow() const {
 py::dict Manager::Status() const {
   const Shared shared = Open();
   const State state = StateOf(shared);
-  std::optional<OwnerFate> fate;
-  Sequence durable = 0;
-  Unlocked([&] {
-    fate = shared->engine().interruption();
-    durable = shared->engine().durable_through();
-  });
+  const auto [fate, durable] =
+      Unlocked([&] { return std::pair(shared->engine().interruption(), shared->engine().durable_through()); });
   py::dict dict = DictOf(state);
   dict["interruption"] = fate ? py::object(TextOf(Name(*fate))) : py::none();
   dict["durable_sequence"] = py::int_(durable);
@@ -405,10 +394,9 @@ py::dict Manager::StateAt(py::handle sequence, py::handle time) const {
 py::list Manager::History() const {
   const Shared shared = Open();
   Check(shared->CheckProcess());
+  const std::vector<HistoryEntry> history = ValueOf(Unlocked([&] { return ReadHistory(shared->engine().log()); }));
   py::list list;
-  for (const HistoryEntry& entry : ValueOf(Unlocked([&] { return ReadHistory(shared->engine().log()); }))) {
-    list.append(DictOf(entry));
-  }
+  for (const HistoryEntry& entry : history) list.append(DictOf(entry));
   return list;
 }
 

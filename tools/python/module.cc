@@ -6,6 +6,7 @@
 #include <pybind11/pybind11.h>
 
 #include "tools/python/event_iterator.h"
+#include "tools/python/interpreter_lock.h"
 #include "tools/python/manager.h"
 #include "tools/python/shared_engine.h"
 
@@ -139,10 +140,7 @@ PYBIND11_MODULE(_foldlog, module) {
 #else
   module.attr("build") = "debug: figures mean nothing";
 #endif
-  module.def("close_all", [] {
-    const py::gil_scoped_release unlocked;
-    SharedEngine::CloseAll();
-  });
+  module.def("close_all", [] { Unlocked([] { return SharedEngine::CloseAll(); }); });
 }
 
 }  // namespace foldlog::python

@@ -90,12 +90,12 @@ absl::Status SharedEngine::Release() {
   return engine_->Close();
 }
 
-void SharedEngine::CloseAll() {
+bool SharedEngine::CloseAll() {
   Registry& registry = Registry::Get();
   const std::lock_guard lock(registry.mutex);
-  for (auto& [key, shared] : std::exchange(registry.engines, {})) {
-    shared->engine_->Close().IgnoreError();  // nobody is left to tell
-  }
+  bool well = true;
+  for (auto& [key, shared] : std::exchange(registry.engines, {})) well &= shared->engine_->Close().ok();
+  return well;
 }
 
 Imposed::Imposed(std::optional<TimeNs> now, const std::string* new_id) { imposed = {now, new_id}; }

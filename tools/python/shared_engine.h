@@ -33,8 +33,8 @@ class SharedEngine {
   // calls that are still under way: they are refused.
   absl::Status Release();
 
-  // Closes the engines of this process whatever their users think, when the program ends.
-  static void CloseAll();
+  // Closes the engines of this process whatever their users think, when the program ends. True if all closed well.
+  static bool CloseAll();
 
   // FailedPrecondition in a child of the process that opened the log. To be asked before a state is asked for.
   absl::Status CheckProcess() const { return process_.Check(directory_); }
