@@ -94,6 +94,8 @@ def test_a_program_that_ends_without_closing_signs_off(path, python):
         assert status["sequence"] == status["durable_sequence"] == 1001
 
 
+@pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""),
+                    reason="the undefined-behaviour sanitizer objects to how pybind11 lets such an unwinding pass")
 @pytest.mark.parametrize("durability", ["sync", "interval"])
 def test_a_program_may_end_while_a_daemon_thread_records(path, python, durability):
     program = """
