@@ -60,8 +60,8 @@ absl::StatusOr<Stats> DecodeStats(capnp::List<schema::Statistic>::Reader in);
 
 absl::StatusOr<OperationType> DecodeOperationType(schema::OperationType type);
 
-// Room that fits any event or state in one segment: the bytes of its strings plus `fixed_words` for structs and pointers
-// and `kWordsPerElement` for each list element.
+// Room that fits any event or state in one segment: the bytes of its strings plus `fixed_words` for structs and
+// pointers and `kWordsPerElement` for each list element.
 class SizeBound {
  public:
   SizeBound() = default;

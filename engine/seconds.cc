@@ -27,7 +27,7 @@ double SecondsOfMany(std::uint64_t nanoseconds) {
   const std::uint64_t scaled = (nanoseconds % kBillion) << places;
   std::uint64_t binary = (whole << places) | (scaled / kBillion);
   if (scaled % kBillion != 0) binary |= 1;
-  return std::ldexp(static_cast<double>(binary), -places);
+  return static_cast<double>(binary) * (places == 34 ? 0x1p-34 : 0x1p-30);
 }
 
 }  // namespace

@@ -99,6 +99,7 @@ class TailLog final : public EventLog {
     RETURN_IF_ERROR(CheckProcess());
     const std::shared_lock open(closing_);
     RETURN_IF_ERROR(CheckOpen());
+    if (auto waiting = drain_.FindSnapshot(at_most)) return waiting;  // newer than all that are stored
     return store_->FindSnapshot(at_most);
   }
 
