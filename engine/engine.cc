@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/fold.h"
 #include "engine/frame.h"
+#include "engine/projection/import.h"
 #include "engine/same_process.h"
 #include "engine/state_codec.h"
 #include "engine/status_macros.h"
@@ -61,6 +62,7 @@ struct Engine::Impl {
 
   // The two steps of a command that a decision was made for.
   absl::Status Append(const absl::StatusOr<Event>& decision, Room room);
+  absl::Status AppendAll(std::span<const Event> events, Room room);
   absl::Status MakeDurable(std::unique_lock<std::mutex> lock);
 
   // Both, for commands that return nothing.
@@ -74,13 +76,19 @@ struct Engine::Impl {
 
 absl::Status Engine::Impl::Append(const absl::StatusOr<Event>& decision, Room room) {
   RETURN_IF_ERROR(decision.status());
-  FrameRun one{.words = {}, .before = end, .after = end};
-  RETURN_IF_ERROR(AppendFrame(*decision, one));
-  // Folded before it is stored, so that nothing is ever stored that cannot be folded.
+  return AppendAll(std::span(&*decision, 1), room);
+}
+
+absl::Status Engine::Impl::AppendAll(std::span<const Event> events, Room room) {
+  FrameRun frames{.words = {}, .before = end, .after = end};
   State next = state;
-  RETURN_IF_ERROR(Apply({one.after.sequence, one.after.hash, *decision}, next));
-  RETURN_IF_ERROR(log->Append(one, room));
-  end = one.after;
+  for (const Event& one : events) {
+    RETURN_IF_ERROR(AppendFrame(one, frames));
+    // Folded before it is stored, so that nothing is ever stored that cannot be folded.
+    RETURN_IF_ERROR(Apply({frames.after.sequence, frames.after.hash, one}, next));
+  }
+  RETURN_IF_ERROR(log->Append(frames, room));
+  end = frames.after;
   state = std::move(next);
   SnapshotIfDue();
   return absl::OkStatus();
@@ -220,6 +228,22 @@ absl::Status Engine::Reset(const std::string& reason) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   return impl_->AppendDurably(DecideReset(impl_->state, reason, impl_->options.clock()), Room::kReserve,
                               std::move(lock));
+}
+
+absl::StatusOr<OperationHandle> Engine::Import(const SingleRow& row, const std::string& source) {
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
+  Impl& impl = *impl_;
+  RETURN_IF_ERROR(CheckImport(impl.state));
+  const ImportContext context{.source = source,
+                              .new_id = impl.options.new_id(),
+                              .now = impl.options.clock(),
+                              .owner = impl.NewOwner(),
+                              .epoch = impl.state.epoch + 1};
+  ASSIGN_OR_RETURN(const std::vector<Event> events, EventsOfRow(row, context));
+  RETURN_IF_ERROR(impl.AppendAll(events, Room::kOrdinary));
+  OperationHandle handle = impl.CurrentHandle();
+  RETURN_IF_ERROR(impl.MakeDurable(std::move(lock)));
+  return handle;
 }
 
 State Engine::state() const {

@@ -16,8 +16,8 @@ constexpr std::array<std::string_view, 4> kEvidenceNames = {"process_died", "mac
 
 const std::vector<std::string_view>& KindNames() {
   static const std::vector<std::string_view> names = {"started",   "checkpoint", "paused",  "resumed", "recovered",
-                                                      "completed", "failed",     "cleared", "reset"};
-  static_assert(std::variant_size_v<EventBody> == 9, "name the new kind here");
+                                                      "completed", "failed",     "cleared", "reset", "imported"};
+  static_assert(std::variant_size_v<EventBody> == 10, "name the new kind here");
   return names;
 }
 

@@ -1,5 +1,6 @@
 #include "engine/event_codec.h"
 
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -8,6 +9,8 @@
 
 namespace foldlog {
 namespace {
+
+constexpr std::int64_t kNotCompleted = std::numeric_limits<std::int64_t>::min();
 
 // --- encoding: one Fill and one Bound a kind ---
 
@@ -33,6 +36,18 @@ void Bound(const Completed& body, SizeBound& bound) { bound.Add(body.stats); }
 void Bound(const Failed& body, SizeBound& bound) { bound.Add(body.error); }
 void Bound(const Cleared&, SizeBound&) {}
 void Bound(const Reset& body, SizeBound& bound) { bound.Add(body.reason); }
+
+void Bound(const Imported& body, SizeBound& bound) {
+  bound.Add(body.operation_id);
+  if (body.current_path) bound.Add(*body.current_path);
+  if (body.last_processed_file) bound.Add(*body.last_processed_file);
+  bound.Add(body.owner);
+  bound.Add(body.source);
+  if (!body.row) return;
+  bound.Add(body.row->operation_type);
+  bound.Add(body.row->status);
+  bound.Add(body.row->checkpoint_data);
+}
 
 template <typename Takeover>  // Resumed, Recovered
 void Bound(const Takeover& body, SizeBound& bound) {
@@ -95,6 +110,34 @@ void Fill(const Reset& body, schema::Event::Builder event) {
   SetUnlessEmpty(body.reason, [&](auto data) { out.setReason(data); });
 }
 
+void Fill(const SingleRow& row, schema::Row::Builder out) {
+  out.setOperationType(ToData(row.operation_type));
+  out.setStatus(ToData(row.status));
+  out.setCheckpointData(ToData(row.checkpoint_data));
+  out.setStartedAt(row.started_at);
+  out.setUpdatedAt(row.updated_at);
+  out.setCompletedAt(row.completed_at.value_or(kNotCompleted));
+}
+
+void Fill(const Imported& body, schema::Event::Builder event) {
+  auto out = event.initImported();
+  out.setOperationId(ToData(body.operation_id));
+  out.setType(static_cast<schema::OperationType>(body.type));
+  out.setTotalFiles(ToCount(body.total_files));
+  out.setFilesProcessed(body.files_processed);
+  out.setBatchNum(body.batch_num);
+  if (body.current_path) out.setCurrentPath(ToData(*body.current_path));
+  if (body.last_processed_file) out.setLastProcessedFile(ToData(*body.last_processed_file));
+  out.setRate(body.rate);
+  out.setLastUpdate(body.last_update);
+  out.setUpdatedAt(body.updated_at);
+  out.setImportedAt(body.imported_at);
+  EncodeOwner(body.owner, out.initOwner());
+  SetUnlessEmpty(body.source, [&](auto data) { out.setSource(data); });
+  out.setFollowers(body.followers);
+  if (body.row) Fill(*body.row, out.initRow());
+}
+
 // --- decoding ---
 
 absl::StatusOr<EventBody> Decode(schema::Started::Reader in) {
@@ -128,6 +171,36 @@ absl::StatusOr<EventBody> Decode(schema::Recovered::Reader in) {
   return Recovered{static_cast<Evidence>(in.getEvidence()), FromData(in.getReason()), DecodeOwner(in.getOwner())};
 }
 
+SingleRow DecodeRow(schema::Row::Reader in) {
+  SingleRow row{.operation_type = FromData(in.getOperationType()),
+                .status = FromData(in.getStatus()),
+                .checkpoint_data = FromData(in.getCheckpointData()),
+                .started_at = in.getStartedAt(),
+                .updated_at = in.getUpdatedAt()};
+  if (in.getCompletedAt() != kNotCompleted) row.completed_at = in.getCompletedAt();
+  return row;
+}
+
+absl::StatusOr<EventBody> Decode(schema::Imported::Reader in) {
+  Imported body;
+  body.operation_id = FromData(in.getOperationId());
+  ASSIGN_OR_RETURN(body.type, DecodeOperationType(in.getType()));
+  ASSIGN_OR_RETURN(body.total_files, FromCount(in.getTotalFiles(), "total of files"));
+  ASSIGN_OR_RETURN(body.files_processed, FromPlainCount(in.getFilesProcessed(), "count of files processed"));
+  ASSIGN_OR_RETURN(body.batch_num, FromPlainCount(in.getBatchNum(), "batch number"));
+  if (in.hasCurrentPath()) body.current_path = FromData(in.getCurrentPath());
+  if (in.hasLastProcessedFile()) body.last_processed_file = FromData(in.getLastProcessedFile());
+  body.rate = in.getRate();
+  body.last_update = in.getLastUpdate();
+  body.updated_at = in.getUpdatedAt();
+  body.imported_at = in.getImportedAt();
+  body.owner = DecodeOwner(in.getOwner());
+  body.source = FromData(in.getSource());
+  body.followers = in.getFollowers();
+  if (in.hasRow()) body.row = DecodeRow(in.getRow());
+  return body;
+}
+
 absl::StatusOr<EventBody> DecodeBody(schema::Event::Reader in) {
   switch (in.which()) {
     case schema::Event::STARTED:
@@ -150,6 +223,8 @@ absl::StatusOr<EventBody> DecodeBody(schema::Event::Reader in) {
       return Cleared{};
     case schema::Event::RESET:
       return Reset{FromData(in.getReset().getReason())};
+    case schema::Event::IMPORTED:
+      return Decode(in.getImported());
   }
   return absl::UnimplementedError(
       absl::StrCat("an event of kind ", static_cast<int>(in.which()),

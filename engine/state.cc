@@ -43,6 +43,11 @@ class Folder {
   absl::Status operator()(const Checkpoint& body) {
     RETURN_IF_ERROR(RequireActive());
     Operation& operation = *state_.operation;
+    if (InImport()) {
+      if (!body.error) return Misfit("a checkpoint that belongs to an import brings an error");
+      NoteError();
+      return Done();
+    }
     operation.files_processed = body.files_processed;
     if (body.current_path) operation.current_path = body.current_path;
     if (body.last_processed_file) operation.last_processed_file = body.last_processed_file;
@@ -73,7 +78,7 @@ class Folder {
     state_.operation->status = OperationStatus::kCompleted;
     state_.operation->completed_at = time_;
     state_.operation->stats = body.stats;
-    Progress();
+    if (!InImport()) Progress();
     return Done();
   }
 
@@ -96,7 +101,40 @@ class Folder {
     return Remove();
   }
 
+  absl::Status operator()(const Imported& body) {
+    if (state_.operation) return Misfit("there is an operation on the row");
+    if (epoch_ <= state_.epoch) return Misfit("its epoch is not a new one");
+    Operation operation;
+    operation.operation_id = body.operation_id;
+    operation.type = body.type;
+    operation.owner = body.owner;
+    operation.total_files = body.total_files;
+    operation.files_processed = body.files_processed;
+    operation.current_path = body.current_path;
+    operation.last_processed_file = body.last_processed_file;
+    operation.batch_num = body.batch_num;
+    operation.rate = body.rate;
+    operation.started_at = time_;
+    operation.updated_at = body.updated_at;
+    operation.last_progress_at = body.last_update;
+    operation.imported_through = sequence_ + body.followers;
+    operation.imported_row = body.row.has_value();
+    operation.first_sequence = sequence_;
+    operation.epoch = epoch_;
+    state_.operation = std::move(operation);
+    return Done();
+  }
+
+  // An import is appended as a whole: of the events that belong to it, none may be missing, and none be another.
+  absl::Status CheckImport(const EventBody& body) const {
+    const bool belongs = std::holds_alternative<Checkpoint>(body) || std::holds_alternative<Paused>(body) ||
+                         std::holds_alternative<Completed>(body) || std::holds_alternative<Failed>(body);
+    return belongs || !InImport() ? absl::OkStatus() : Misfit("the import before it is not complete");
+  }
+
  private:
+  bool InImport() const { return state_.operation && sequence_ <= state_.operation->imported_through; }
+
   absl::Status Misfit(std::string_view why) const {
     return absl::DataLossError(absl::StrCat("event ", sequence_, " (", ToAbsl(KindNames()[kind_]),
                                             ") does not follow from the events before it: ", ToAbsl(why)));
@@ -140,7 +178,7 @@ class Folder {
   }
 
   absl::Status Done() {
-    state_.operation->updated_at = time_;
+    if (!InImport()) state_.operation->updated_at = time_;
     state_.operation->last_sequence = sequence_;
     state_.epoch = epoch_;
     state_.sequence = sequence_;
@@ -173,7 +211,9 @@ std::string_view Name(OperationStatus status) { return kStatusNames.at(static_ca
 absl::Status Apply(const RecordedEvent& event, State& state) {
   RETURN_IF_ERROR(CheckFollows(event.sequence, state));
   const EventBody& body = event.event.body;
-  return std::visit(Folder(event.sequence, event.event.time, event.event.epoch, body.index(), state), body);
+  Folder folder(event.sequence, event.event.time, event.event.epoch, body.index(), state);
+  RETURN_IF_ERROR(folder.CheckImport(body));
+  return std::visit(folder, body);
 }
 
 absl::Status ApplyCheckpoint(Sequence sequence, TimeNs time, Epoch epoch, const Checkpoint& checkpoint, State& state) {

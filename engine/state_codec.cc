@@ -49,6 +49,8 @@ void Fill(const Operation& operation, schema::Operation::Builder out) {
   out.setCompletedAt(operation.completed_at.value_or(kNotCompleted));
   out.setFirstErrorSequence(operation.first_error_sequence);
   out.setLastErrorSequence(operation.last_error_sequence);
+  out.setImportedThrough(operation.imported_through);
+  out.setImportedRow(operation.imported_row);
   out.setFirstSequence(operation.first_sequence);
   out.setLastSequence(operation.last_sequence);
   out.setCheckpoints(operation.checkpoints);
@@ -81,6 +83,8 @@ absl::StatusOr<Operation> Read(schema::Operation::Reader in) {
   if (in.getCompletedAt() != kNotCompleted) operation.completed_at = in.getCompletedAt();
   operation.first_error_sequence = in.getFirstErrorSequence();
   operation.last_error_sequence = in.getLastErrorSequence();
+  operation.imported_through = in.getImportedThrough();
+  operation.imported_row = in.getImportedRow();
   operation.first_sequence = in.getFirstSequence();
   operation.last_sequence = in.getLastSequence();
   operation.checkpoints = in.getCheckpoints();

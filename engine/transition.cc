@@ -82,9 +82,9 @@ absl::Status CheckCount(const std::optional<std::int64_t>& count, std::string_vi
 
 absl::Status CheckDetails(const std::string& details) {
   if (details.empty()) return absl::OkStatus();
-  const bool ascii = std::all_of(details.begin(), details.end(), [](char c) { return (c & 0x80) == 0; });
-  if (!ascii) {
-    return absl::InvalidArgumentError("the details of an error are not ASCII; escape the other characters (\\u00e9)");
+  const bool plain = std::all_of(details.begin(), details.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  if (!plain) {
+    return absl::InvalidArgumentError("the details of an error must be printable ASCII; escape the rest (\\u00e9)");
   }
   const absl::StatusOr<JsonSlice> value = ParseJson(details);
   if (!value.ok()) {
@@ -185,6 +185,13 @@ absl::StatusOr<Event> DecideClear(const State& state, TimeNs now) {
                                                       ToAbsl(Name(state.status())), "; complete or fail it first"));
   }
   return Event{now, state.epoch, Cleared{}};
+}
+
+absl::Status CheckImport(const State& state) {
+  if (!state.operation) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot import: ", NameOf(*state.operation), " is ", ToAbsl(Name(state.status())), "; ",
+                   state.active() ? "complete or fail it, and clear it" : "clear it", ", or import into another log"));
 }
 
 absl::StatusOr<Event> DecideReset(const State& state, const std::string& reason, TimeNs now) {

@@ -35,6 +35,7 @@ absl::StatusOr<Event> DecideComplete(const State& state, const OperationHandle& 
 absl::StatusOr<Event> DecideFail(const State& state, const OperationHandle& handle, const std::string& error,
                                  TimeNs now);
 absl::StatusOr<Event> DecideClear(const State& state, TimeNs now);
+absl::Status CheckImport(const State& state);  // the events are those of projection/import.h
 absl::StatusOr<Event> DecideReset(const State& state, const std::string& reason, TimeNs now);
 
 }  // namespace foldlog

@@ -30,6 +30,7 @@ struct Event {
     failed @12 :Failed;
     cleared @13 :Void;
     reset @14 :Reset;
+    imported @15 :Imported;
   }
 }
 
@@ -114,4 +115,33 @@ struct Failed {
 
 struct Reset {
   reason @0 :Data;
+}
+
+# An operation that an older program kept in a single row goes on here. The time of the event is its start.
+struct Imported {
+  operationId @0 :Data;
+  type @1 :OperationType;
+  totalFiles @2 :Int64 = -1;  # -1: unknown
+  filesProcessed @3 :Int64;
+  batchNum @4 :Int64;
+  currentPath @5 :Data;       # null: none
+  lastProcessedFile @6 :Data; # null: none
+  rate @7 :Float64;
+  lastUpdate @8 :Int64;       # nanoseconds, as are the next two
+  updatedAt @9 :Int64;
+  importedAt @10 :Int64;
+  owner @11 :Owner;           # the process that imported it
+  source @12 :Data;           # where the row was, for the auditor
+  followers @13 :UInt64;      # so many of the next events belong to the import: its errors and how it stood
+  row @14 :Row;               # the row itself, if the events do not give it byte for byte; null: they do
+}
+
+# A row of the table `indexing_state`.
+struct Row {
+  operationType @0 :Data;
+  status @1 :Data;
+  checkpointData @2 :Data;
+  startedAt @3 :Int64;        # seconds, as are the next two
+  updatedAt @4 :Int64;
+  completedAt @5 :Int64 = -9223372036854775808;  # the least value: null
 }

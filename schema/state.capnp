@@ -52,4 +52,6 @@ struct Operation {
   epoch @24 :UInt64;
   firstErrorSequence @25 :UInt64;
   lastErrorSequence @26 :UInt64;
+  importedThrough @27 :UInt64;
+  importedRow @28 :Bool;
 }

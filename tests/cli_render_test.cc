@@ -21,6 +21,7 @@ namespace {
 
 using testing::Contains;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -192,6 +193,29 @@ TEST(RenderJsonTest, EachKindOfEventHasItsOwnFields) {
   EXPECT_EQ(BodyJson(Reset{"r"}), R"("reset", "operation_id": "op-1", "reason": "r"})");
 }
 
+TEST(RenderJsonTest, ErrorsShowTheirDetailsAndImportsTheRowTheyKept) {
+  const FileError error{.path = "/f", .message = "m", .details = R"({"x": [1, NaN]})"};
+  EXPECT_THAT(BodyJson(Checkpoint{.files_processed = 4, .error = error}),
+              HasSubstr(R"("error": {"path": "/f", "error": "m", "details": {"x": [1, NaN]}}})"));
+  Imported imported{.operation_id = "op-1",
+                    .files_processed = 10,
+                    .batch_num = 3,
+                    .last_processed_file = "/a",
+                    .rate = 0.5,
+                    .owner = SomeOwner(),
+                    .source = "state.db",
+                    .followers = 2};
+  EXPECT_THAT(BodyJson(imported), HasSubstr(R"("files_processed": 10, "current_path": null, )"
+                                            R"("last_processed_file": "/a", "batch_num": 3, "rate": 0.5, )"
+                                            R"("last_update": "1970-01-01T00:00:00.000000000Z", )"));
+  EXPECT_THAT(BodyJson(imported), HasSubstr(R"("source": "state.db", "followers": 2, "owner": {)"));
+  EXPECT_THAT(BodyJson(imported), EndsWith(R"("row": null})"));
+  imported.row = SingleRow{"full", "indexing", "{}", 1, 2, {}};
+  EXPECT_THAT(BodyJson(imported),
+              EndsWith(R"("row": {"id": 1, "operation_type": "full", "status": "indexing", "checkpoint_data": "{}", )"
+                       R"("started_at": 1, "updated_at": 2, "completed_at": null}})"));
+}
+
 TEST(RenderJsonTest, AnEventOfNoOperationSaysSo) {
   const RecordedEvent event{.sequence = 1, .hash = 0, .event = {0, 0, Reset{""}}};
   EXPECT_THAT(EventJson(event, ""), HasSubstr(R"("operation_id": null)"));
@@ -279,6 +303,13 @@ TEST(RenderTextTest, AnEventIsOneLine) {
                             .batch_num = 3,
                             .error = FileError{.path = "/c", .message = "no\tentry"}}),
             "      12  2026-01-02 03:04:05.123Z  checkpoint 1,500 files, batch 3, last /a\\nb, error: /c: no\\tentry");
+  EXPECT_EQ(text(Imported{.operation_id = "op-1",
+                          .files_processed = 1500,
+                          .imported_at = kStart,
+                          .owner = SomeOwner(),
+                          .source = "state.db"}),
+            "      12  2026-01-02 03:04:05.123Z  imported   op-1, initial, 1,500 files, from state.db, on 2026-01-02 "
+            "03:04:05 UTC, by foldlog, process 4711 on nas");
   EXPECT_EQ(text(Cleared{}), "      12  2026-01-02 03:04:05.123Z  cleared");
   EXPECT_EQ(text(Recovered{Evidence::kProcessDied, "", SomeOwner()}),
             "      12  2026-01-02 03:04:05.123Z  recovered  process died, by foldlog, process 4711 on nas");

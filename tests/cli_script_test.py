@@ -9,7 +9,7 @@ import cli_support
 from cli_support import ProgramTest
 
 COMMANDS = ["index", "status", "history", "show", "events", "start", "checkpoint", "pause", "resume", "recover",
-            "complete", "fail", "clear", "reset"]
+            "complete", "fail", "clear", "reset", "project", "import"]
 
 
 class StepTest(ProgramTest):

@@ -100,9 +100,35 @@ class Randomizer {
         return Failed{Bytes()};
       case 7:
         return Cleared{};
-      default:
+      case 8:
         return Reset{Bytes()};
+      default:
+        return AnyImported();
     }
+  }
+
+  SingleRow AnyRow() {
+    return {Bytes(), Bytes(), Bytes(), Count(), -Count(), Maybe([&] { return Count(); })};
+  }
+
+  Imported AnyImported() {
+    Imported imported;
+    imported.operation_id = Bytes();
+    imported.type = Type();
+    imported.total_files = Maybe([&] { return Count(); });
+    imported.files_processed = Count();
+    imported.batch_num = Count();
+    imported.current_path = Maybe([&] { return Bytes(); });
+    imported.last_processed_file = Maybe([&] { return Bytes(); });
+    imported.rate = static_cast<double>(Count()) / 7;
+    imported.last_update = -Count();
+    imported.updated_at = Count();
+    imported.imported_at = Count();
+    imported.owner = AnyOwner();
+    imported.source = Bytes();
+    imported.followers = random_();
+    imported.row = Maybe([&] { return AnyRow(); });
+    return imported;
   }
 
   Operation AnyOperation() {
@@ -127,6 +153,8 @@ class Randomizer {
     operation.completed_at = Maybe([&] { return Count(); });
     operation.first_error_sequence = random_();
     operation.last_error_sequence = random_();
+    operation.imported_through = random_();
+    operation.imported_row = Number(2) == 0;
     operation.first_sequence = random_();
     operation.last_sequence = random_();
     operation.checkpoints = Count();

@@ -9,19 +9,19 @@
 namespace foldlog {
 namespace {
 
-enum Command { kStart, kCheckpoint, kPause, kResume, kRecover, kComplete, kFail, kClear, kReset, kCommands };
+enum Command { kStart, kCheckpoint, kPause, kResume, kRecover, kComplete, kFail, kClear, kReset, kImport, kCommands };
 constexpr std::array<const char*, kCommands> kCommandNames = {"start",    "checkpoint", "pause", "resume", "recover",
-                                                              "complete", "fail",       "clear", "reset"};
+                                                              "complete", "fail",       "clear", "reset",  "import"};
 
 // For each status (idle, in progress, paused, completed, failed) the commands that are allowed and the status after. A
 // dot: refused. In progress, resume is refused because the owner, this very process, is alive.
 constexpr std::array<std::array<const char*, kCommands>, 5> kTable = {{
-    // start  checkp. pause  resume recover compl. fail   clear  reset
-    {"prog", ".", ".", ".", ".", ".", ".", ".", "idle"},
-    {".", "prog", "paus", ".", "prog", "comp", "fail", ".", "idle"},
-    {".", "paus", ".", "prog", ".", "comp", "fail", ".", "idle"},
-    {"prog", ".", ".", ".", ".", ".", ".", "idle", "idle"},
-    {"prog", ".", ".", ".", ".", ".", ".", "idle", "idle"},
+    // start  checkp. pause  resume recover compl. fail   clear  reset   import (of a row in progress)
+    {"prog", ".", ".", ".", ".", ".", ".", ".", "idle", "prog"},
+    {".", "prog", "paus", ".", "prog", "comp", "fail", ".", "idle", "."},
+    {".", "paus", ".", "prog", ".", "comp", "fail", ".", "idle", "."},
+    {"prog", ".", ".", ".", ".", ".", ".", "idle", "idle", "."},
+    {"prog", ".", ".", ".", ".", ".", ".", "idle", "idle", "."},
 }};
 
 std::string ShortName(OperationStatus status) {
@@ -47,7 +47,7 @@ class Auditor {
     }
     ASSERT_EQ(ShortName(after.status()), expected);
     ASSERT_EQ(after.sequence, before.sequence + 1);
-    const bool takes_over = command == kStart || command == kResume || command == kRecover;
+    const bool takes_over = command == kStart || command == kResume || command == kRecover || command == kImport;
     ASSERT_EQ(after.epoch, before.epoch + (takes_over ? 1 : 0));
     if (takes_over) handle_ = *engine_.current_handle();
     if (takes_over || command == kReset) CheckStaleHandle();
@@ -73,8 +73,10 @@ class Auditor {
         return engine_.Fail(handle_, "audit");
       case kClear:
         return engine_.Clear();
-      default:
+      case kReset:
         return engine_.Reset();
+      default:
+        return engine_.Import({"initial", "in_progress", "{}", 5, 6, {}}).status();
     }
   }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/projection/json.h"
+#include "engine/projection/row_text.h"
 #include "engine/seconds.h"
 #include "engine/status_macros.h"
 #include "foldlog/event_reader.h"
@@ -14,9 +15,6 @@ namespace foldlog {
 namespace {
 
 constexpr std::string_view kCheckpointVersion = "1.0";
-
-// Cut towards zero, as the older programs did it: from the double, which may have been rounded up to a whole second.
-std::int64_t WholeSeconds(TimeNs time) { return static_cast<std::int64_t>(SecondsOf(time)); }
 
 void Member(JsonWriter& json, std::string_view key, std::string_view text) {
   json.Key(key);
@@ -37,6 +35,42 @@ void Member(JsonWriter& json, std::string_view key, double number) {
   json.Key(key);
   json.Float(number);
 }
+
+std::string CheckpointData(const Operation& operation, const std::string& entries) {
+  JsonWriter json;
+  json.BeginObject();
+  Member(json, "operation_id", std::string_view(operation.operation_id));
+  Member(json, "operation_type", Name(operation.type));
+  Member(json, "total_files", operation.total_files);
+  Member(json, "files_processed", std::optional(operation.files_processed));
+  Member(json, "current_path", operation.current_path);
+  Member(json, "last_processed_file", operation.last_processed_file);
+  json.Key("errors");
+  json.Raw("[" + entries + "]");
+  Member(json, "rate", operation.rate);
+  Member(json, "started_at", SecondsOf(operation.started_at));
+  Member(json, "last_update", SecondsOf(operation.last_progress_at));
+  Member(json, "batch_num", std::optional(operation.batch_num));
+  Member(json, "checkpoint_version", kCheckpointVersion);
+  json.EndObject();
+  return json.Take();
+}
+
+// The row that the operation was imported from, out of its first event.
+absl::StatusOr<SingleRow> ImportedRow(const EventLog& log, Sequence sequence) {
+  EventReader reader(log, sequence);
+  ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, reader.Next());
+  const auto* imported = event ? std::get_if<Imported>(&event->event.body) : nullptr;
+  if (imported == nullptr || !imported->row) {
+    return absl::DataLossError(absl::StrCat("event ", sequence, " of the log ", log.name(), " should hold a row"));
+  }
+  return *imported->row;
+}
+
+}  // namespace
+
+// As the older programs did it: from the double, which may have been rounded up to a whole second.
+std::int64_t WholeSeconds(TimeNs time) { return static_cast<std::int64_t>(SecondsOf(time)); }
 
 std::string FileErrorJson(const FileError& error, TimeNs time) {
   if (!error.details.empty()) return error.details;
@@ -60,7 +94,6 @@ std::string FailureJson(const Failed& failure, TimeNs time) {
   return json.Take();
 }
 
-// The error in `event` as the row shows it; nothing if it is an event without one.
 std::optional<std::string> ErrorJson(const Event& event) {
   if (const auto* failed = std::get_if<Failed>(&event.body)) return FailureJson(*failed, event.time);
   const auto* checkpoint = std::get_if<Checkpoint>(&event.body);
@@ -68,27 +101,20 @@ std::optional<std::string> ErrorJson(const Event& event) {
   return FileErrorJson(*checkpoint->error, event.time);
 }
 
-std::string CheckpointData(const Operation& operation, const std::string& errors) {
-  JsonWriter json;
-  json.BeginObject();
-  Member(json, "operation_id", std::string_view(operation.operation_id));
-  Member(json, "operation_type", Name(operation.type));
-  Member(json, "total_files", operation.total_files);
-  Member(json, "files_processed", std::optional(operation.files_processed));
-  Member(json, "current_path", operation.current_path);
-  Member(json, "last_processed_file", operation.last_processed_file);
-  json.Key("errors");
-  json.Raw("[" + errors + "]");
-  Member(json, "rate", operation.rate);
-  Member(json, "started_at", SecondsOf(operation.started_at));
-  Member(json, "last_update", SecondsOf(operation.last_progress_at));
-  Member(json, "batch_num", std::optional(operation.batch_num));
-  Member(json, "checkpoint_version", kCheckpointVersion);
-  json.EndObject();
-  return json.Take();
+void AppendErrorJson(const std::string& entry, std::string& entries) {
+  absl::StrAppend(&entries, entries.empty() ? "" : ", ", entry);
 }
 
-}  // namespace
+SingleRow ComputedRow(const Operation& operation, const std::string& entries) {
+  SingleRow row;
+  row.operation_type = Name(operation.type);
+  row.status = Name(operation.status);
+  row.checkpoint_data = CheckpointData(operation, entries);
+  row.started_at = WholeSeconds(operation.started_at);
+  row.updated_at = WholeSeconds(operation.updated_at);
+  if (operation.completed_at) row.completed_at = WholeSeconds(*operation.completed_at);
+  return row;
+}
 
 // Brings `errors_` to the operation's last error. From where it stood, if it was about this operation and not beyond.
 absl::Status SingleRowProjector::ReadErrors(const Operation& operation) {
@@ -103,9 +129,7 @@ absl::Status SingleRowProjector::ReadErrors(const Operation& operation) {
   while (through_ < last) {
     ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, reader.Next());
     if (!event) return absl::DataLossError(absl::StrCat("the log ", log_.name(), " ends before event ", last));
-    if (const std::optional<std::string> error = ErrorJson(event->event)) {
-      absl::StrAppend(&errors_, errors_.empty() ? "" : ", ", *error);
-    }
+    if (const std::optional<std::string> entry = ErrorJson(event->event)) AppendErrorJson(*entry, errors_);
     through_ = event->sequence;
   }
   return absl::OkStatus();
@@ -114,15 +138,12 @@ absl::Status SingleRowProjector::ReadErrors(const Operation& operation) {
 absl::StatusOr<std::optional<SingleRow>> SingleRowProjector::Project(const State& state) {
   if (!state.operation) return std::optional<SingleRow>();
   const Operation& operation = *state.operation;
+  if (operation.imported_row && state.sequence <= operation.imported_through) {
+    ASSIGN_OR_RETURN(SingleRow row, ImportedRow(log_, operation.first_sequence));
+    return std::optional(std::move(row));
+  }
   RETURN_IF_ERROR(ReadErrors(operation));
-  SingleRow row;
-  row.operation_type = Name(operation.type);
-  row.status = Name(operation.status);
-  row.checkpoint_data = CheckpointData(operation, errors_);
-  row.started_at = WholeSeconds(operation.started_at);
-  row.updated_at = WholeSeconds(operation.updated_at);
-  if (operation.completed_at) row.completed_at = WholeSeconds(*operation.completed_at);
-  return std::optional(std::move(row));
+  return std::optional(ComputedRow(operation, errors_));
 }
 
 absl::StatusOr<std::optional<SingleRow>> ProjectSingleRow(const EventLog& log, const State& state) {

@@ -105,6 +105,8 @@ void Configure(CLI::App& app, std::string& log, Command& chosen) {
   AddQueryCommands(app, chosen);
   AddEventsCommand(app, chosen);
   AddScriptCommands(app, chosen);
+  AddProjectCommand(app, chosen);
+  AddImportCommand(app, chosen);
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     command->footer("The log: --log DIR, or the environment variable FOLDLOG.\n" + command->get_footer());
   }

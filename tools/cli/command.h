@@ -30,6 +30,8 @@ void AddQueryCommands(CLI::App& app, Command& chosen);   // status, history, sho
 void AddEventsCommand(CLI::App& app, Command& chosen);   // events
 void AddScriptCommands(CLI::App& app, Command& chosen);  // start, checkpoint, pause, …
 void AddIndexCommand(CLI::App& app, Command& chosen);    // index
+void AddProjectCommand(CLI::App& app, Command& chosen);  // project
+void AddImportCommand(CLI::App& app, Command& chosen);   // import
 
 }  // namespace foldlog::cli
 

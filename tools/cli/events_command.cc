@@ -54,6 +54,7 @@ class EventPrinter {
 
   void Print(const RecordedEvent& event) {
     if (const auto* started = std::get_if<Started>(&event.event.body)) operation_id_ = started->operation_id;
+    if (const auto* imported = std::get_if<Imported>(&event.event.body)) operation_id_ = imported->operation_id;
     if (!options_.Wants(event.sequence)) return;
     if (options_.operation_id && *options_.operation_id != operation_id_) return;
     saw_operation_ = true;
@@ -148,7 +149,7 @@ void AddEventsCommand(CLI::App& app, Command& chosen) {
   events->add_flag("--json", options->json, "One JSON object a line");
   events->footer(
       "Times are UTC. Kinds: started, checkpoint, paused, resumed, recovered, completed, failed,\n"
-      "cleared, reset.\n"
+      "cleared, reset, imported.\n"
       "Examples:\n"
       "  foldlog events --log /var/lib/photos/log --kind failed --kind recovered\n"
       "  foldlog events --log /var/lib/photos/log --from 1000 --follow --json");

@@ -1,9 +1,11 @@
 // index: runs the sample indexer on the log, shows how far it is, and stops in good order on a signal.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "engine/projection/sqlite_mirror.h"
 #include "engine/status_macros.h"
 #include "foldlog/engine.h"
 #include "tools/cli/arguments.h"
@@ -20,6 +22,7 @@ struct IndexCommandOptions {
   std::optional<std::int64_t> batch_files;
   bool no_resume = false;
   bool quiet = false;
+  std::optional<std::string> mirror;
 };
 
 absl::StatusOr<indexer::IndexReport> RunIndexer(const IndexCommandOptions& options, Context& context) {
@@ -29,8 +32,19 @@ absl::StatusOr<indexer::IndexReport> RunIndexer(const IndexCommandOptions& optio
   // Without directories there must be an operation to resume, and so a log.
   if (options.index.directories.empty()) engine_options.directory.create = LogDirectoryOptions::Create::kNever;
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Open(context.log, std::move(engine_options)));
+  std::unique_ptr<MirrorFollower> mirror;
+  if (options.mirror) {
+    ASSIGN_OR_RETURN(mirror, MirrorFollower::Start(*options.mirror, engine->log()));
+  }
   ProgressDisplay display(ProgressDisplay::StyleFor(context.messages.fd(), options.quiet), context.messages);
   ASSIGN_OR_RETURN(indexer::IndexReport report, indexer::RunIndex(*engine, context.log, options.index, display, stop));
+  // The work is done and kept; a mirror that could not follow is told of, and the next one catches up.
+  if (mirror) {
+    if (const absl::Status mirrored = mirror->Stop(); !mirrored.ok()) {
+      const absl::string_view why = mirrored.message();
+      context.messages.Line("foldlog: " + std::string(why.data(), why.size()));
+    }
+  }
   RETURN_IF_ERROR(engine->Close());
   return report;
 }
@@ -60,6 +74,8 @@ void AddIndexCommand(CLI::App& app, Command& chosen) {
   AddTexts(*command, "--exclude", index.excluded, "Leave this out; may be repeated")->type_name("PATH");
   command->add_flag("--no-resume", options->no_resume, "Refuse to go on with an unfinished operation");
   command->add_flag("--one-file-system", index.one_file_system, "Leave out what is mounted below");
+  AddText(*command, "--mirror", options->mirror, "Keep the single row (foldlog project) in this SQLite file")
+      ->type_name("FILE");
   command->add_flag("--quiet", options->quiet, "No progress");
   command->footer(
       "Types: initial reads every file, incremental only what changed, and recovery every file to\n"

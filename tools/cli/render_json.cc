@@ -96,6 +96,19 @@ void PutPairs(JsonWriter& json, const char* key, const Pairs& pairs) {
   json.EndObject();
 }
 
+// With the names and in the order of the table's columns.
+void PutRowValue(JsonWriter& json, const SingleRow& row) {
+  json.BeginObject();
+  Put(json, "id", std::int64_t{1});
+  Put(json, "operation_type", row.operation_type);
+  Put(json, "status", row.status);
+  Put(json, "checkpoint_data", row.checkpoint_data);
+  Put(json, "started_at", row.started_at);
+  Put(json, "updated_at", row.updated_at);
+  PutOptional(json, "completed_at", row.completed_at);
+  json.EndObject();
+}
+
 void PutOwner(JsonWriter& json, const char* key, const Owner& owner) {
   json.Key(key);
   json.BeginObject();
@@ -259,6 +272,10 @@ struct PutBody {
     json.BeginObject();
     Put(json, "path", checkpoint.error->path);
     Put(json, "error", checkpoint.error->message);
+    if (!checkpoint.error->details.empty()) {
+      json.Key("details");
+      json.Raw(checkpoint.error->details);
+    }
     json.EndObject();
   }
 
@@ -279,6 +296,25 @@ struct PutBody {
   void operator()(const Failed& failed) const { Put(json, "error", failed.error); }
   void operator()(const Cleared&) const {}
   void operator()(const Reset& reset) const { Put(json, "reason", reset.reason); }
+
+  void operator()(const Imported& imported) const {
+    Put(json, "operation_type", Name(imported.type));
+    PutOptional(json, "total_files", imported.total_files);
+    Put(json, "files_processed", imported.files_processed);
+    PutOptional(json, "current_path", imported.current_path);
+    PutOptional(json, "last_processed_file", imported.last_processed_file);
+    Put(json, "batch_num", imported.batch_num);
+    json.Key("rate");
+    json.Float(imported.rate);
+    PutTime(json, "last_update", imported.last_update);
+    PutTime(json, "updated_at", imported.updated_at);
+    PutTime(json, "imported_at", imported.imported_at);
+    Put(json, "source", imported.source);
+    Put(json, "followers", imported.followers);
+    PutOwner(json, "owner", imported.owner);
+    json.Key("row");
+    json.Raw(RowJson(imported.row));
+  }
 };
 
 void PutEvent(JsonWriter& json, const RecordedEvent& event, const std::string& operation_id) {
@@ -352,6 +388,16 @@ std::string ShowJson(const HistoryEntry& entry, const LogView& view, const Event
 std::string EventJson(const RecordedEvent& event, const std::string& operation_id) {
   JsonWriter json;
   PutEvent(json, event, operation_id);
+  return json.Take();
+}
+
+std::string RowJson(const std::optional<SingleRow>& row) {
+  JsonWriter json;
+  if (row) {
+    PutRowValue(json, *row);
+  } else {
+    json.Null();
+  }
   return json.Take();
 }
 

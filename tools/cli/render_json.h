@@ -29,6 +29,9 @@ std::string ShowJson(const HistoryEntry& entry, const LogView& view, const Event
 // `operation_id` is that of the operation it belongs to; empty if there is none.
 std::string EventJson(const RecordedEvent& event, const std::string& operation_id);
 
+// The single row with its columns' names, or null.
+std::string RowJson(const std::optional<SingleRow>& row);
+
 // What start, resume and recover answer: the handle for the steps to come, and the event that was appended.
 std::string HandleJson(const OperationHandle& handle, Sequence sequence);
 

@@ -210,6 +210,16 @@ struct Gist {
   std::string operator()(const Failed& failed) const { return failed.error; }
   std::string operator()(const Cleared&) const { return ""; }
   std::string operator()(const Reset& reset) const { return reset.reason; }
+
+  std::string operator()(const Imported& imported) const {
+    std::string text = imported.operation_id;
+    AppendPart(Name(imported.type), text);
+    AppendPart(Grouped(imported.files_processed) + " files", text);
+    if (!imported.source.empty()) AppendPart("from " + imported.source, text);
+    AppendPart("on " + HumanTime(imported.imported_at), text);
+    AppendPart("by " + Describe(imported.owner), text);
+    return text;
+  }
 };
 
 std::string Left(std::string text, std::size_t columns) {

@@ -52,9 +52,8 @@ absl::Status UseWal(SqliteDatabase& database) {
   ASSIGN_OR_RETURN(const bool row, query.Step());
   const std::string mode = row ? query.Bytes(0) : "unknown";
   if (mode == "wal") return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("catalog ", Quoted(database.path()),
-                                                    " cannot be in WAL mode (it is ", mode,
-                                                    "); keep it on a local file system"));
+  return absl::FailedPreconditionError(
+      absl::StrCat(database.name(), " cannot be in WAL mode (it is ", mode, "); keep it on a local file system"));
 }
 
 // A file of another program could have a table of the same name.
@@ -66,7 +65,7 @@ absl::Status CheckShape(SqliteDatabase& database) {
   const std::string shape = query.Bytes(0);
   if (shape.empty() || shape == "path 1,size 0,mtime_ns 0,xxh3 0") return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat("catalog ", Quoted(database.path()), " has a table \"files\" of another shape; give another path"));
+      absl::StrCat(database.name(), " has a table \"files\" of another shape; give another path"));
 }
 
 absl::StatusOr<std::string> FreeName(const std::string& path) {
@@ -95,7 +94,7 @@ void SyncFolder(const std::string& path) {
 
 absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::string& path) {
   RETURN_IF_ERROR(RefuseUnlessRegular(path));
-  absl::StatusOr<std::unique_ptr<SqliteDatabase>> database = SqliteDatabase::Open(path);
+  absl::StatusOr<std::unique_ptr<SqliteDatabase>> database = SqliteDatabase::Open(path, "catalog");
   if (!database.ok()) return Explained(database.status(), path);
   std::unique_ptr<Catalog> catalog(new Catalog(*std::move(database)));
   if (absl::Status status = catalog->Prepare(); !status.ok()) return Explained(status, path);
@@ -104,7 +103,7 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::string& path) 
 
 absl::Status Catalog::Prepare() {
   if (database_->IsReadOnly()) {
-    return absl::PermissionDeniedError(absl::StrCat("catalog ", Quoted(database_->path()), " is read-only"));
+    return absl::PermissionDeniedError(absl::StrCat(database_->name(), " is read-only"));
   }
   RETURN_IF_ERROR(CheckShape(*database_));  // before anything is written
   RETURN_IF_ERROR(UseWal(*database_));
@@ -147,8 +146,8 @@ absl::StatusOr<std::vector<std::string>> Catalog::PathsBelow(std::string_view ro
 
 absl::Status Catalog::Commit(const CatalogBatch& batch) {
   if (database_->HasMoved()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "catalog ", Quoted(database_->path()), " was moved, deleted or replaced while it was in use; put it back"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(database_->name(), " was moved, deleted or replaced while it was in use; put it back"));
   }
   SqliteTransaction transaction(*database_);
   RETURN_IF_ERROR(transaction.Begin());
@@ -191,7 +190,7 @@ absl::Status Catalog::QuickCheck() {
   ASSIGN_OR_RETURN(const bool row, query.Step());
   const std::string verdict = row ? query.Bytes(0) : "no verdict";
   if (verdict == "ok") return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat("catalog ", Quoted(database_->path()), ": ", verdict));
+  return absl::DataLossError(absl::StrCat(database_->name(), ": ", verdict));
 }
 
 std::vector<std::string> CatalogCompanions(const std::string& catalog_path) {

@@ -21,9 +21,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/projection/sqlite.h"
 #include "tools/indexer/file_access.h"
 #include "tools/indexer/run_store.h"
-#include "tools/indexer/sqlite.h"
 
 namespace foldlog::indexer {
 

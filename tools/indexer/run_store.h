@@ -20,8 +20,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/projection/sqlite.h"
 #include "foldlog/event.h"
-#include "tools/indexer/sqlite.h"
 
 namespace foldlog::indexer {
 

@@ -105,6 +105,16 @@ class Engine {
   // Takes whatever there is off the row, for maintenance. Every handle becomes stale.
   absl::Status Reset(const std::string& reason = "");
 
+  // Goes on with an operation that an older program kept as the single row of a table (single_row.h), including its
+  // errors. Refused unless this log's own row is empty. The projection then shows `row` as it was given, byte for byte,
+  // until the next event. `source` says where the row was, for the auditor.
+  //
+  // An operation in progress is from now on this process's own. That the older program has stopped nothing here can
+  // know. If this process goes, too, it is resumed like any other.
+  //
+  // InvalidArgument if it is no such row: the message names the column or member. Nothing is appended then.
+  absl::StatusOr<OperationHandle> Import(const SingleRow& row, const std::string& source = "");
+
   // The state as of the last event appended.
   State state() const;
 

@@ -118,7 +118,41 @@ struct Reset {
   bool operator==(const Reset&) const = default;
 };
 
-using EventBody = std::variant<Started, Checkpoint, Paused, Resumed, Recovered, Completed, Failed, Cleared, Reset>;
+// An operation as the one row of a table `indexing_state`, in which older programs kept it (single_row.h).
+struct SingleRow {
+  std::string operation_type = {};
+  std::string status = {};
+  std::string checkpoint_data = {};  // JSON
+  std::int64_t started_at = 0;       // seconds, like the next two
+  std::int64_t updated_at = 0;
+  std::optional<std::int64_t> completed_at = {};
+  bool operator==(const SingleRow&) const = default;
+};
+
+// An operation that an older program kept in a single row goes on here. The time of the event is its start, and the
+// next `followers` events belong to the import: a checkpoint for each of its errors, which adds that error and nothing
+// else, then how it stood. All its figures and times are in here.
+struct Imported {
+  std::string operation_id = {};
+  OperationType type = OperationType::kInitial;
+  std::optional<std::int64_t> total_files = {};
+  std::int64_t files_processed = 0;
+  std::int64_t batch_num = 0;
+  std::optional<std::string> current_path = {};
+  std::optional<std::string> last_processed_file = {};
+  double rate = 0.0;
+  TimeNs last_update = 0;
+  TimeNs updated_at = 0;
+  TimeNs imported_at = 0;
+  Owner owner = {};         // the process that imported it
+  std::string source = {};  // where the row was, for the auditor
+  std::uint64_t followers = 0;
+  std::optional<SingleRow> row = {};  // the row itself, if these events do not give it byte for byte
+  bool operator==(const Imported&) const = default;
+};
+
+using EventBody =
+    std::variant<Started, Checkpoint, Paused, Resumed, Recovered, Completed, Failed, Cleared, Reset, Imported>;
 
 struct Event {
   TimeNs time = 0;

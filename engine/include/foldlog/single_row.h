@@ -21,7 +21,6 @@
 #ifndef FOLDLOG_SINGLE_ROW_H_
 #define FOLDLOG_SINGLE_ROW_H_
 
-#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -30,16 +29,6 @@
 #include "foldlog/state.h"
 
 namespace foldlog {
-
-struct SingleRow {
-  std::string operation_type = {};
-  std::string status = {};
-  std::string checkpoint_data = {};
-  std::int64_t started_at = 0;  // seconds, like the next two
-  std::int64_t updated_at = 0;
-  std::optional<std::int64_t> completed_at = {};
-  bool operator==(const SingleRow&) const = default;
-};
 
 // For asking again and again: keeps the text of the errors that it has read, so that each is read once. Holds no lock
 // and no transaction between calls. The log must outlive it; one thread at a time.

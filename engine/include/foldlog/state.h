@@ -44,6 +44,8 @@ struct Operation {
   std::optional<TimeNs> completed_at = {};
   Sequence first_error_sequence = 0;  // the errors are in the events from here …
   Sequence last_error_sequence = 0;   // … to here; 0: none
+  Sequence imported_through = 0;      // the last event of its import; 0: it was started here
+  bool imported_row = false;          // its first event holds the row that it was imported from
   Sequence first_sequence = 0;
   Sequence last_sequence = 0;
   std::int64_t checkpoints = 0;

@@ -1,6 +1,6 @@
 // SQLite with owners: a connection and its statements, with absl::Status for errors.
 //
-//   ASSIGN_OR_RETURN(auto database, SqliteDatabase::Open("/var/lib/photos/catalog.db"));
+//   ASSIGN_OR_RETURN(auto database, SqliteDatabase::Open("/var/lib/photos/catalog.db", "catalog"));
 //   ASSIGN_OR_RETURN(auto find, database->Prepare("SELECT size FROM files WHERE path = ?1"));
 //   SqliteQuery query(*find);
 //   query.BindBlob(1, path);
@@ -12,8 +12,8 @@
 // Errors: Unavailable, locked by another program, or an I/O error; ResourceExhausted, disk full; DataLoss, the file is
 // damaged; InvalidArgument, it is no SQLite file at all; PermissionDenied, it cannot be opened or written.
 
-#ifndef FOLDLOG_TOOLS_INDEXER_SQLITE_H_
-#define FOLDLOG_TOOLS_INDEXER_SQLITE_H_
+#ifndef FOLDLOG_PROJECTION_SQLITE_H_
+#define FOLDLOG_PROJECTION_SQLITE_H_
 
 #include <cstdint>
 #include <memory>
@@ -26,14 +26,18 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace foldlog::indexer {
+namespace foldlog {
 
 class SqliteStatement;
 
 class SqliteDatabase {
  public:
-  // Opens or creates. SQLite reads nothing yet, so that a damaged or foreign file shows with the first statement only.
-  static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(const std::string& path);
+  enum class Access { kCreate, kReadOnly };
+
+  // SQLite reads nothing yet, so that a damaged or foreign file shows with the first statement only. `what` the file is
+  // to the user stands before its path in messages. NotFound if it does not exist and is not to be created.
+  static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(const std::string& path, std::string_view what,
+                                                              Access access = Access::kCreate);
   ~SqliteDatabase();
   SqliteDatabase(const SqliteDatabase&) = delete;
   SqliteDatabase& operator=(const SqliteDatabase&) = delete;
@@ -51,12 +55,13 @@ class SqliteDatabase {
   // The status for result code `code` of the latest call.
   absl::Status Error(int code) const;
 
-  const std::string& path() const { return path_; }
+  // For messages: what it is, and its path in quotes.
+  const std::string& name() const { return name_; }
 
  private:
-  SqliteDatabase(std::string path, sqlite3* handle) : path_(std::move(path)), handle_(handle) {}
+  SqliteDatabase(std::string name, sqlite3* handle) : name_(std::move(name)), handle_(handle) {}
 
-  std::string path_;
+  std::string name_;
   sqlite3* handle_;
 };
 
@@ -103,11 +108,14 @@ class SqliteQuery {
   void BindBlob(int parameter, std::string_view bytes);
   void BindText(int parameter, std::string_view text);
   void BindInteger(int parameter, std::int64_t value);
+  void BindNull(int parameter);
 
   absl::StatusOr<bool> Step();  // true: there is a row
   absl::Status Finish();        // runs to the end, whatever rows there are
 
   // Of the current row; columns count from 0.
+  enum class Type { kInteger, kFloat, kText, kBlob, kNull };
+  Type TypeOf(int column) const;
   std::string Bytes(int column) const;
   std::int64_t Integer(int column) const;
 
@@ -118,6 +126,6 @@ class SqliteQuery {
   int bind_error_ = 0;
 };
 
-}  // namespace foldlog::indexer
+}  // namespace foldlog
 
-#endif  // FOLDLOG_TOOLS_INDEXER_SQLITE_H_
+#endif  // FOLDLOG_PROJECTION_SQLITE_H_

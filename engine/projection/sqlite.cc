@@ -1,14 +1,16 @@
 // See sqlite.h.
 
-#include "tools/indexer/sqlite.h"
+#include "engine/projection/sqlite.h"
 
 #include <sqlite3.h>
+#include <unistd.h>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
-#include "tools/indexer/paths.h"
+#include "engine/text.h"
 
-namespace foldlog::indexer {
+namespace foldlog {
 namespace {
 
 // Long enough for another program's commit or a backup's checkpoint, short enough for a person to wait.
@@ -40,12 +42,19 @@ absl::StatusCode CodeOf(int code) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path, std::string_view what,
+                                                                     Access access) {
+  const std::string name =
+      absl::StrCat(ToAbsl(what), " \"", absl::Utf8SafeCEscape(absl::string_view(path.data(), path.size())), "\"");
   sqlite3* handle = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  if (access == Access::kReadOnly) {
+    if (::access(path.c_str(), F_OK) != 0) return absl::NotFoundError(absl::StrCat(name, " does not exist"));
+    flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
+  }
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
   if (handle == nullptr) return absl::ResourceExhaustedError("no memory for SQLite");
-  std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(path, handle));
+  std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(name, handle));
   if (code != SQLITE_OK) return database->Error(code);
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, kBusyTimeoutMs);
@@ -75,7 +84,7 @@ bool SqliteDatabase::HasMoved() const {
 bool SqliteDatabase::IsReadOnly() const { return sqlite3_db_readonly(handle_, "main") == 1; }
 
 absl::Status SqliteDatabase::Error(int code) const {
-  return absl::Status(CodeOf(code), absl::StrCat("catalog ", Quoted(path_), ": ", sqlite3_errmsg(handle_)));
+  return absl::Status(CodeOf(code), absl::StrCat(name_, ": ", sqlite3_errmsg(handle_)));
 }
 
 SqliteTransaction::~SqliteTransaction() {
@@ -117,6 +126,8 @@ void SqliteQuery::BindInteger(int parameter, std::int64_t value) {
   Note(sqlite3_bind_int64(statement_.handle_, parameter, value));
 }
 
+void SqliteQuery::BindNull(int parameter) { Note(sqlite3_bind_null(statement_.handle_, parameter)); }
+
 void SqliteQuery::Note(int code) {
   if (bind_error_ == SQLITE_OK) bind_error_ = code;
 }
@@ -136,12 +147,30 @@ absl::Status SqliteQuery::Finish() {
   }
 }
 
+SqliteQuery::Type SqliteQuery::TypeOf(int column) const {
+  switch (sqlite3_column_type(statement_.handle_, column)) {
+    case SQLITE_INTEGER:
+      return Type::kInteger;
+    case SQLITE_FLOAT:
+      return Type::kFloat;
+    case SQLITE_TEXT:
+      return Type::kText;
+    case SQLITE_BLOB:
+      return Type::kBlob;
+    default:
+      return Type::kNull;
+  }
+}
+
 std::string SqliteQuery::Bytes(int column) const {
-  const void* data = sqlite3_column_blob(statement_.handle_, column);
+  // Text as UTF-8, whatever the file's encoding is.
+  const void* data = sqlite3_column_type(statement_.handle_, column) == SQLITE_TEXT
+                         ? static_cast<const void*>(sqlite3_column_text(statement_.handle_, column))
+                         : sqlite3_column_blob(statement_.handle_, column);
   const int size = sqlite3_column_bytes(statement_.handle_, column);
   return data == nullptr ? std::string() : std::string(static_cast<const char*>(data), static_cast<std::size_t>(size));
 }
 
 std::int64_t SqliteQuery::Integer(int column) const { return sqlite3_column_int64(statement_.handle_, column); }
 
-}  // namespace foldlog::indexer
+}  // namespace foldlog

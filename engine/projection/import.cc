@@ -1,0 +1,282 @@
+#include "engine/projection/import.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "engine/frame.h"
+#include "engine/json_reader.h"
+#include "engine/projection/json_again.h"
+#include "engine/projection/row_text.h"
+#include "engine/seconds.h"
+#include "engine/status_macros.h"
+#include "engine/text.h"
+
+namespace foldlog {
+namespace {
+
+using Kind = JsonSlice::Kind;
+
+// Room in an event for all but the row's checkpoint_data.
+constexpr std::size_t kRowBytesMax = kMaxPayloadBytes - 64 * 1024;
+
+template <typename Meaning>
+struct Word {
+  std::string_view word;
+  Meaning meaning;
+};
+
+// Besides foldlog's own words, those that indexers are known to use. "idle" is an operation that has ended: nothing is
+// left to resume, and another may start.
+constexpr Word<OperationStatus> kStatuses[] = {
+    {"in_progress", OperationStatus::kInProgress}, {"indexing", OperationStatus::kInProgress},
+    {"running", OperationStatus::kInProgress},     {"started", OperationStatus::kInProgress},
+    {"active", OperationStatus::kInProgress},      {"paused", OperationStatus::kPaused},
+    {"stopped", OperationStatus::kPaused},         {"completed", OperationStatus::kCompleted},
+    {"complete", OperationStatus::kCompleted},     {"done", OperationStatus::kCompleted},
+    {"finished", OperationStatus::kCompleted},     {"idle", OperationStatus::kCompleted},
+    {"failed", OperationStatus::kFailed},          {"error", OperationStatus::kFailed},
+    {"cancelled", OperationStatus::kFailed},       {"canceled", OperationStatus::kFailed},
+};
+
+constexpr Word<OperationType> kTypes[] = {
+    {"initial", OperationType::kInitial},    {"full", OperationType::kInitial},
+    {"index", OperationType::kInitial},      {"indexing", OperationType::kInitial},
+    {"scan", OperationType::kInitial},       {"incremental", OperationType::kIncremental},
+    {"update", OperationType::kIncremental}, {"recovery", OperationType::kRecovery},
+};
+
+absl::Status Unusable(std::string_view what, std::string_view is, std::string_view must_be) {
+  constexpr std::size_t kShownMax = 80;
+  return absl::InvalidArgumentError(absl::StrCat("the row cannot be imported: its ", ToAbsl(what), " is ",
+                                                 ToAbsl(is.substr(0, kShownMax)), is.size() > kShownMax ? "…" : "",
+                                                 "; it must be ", ToAbsl(must_be)));
+}
+
+template <typename Meaning, std::size_t N>
+absl::StatusOr<Meaning> Translate(const Word<Meaning> (&words)[N], std::string_view column, const std::string& text) {
+  const std::string lower = absl::AsciiStrToLower(text);
+  const auto found = std::find_if(std::begin(words), std::end(words), [&](const auto& w) { return w.word == lower; });
+  if (found != std::end(words)) return found->meaning;
+  std::string known;
+  for (const auto& word : words) absl::StrAppend(&known, known.empty() ? "" : ", ", ToAbsl(word.word));
+  return Unusable(column, "\"" + text + "\"", "one of " + known);
+}
+
+absl::StatusOr<TimeNs> TimeOfColumn(std::string_view column, std::int64_t seconds) {
+  TimeNs time = 0;
+  if (__builtin_mul_overflow(seconds, kNanosecondsPerSecond, &time)) {
+    return Unusable(column, std::to_string(seconds), "a time in seconds since 1970");
+  }
+  return time;
+}
+
+// The bytes of a string; where it has a lone surrogate that stands for none, its text with the escape.
+std::string BytesOf(const JsonSlice& string) {
+  return JsonBytes(string).value_or(std::string(string.text.substr(1, string.text.size() - 2)));
+}
+
+// The members of checkpoint_data. As for json.loads, the last of several with one name counts. One that is null is as
+// good as absent.
+class Members {
+ public:
+  explicit Members(const JsonSlice& object) : members_(JsonMembers(object)) {}
+
+  std::optional<JsonSlice> Find(std::string_view name) const {
+    const auto found = std::find_if(members_.rbegin(), members_.rend(),
+                                    [&](const auto& member) { return JsonBytes(member.first) == name; });
+    if (found == members_.rend() || found->second.kind == Kind::kNull) return std::nullopt;
+    return found->second;
+  }
+
+  absl::StatusOr<std::optional<std::int64_t>> Count(std::string_view name) const {
+    const std::optional<JsonSlice> value = Find(name);
+    if (!value) return std::optional<std::int64_t>();
+    const std::optional<std::int64_t> count = value->kind == Kind::kInteger ? JsonInteger(*value) : std::nullopt;
+    if (!count || *count < 0) return Unusable(name, value->text, "a whole number, 0 or more");
+    return count;
+  }
+
+  absl::StatusOr<std::optional<std::string>> Text(std::string_view name) const {
+    const std::optional<JsonSlice> value = Find(name);
+    if (!value) return std::optional<std::string>();
+    if (value->kind != Kind::kString) return Unusable(name, value->text, "a string");
+    return std::optional(BytesOf(*value));
+  }
+
+  absl::StatusOr<std::optional<double>> Number(std::string_view name) const {
+    const std::optional<JsonSlice> value = Find(name);
+    if (!value) return std::optional<double>();
+    if (value->kind != Kind::kFloat && value->kind != Kind::kInteger) return Unusable(name, value->text, "a number");
+    return std::optional(JsonNumber(*value));
+  }
+
+  absl::StatusOr<TimeNs> Time(std::string_view name, TimeNs otherwise) const {
+    ASSIGN_OR_RETURN(const std::optional<double> seconds, Number(name));
+    if (!seconds) return otherwise;
+    const absl::StatusOr<TimeNs> time = TimeOf(*seconds);
+    if (!time.ok()) return Unusable(name, Find(name)->text, "a time in seconds since 1970");
+    return *time;
+  }
+
+  absl::StatusOr<std::vector<JsonSlice>> List(std::string_view name) const {
+    const std::optional<JsonSlice> value = Find(name);
+    if (!value) return std::vector<JsonSlice>();
+    if (value->kind != Kind::kArray) return Unusable(name, value->text, "a list");
+    return JsonElements(*value);
+  }
+
+ private:
+  std::vector<std::pair<JsonSlice, JsonSlice>> members_;
+};
+
+// The operation as the row has it, without errors and status.
+absl::StatusOr<Event> ImportedOf(const SingleRow& row, const Members& data, const ImportContext& context) {
+  Imported body{.imported_at = context.now, .owner = context.owner, .source = context.source};
+  ASSIGN_OR_RETURN(const std::optional<std::string> id, data.Text("operation_id"));
+  body.operation_id = id && !id->empty() ? *id : context.new_id;
+  ASSIGN_OR_RETURN(body.type, Translate(kTypes, "operation_type", row.operation_type));
+  ASSIGN_OR_RETURN(body.total_files, data.Count("total_files"));
+  ASSIGN_OR_RETURN(const std::optional<std::int64_t> files, data.Count("files_processed"));
+  body.files_processed = files.value_or(0);
+  ASSIGN_OR_RETURN(const std::optional<std::int64_t> batch, data.Count("batch_num"));
+  body.batch_num = batch.value_or(0);
+  ASSIGN_OR_RETURN(body.current_path, data.Text("current_path"));
+  ASSIGN_OR_RETURN(body.last_processed_file, data.Text("last_processed_file"));
+  if (!body.last_processed_file) {
+    ASSIGN_OR_RETURN(body.last_processed_file, data.Text("last_path"));
+  }
+  ASSIGN_OR_RETURN(const std::optional<double> rate, data.Number("rate"));
+  body.rate = rate.value_or(0.0);
+
+  ASSIGN_OR_RETURN(body.updated_at, TimeOfColumn("updated_at", row.updated_at));
+  ASSIGN_OR_RETURN(body.last_update, data.Time("last_update", body.updated_at));
+  ASSIGN_OR_RETURN(TimeNs started_at, TimeOfColumn("started_at", row.started_at));
+  ASSIGN_OR_RETURN(started_at, data.Time("started_at", started_at));
+  return Event{started_at, context.epoch, std::move(body)};
+}
+
+absl::StatusOr<std::string> EntryAgain(const JsonSlice& entry) {
+  absl::StatusOr<std::string> again = JsonAgain(entry);
+  if (again.ok()) return again;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the row cannot be imported: in its errors, ", again.status().message()));
+}
+
+// One entry of the list of errors, with the time that it gives or else `time`.
+absl::StatusOr<Event> ErrorOf(const JsonSlice& entry, TimeNs time, const Imported& imported, Epoch epoch) {
+  FileError error;
+  if (entry.kind == Kind::kObject) {
+    const Members members(entry);
+    const auto text = [&](std::string_view name) {
+      const std::optional<JsonSlice> value = members.Find(name);
+      return value && value->kind == Kind::kString ? BytesOf(*value) : std::string();
+    };
+    error.path = text("path");
+    error.message = text("error");
+    if (const absl::StatusOr<TimeNs> own = members.Time("timestamp", time); own.ok()) time = *own;
+    ASSIGN_OR_RETURN(std::string again, EntryAgain(entry));
+    if (again != FileErrorJson(error, time)) error.details = std::move(again);
+  } else {
+    error.message = entry.kind == Kind::kString ? BytesOf(entry) : std::string(entry.text);
+  }
+  return Event{time, epoch, Checkpoint{.files_processed = imported.files_processed, .error = std::move(error)}};
+}
+
+// The failure that the last entry of a failed operation's errors is, if it is one that the projection would write.
+absl::StatusOr<std::optional<Event>> FailureOf(const JsonSlice& entry, Epoch epoch) {
+  if (entry.kind != Kind::kObject) return std::optional<Event>();
+  const Members members(entry);
+  const absl::StatusOr<std::optional<std::string>> error = members.Text("error");
+  const absl::StatusOr<TimeNs> time = members.Time("timestamp", 0);
+  if (!error.ok() || !*error || !time.ok()) return std::optional<Event>();
+  Failed failed{**error};
+  ASSIGN_OR_RETURN(const std::string again, EntryAgain(entry));
+  if (again != FailureJson(failed, *time)) return std::optional<Event>();
+  return std::optional(Event{*time, epoch, std::move(failed)});
+}
+
+// How the operation stood: nothing if it was in progress.
+absl::StatusOr<std::optional<Event>> EndOf(const SingleRow& row, OperationStatus status, std::vector<JsonSlice>& errors,
+                                           const Event& imported) {
+  const TimeNs updated_at = std::get<Imported>(imported.body).updated_at;
+  switch (status) {
+    case OperationStatus::kPaused:
+      return std::optional(Event{updated_at, imported.epoch, Paused{}});
+    case OperationStatus::kCompleted: {
+      TimeNs completed_at = updated_at;
+      if (row.completed_at) {
+        ASSIGN_OR_RETURN(completed_at, TimeOfColumn("completed_at", *row.completed_at));
+      }
+      return std::optional(Event{completed_at, imported.epoch, Completed{}});
+    }
+    case OperationStatus::kFailed: {
+      if (!errors.empty()) {
+        ASSIGN_OR_RETURN(std::optional<Event> failure, FailureOf(errors.back(), imported.epoch));
+        if (failure) {
+          errors.pop_back();
+          return failure;
+        }
+      }
+      return std::optional(Event{updated_at, imported.epoch, Failed{row.status}});
+    }
+    default:
+      return std::optional<Event>();
+  }
+}
+
+// Only if the events do not say it byte for byte, the row itself is kept.
+absl::Status KeepRowIfNeeded(const SingleRow& row, std::vector<Event>& events) {
+  State state{.epoch = events.front().epoch - 1};
+  std::string errors;
+  for (const Event& event : events) {
+    RETURN_IF_ERROR(Apply({state.sequence + 1, 0, event}, state));
+    if (const std::optional<std::string> entry = ErrorJson(event)) AppendErrorJson(*entry, errors);
+  }
+  if (ComputedRow(*state.operation, errors) == row) return absl::OkStatus();
+  const std::size_t bytes = row.checkpoint_data.size() + row.operation_type.size() + row.status.size();
+  if (bytes > kRowBytesMax) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the row cannot be imported: it is written in another way than foldlog's and must be kept as it is, but its ",
+        bytes, " bytes are more than the ", kRowBytesMax, " that an event holds; shorten its list of errors"));
+  }
+  std::get<Imported>(events.front().body).row = row;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Event>> EventsOfRow(const SingleRow& row, const ImportContext& context) {
+  if (row.completed_at) RETURN_IF_ERROR(TimeOfColumn("completed_at", *row.completed_at).status());
+  ASSIGN_OR_RETURN(const OperationStatus status, Translate(kStatuses, "status", row.status));
+  const absl::StatusOr<JsonSlice> data = ParseJson(row.checkpoint_data);
+  if (!data.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the row cannot be imported: its checkpoint_data is ", data.status().message()));
+  }
+  if (data->kind != Kind::kObject) return Unusable("checkpoint_data", data->text, "a JSON object");
+  const Members members(*data);
+  ASSIGN_OR_RETURN(Event imported, ImportedOf(row, members, context));
+  ASSIGN_OR_RETURN(std::vector<JsonSlice> errors, members.List("errors"));
+  ASSIGN_OR_RETURN(std::optional<Event> end, EndOf(row, status, errors, imported));
+
+  Imported& body = std::get<Imported>(imported.body);
+  body.followers = errors.size() + (end ? 1 : 0);
+  std::vector<Event> events;
+  events.reserve(1 + body.followers);
+  events.push_back(imported);
+  for (const JsonSlice& entry : errors) {
+    ASSIGN_OR_RETURN(Event error, ErrorOf(entry, body.last_update, body, context.epoch));
+    events.push_back(std::move(error));
+  }
+  if (end) events.push_back(*std::move(end));
+  RETURN_IF_ERROR(KeepRowIfNeeded(row, events));
+  return events;
+}
+
+}  // namespace foldlog

@@ -1,0 +1,114 @@
+// project: the single row that older programs read, once or kept in an SQLite file. Only reads the log.
+
+#include <poll.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/projection/sqlite_mirror.h"
+#include "engine/status_macros.h"
+#include "foldlog/log_directory.h"
+#include "foldlog/replayer.h"
+#include "foldlog/single_row.h"
+#include "tools/cli/arguments.h"
+#include "tools/cli/command.h"
+#include "tools/cli/render_json.h"
+#include "tools/cli/signals.h"
+
+namespace foldlog::cli {
+namespace {
+
+// How soon --follow shows a new event: quick for a person, and a burst of checkpoints is one transaction.
+constexpr int kFollowIntervalMs = 50;
+
+struct ProjectOptions {
+  std::optional<std::int64_t> at;
+  std::optional<std::string> sqlite;
+  bool json = false;
+  bool follow = false;
+  bool check = false;
+  bool heal = false;
+};
+
+absl::Status PrintRow(const ProjectOptions& options, const EventLog& log, Output& out) {
+  const std::optional<Sequence> at = options.at ? std::optional(static_cast<Sequence>(*options.at)) : std::nullopt;
+  ASSIGN_OR_RETURN(const State state, at ? StateAt(log, *at) : StateAt(log));
+  ASSIGN_OR_RETURN(const std::optional<SingleRow> row, ProjectSingleRow(log, state));
+  out.Line(RowJson(row));
+  return absl::OkStatus();
+}
+
+absl::Status Follow(SqliteMirror& mirror) {
+  const std::atomic<int>& stop = StopFlagOnSignals();
+  while (stop == 0) {
+    RETURN_IF_ERROR(mirror.CatchUp());
+    poll(nullptr, 0, kFollowIntervalMs);  // a signal ends it
+  }
+  return mirror.CatchUp();
+}
+
+std::string Joined(const MirrorReport& report) {
+  std::string text;
+  for (const std::string& finding : report.findings) text += (text.empty() ? "" : "; ") + finding;
+  return text;
+}
+
+absl::Status Check(const ProjectOptions& options, const EventLog& log, Output& out) {
+  absl::StatusOr<MirrorReport> report = SqliteMirror::Check(*options.sqlite, log);
+  // Healing is for a row that cannot be read, too, but never for a file that is no database or cannot be reached.
+  if (options.heal && absl::IsInvalidArgument(report.status())) {
+    const absl::string_view why = report.status().message();
+    report = MirrorReport{.findings = {std::string(why.data(), why.size())}};
+  }
+  RETURN_IF_ERROR(report.status());
+  if (report->findings.empty()) {
+    out.Line(*options.sqlite + " shows event " + std::to_string(report->end) + ", as the log does");
+    return absl::OkStatus();
+  }
+  if (!options.heal) {
+    return absl::FailedPreconditionError("mirror " + *options.sqlite + ": " + Joined(*report) + "; --heal repairs it");
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<SqliteMirror> mirror, SqliteMirror::Open(*options.sqlite, log));
+  RETURN_IF_ERROR(mirror->Heal());
+  out.Line("repaired: " + Joined(*report));
+  return absl::OkStatus();
+}
+
+absl::Status RunProject(const ProjectOptions& options, Context& context) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
+  if (!options.sqlite) return PrintRow(options, *log, context.out);
+  if (options.check) return Check(options, *log, context.out);
+  ASSIGN_OR_RETURN(const std::unique_ptr<SqliteMirror> mirror, SqliteMirror::Open(*options.sqlite, *log));
+  return options.follow ? Follow(*mirror) : mirror->CatchUp();
+}
+
+}  // namespace
+
+void AddProjectCommand(CLI::App& app, Command& chosen) {
+  const auto options = std::make_shared<ProjectOptions>();
+  CLI::App* command = app.add_subcommand("project", "The single row that older programs read");
+  CLI::Option* json = command->add_flag("--json", options->json, "Print it as a JSON object; null when idle");
+  AddCount(*command, "--at", options->at, "As of this event")->type_name("SEQUENCE")->needs(json);
+  CLI::Option* sqlite =
+      AddText(*command, "--sqlite", options->sqlite, "Keep it in this file's table indexing_state")->type_name("FILE");
+  sqlite->excludes(json);
+  CLI::Option* follow =
+      command->add_flag("--follow", options->follow, "Go on with further events, until interrupted")->needs(sqlite);
+  CLI::Option* check = command->add_flag("--check", options->check, "Only compare")->needs(sqlite)->excludes(follow);
+  command->add_flag("--heal", options->heal, "Repair what --check finds")->needs(check);
+  command->footer(
+      "The file and the table are made if missing; other tables are left alone. A table of its own,\n"
+      "foldlog_mirror, says which event is shown.\n"
+      "Examples:\n"
+      "  foldlog project --json\n"
+      "  foldlog project --sqlite state.db --follow\n"
+      "  foldlog project --check --sqlite state.db");
+  command->callback([options, &chosen] {
+    if (!options->json && !options->sqlite) throw CLI::RequiredError("--json or --sqlite FILE");
+    chosen = [options](Context& context) { return RunProject(*options, context); };
+  });
+}
+
+}  // namespace foldlog::cli
