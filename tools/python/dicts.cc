@@ -151,6 +151,23 @@ struct PutBody {
   void operator()(const Failed& failed) const { dict["error"] = Of(failed.error); }
   void operator()(const Cleared&) const {}
   void operator()(const Reset& reset) const { dict["reason"] = Of(reset.reason); }
+
+  void operator()(const Imported& imported) const {
+    dict["operation_type"] = Of(Name(imported.type));
+    dict["total_files"] = OrNone(imported.total_files);
+    dict["files_processed"] = Of(imported.files_processed);
+    dict["current_path"] = OrNone(imported.current_path);
+    dict["last_processed_file"] = OrNone(imported.last_processed_file);
+    dict["batch_num"] = Of(imported.batch_num);
+    dict["rate"] = Of(imported.rate);
+    dict["last_update"] = Seconds(imported.last_update);
+    dict["updated_at"] = Seconds(imported.updated_at);
+    dict["imported_at"] = Seconds(imported.imported_at);
+    dict["source"] = Of(imported.source);
+    dict["followers"] = Of(imported.followers);
+    dict["owner"] = DictOf(imported.owner);
+    dict["row"] = imported.row ? py::object(python::DictOf(*imported.row)) : py::none();
+  }
 };
 
 }  // namespace
