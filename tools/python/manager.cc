@@ -1,11 +1,13 @@
 #include "tools/python/manager.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/seconds.h"
+#include "engine/status_macros.h"
 #include "engine/text.h"
 #include "foldlog/history.h"
 #include "foldlog/replayer.h"
@@ -129,14 +131,27 @@ FileError ErrorOf(py::handle error, TimeNs now) {
   return {.path = CopyOf(parts[0]), .message = CopyOf(parts[1]), .details = BytesOf(parts[2], "the error")};
 }
 
+absl::StatusOr<std::shared_ptr<SharedEngine>> OpenWithMirror(const std::string& path,
+                                                             const std::optional<std::string>& sqlite_file) {
+  ASSIGN_OR_RETURN(std::shared_ptr<SharedEngine> shared, SharedEngine::Acquire(path));
+  if (!sqlite_file) return shared;
+  const absl::Status mirrored = shared->Mirror(*sqlite_file);
+  if (mirrored.ok()) return shared;
+  shared->Release().IgnoreError();  // the mirror's is the error to tell
+  return mirrored;
+}
+
 }  // namespace
 
-Manager::Manager(py::handle path, py::handle durability, bool has_clock, bool has_new_id)
+Manager::Manager(py::handle path, py::handle durability, bool has_clock, bool has_new_id, py::handle mirror)
     : path_(PathOf(path, "the path of the log")),
       has_clock_(has_clock),
       has_new_id_(has_new_id),
-      durability_(DurabilityOf(durability)),
-      shared_(ValueOf(Unlocked([&] { return SharedEngine::Acquire(path_); }))) {}
+      durability_(DurabilityOf(durability)) {
+  std::optional<std::string> sqlite_file;
+  if (!mirror.is_none()) sqlite_file = PathOf(mirror, "mirror");
+  shared_ = ValueOf(Unlocked([&] { return OpenWithMirror(path_, sqlite_file); }));
+}
 
 Manager::~Manager() {
   if (!shared_) return;
@@ -370,11 +385,17 @@ py::object Manager::ActiveRow() const {
 py::dict Manager::Status() const {
   const Shared shared = Open();
   const State state = StateOf(shared);
-  const auto [fate, durable] =
-      Unlocked([&] { return std::pair(shared->engine().interruption(), shared->engine().durable_through()); });
+  const auto [fate, durable, mirrors] = Unlocked([&] {
+    return std::tuple(shared->engine().interruption(), shared->engine().durable_through(), shared->MirrorStatus());
+  });
   py::dict dict = DictOf(state);
   dict["interruption"] = fate ? py::object(TextOf(Name(*fate))) : py::none();
   dict["durable_sequence"] = py::int_(durable);
+  py::dict errors;
+  for (const auto& [file, mirrored] : mirrors) {
+    errors[TextOf(file)] = mirrored.ok() ? py::object(py::none()) : TextOf(std::string(mirrored.message()));
+  }
+  dict["mirrors"] = errors;
   return dict;
 }
 

@@ -27,7 +27,7 @@ namespace foldlog::python {
 
 class Manager {
  public:
-  Manager(pybind11::handle path, pybind11::handle durability, bool has_clock, bool has_new_id);
+  Manager(pybind11::handle path, pybind11::handle durability, bool has_clock, bool has_new_id, pybind11::handle mirror);
   ~Manager();
   Manager(const Manager&) = delete;
   Manager& operator=(const Manager&) = delete;

@@ -46,8 +46,9 @@ The row of the table indexing_state as the single-row manager would have written
 constexpr const char* kStatus = R"(status(self)
 --
 
-The state now: {sequence, epoch, status, operation, interruption, durable_sequence}. `interruption` is what has become of
-the owner of an operation in progress that is not owned here, such as "process_died", or None.)";
+The state now: {sequence, epoch, status, operation, interruption, durable_sequence, mirrors}. `interruption` is what has
+become of the owner of an operation in progress that is not owned here, such as "process_died", or None. `mirrors` has an
+entry for each SQLite file that shows the row: what is wrong with it, or None.)";
 
 constexpr const char* kHistory = R"(history(self)
 --
@@ -127,7 +128,7 @@ PYBIND11_MODULE(_foldlog, module) {
   options.disable_function_signatures();
 
   py::class_<Manager> manager(module, "Manager", "What IndexingStateManager is made of.");
-  manager.def(py::init<py::handle, py::handle, bool, bool>());
+  manager.def(py::init<py::handle, py::handle, bool, bool, py::handle>());
   DeclareCommands(manager);
   DeclareQueries(manager);
 

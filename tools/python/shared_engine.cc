@@ -78,6 +78,32 @@ absl::StatusOr<std::shared_ptr<SharedEngine>> SharedEngine::Acquire(const std::s
   return shared;
 }
 
+absl::Status SharedEngine::Mirror(const std::string& sqlite_file) {
+  RETURN_IF_ERROR(CheckProcess());
+  const std::lock_guard lock(Registry::Get().mutex);
+  if (mirrors_.contains(sqlite_file)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(auto mirror, MirrorFollower::Start(sqlite_file, engine_->log()));
+  mirrors_.emplace(sqlite_file, std::move(mirror));
+  return absl::OkStatus();
+}
+
+std::map<std::string, absl::Status> SharedEngine::MirrorStatus() const {
+  const std::lock_guard lock(Registry::Get().mutex);
+  std::map<std::string, absl::Status> statuses;
+  for (const auto& [file, mirror] : mirrors_) statuses.emplace(file, mirror->status());
+  return statuses;
+}
+
+// The mirrors show the last event before the log goes. What is wrong with one of them is told after the log is safe.
+absl::Status SharedEngine::Close() {
+  absl::Status mirrored;
+  for (auto& [file, mirror] : mirrors_) mirrored.Update(mirror->Stop());
+  mirrors_.clear();
+  absl::Status status = engine_->Close();
+  status.Update(mirrored);
+  return status;
+}
+
 absl::Status SharedEngine::Release() {
   if (!process_.IsHere()) return absl::OkStatus();  // not the child's to close
   Registry& registry = Registry::Get();
@@ -87,14 +113,14 @@ absl::Status SharedEngine::Release() {
     return absl::IsFailedPrecondition(flushed) ? absl::OkStatus() : flushed;  // closed already, by CloseAll()
   }
   registry.engines.erase(key_);
-  return engine_->Close();
+  return Close();
 }
 
 bool SharedEngine::CloseAll() {
   Registry& registry = Registry::Get();
   const std::lock_guard lock(registry.mutex);
   bool well = true;
-  for (auto& [key, shared] : std::exchange(registry.engines, {})) well &= shared->engine_->Close().ok();
+  for (auto& [key, shared] : std::exchange(registry.engines, {})) well &= shared->Close().ok();
   return well;
 }
 

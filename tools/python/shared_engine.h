@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/log/file_system.h"
+#include "engine/projection/sqlite_mirror.h"
 #include "engine/same_process.h"
 #include "foldlog/engine.h"
 
@@ -28,6 +30,13 @@ class SharedEngine {
  public:
   // Opens or creates the log in `directory`, or joins those who have it open in this process.
   static absl::StatusOr<std::shared_ptr<SharedEngine>> Acquire(const std::string& directory);
+
+  // Keeps the table indexing_state of an SQLite file equal to the row from now on, from a thread of its own, until the
+  // log is closed. A file that is mirrored already is mirrored once.
+  absl::Status Mirror(const std::string& sqlite_file);
+
+  // How the latest change of each mirror went.
+  std::map<std::string, absl::Status> MirrorStatus() const;
 
   // One user fewer. The last one closes the log; before, everything recorded is made durable. The object stays, for
   // calls that are still under way: they are refused.
@@ -52,12 +61,15 @@ class SharedEngine {
   SharedEngine(std::string directory, std::unique_ptr<Engine> engine)
       : directory_(std::move(directory)), engine_(std::move(engine)) {}
 
+  absl::Status Close();
+
   const std::string directory_;
   const std::unique_ptr<Engine> engine_;
   const ProcessMark process_;
   FileDescriptor pinned_;  // of the directory: keeps its inode, and so the key, from being given to another one
   Key key_ = {};
   int users_ = 0;
+  std::map<std::string, std::unique_ptr<MirrorFollower>> mirrors_;  // destroyed before the engine, which they read
 };
 
 // The time and the id that engines of this process use for what this thread does within the scope of this object; the

@@ -62,6 +62,7 @@ class IndexingStateManager:
         clock: Optional[Callable[[], float]] = None,
         new_id: Optional[Callable[[], str]] = None,
         durability: _Durability = "sync",
+        mirror: Optional[_Path] = None,
     ) -> None: ...
     def __enter__(self) -> IndexingStateManager: ...
     def __exit__(

@@ -30,6 +30,8 @@ class IndexingStateManager(_foldlog.Manager):
     new_id: gives the ids of operations, for tests; random UUIDs otherwise.
     durability: of checkpoints, unless a call says otherwise. "sync": they survive power loss when the call returns.
     "interval": they survive the death of the process then, and power loss a moment later.
+    mirror: an SQLite file whose table indexing_state shows the row, for programs that only read it. A thread of its own
+    keeps it up to date until the log is closed, a moment behind; status() tells of its errors.
 
     Managers on one path in one process share the log, like connections that share a database; one process writes to a
     log at a time. Any thread may call any method. A child made by fork() must open a manager of its own.
@@ -43,8 +45,9 @@ class IndexingStateManager(_foldlog.Manager):
         clock: Optional[Callable[[], float]] = None,
         new_id: Optional[Callable[[], str]] = None,
         durability: str = "sync",
+        mirror: Optional[Union[str, os.PathLike[str]]] = None,
     ) -> None:
-        super().__init__(_log_path(db_service, log), durability, clock is not None, new_id is not None)
+        super().__init__(_log_path(db_service, log), durability, clock is not None, new_id is not None, mirror)
         self._db_service = db_service
         self._clock = clock
         self._new_id = new_id
