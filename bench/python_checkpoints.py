@@ -1,10 +1,10 @@
-"""What a checkpoint costs from Python: the same calls on foldlog and on a single row in SQLite that is rewritten each time.
+"""What a checkpoint costs from Python: the same calls on foldlog and on a row in SQLite that is rewritten each time.
 
     PYTHONPATH=build/release/python /usr/bin/python3 bench/python_checkpoints.py [--calls N] [--repetitions N] [--small]
 
 Each line says what survives when the call returns. "kill-safe" survives the death of the process, and power loss only
-some time later: 50 ms with foldlog, at the next checkpoint of SQLite's write-ahead log with synchronous=NORMAL. Lines of
-the same durability are to be compared, on one machine, in one run. Of the repetitions the median is shown.
+some time later: 50 ms with foldlog, at the next checkpoint of SQLite's write-ahead log with synchronous=NORMAL. Lines
+of the same durability are to be compared, on one machine, in one run. Of the repetitions the median is shown.
 
 Files are made in the current directory: run it on the disk that is to be measured, never on tmpfs.
 """
@@ -29,8 +29,8 @@ ERROR = {"path": PATH + "/" + NAME, "error": "Permission denied"}
 
 
 class RowInSqlite:
-    """The design that the module stands in for, reduced to what is measured: one row holds the whole checkpoint as JSON,
-    and each call reads it, changes it and writes it back, in a transaction of its own."""
+    """The design that the module stands in for, reduced to what is measured: one row holds the whole checkpoint as
+    JSON, and each call reads it, changes it and writes it back, in a transaction of its own."""
 
     def __init__(self, path, synchronous):
         self.database = sqlite3.connect(path, isolation_level=None)

@@ -197,7 +197,8 @@ def test_a_path_that_is_no_log_is_refused(tmp_path):
 
 
 def test_each_manager_has_a_clock_of_its_own(path):
-    with IndexingStateManager(path, clock=lambda: 10.5) as first, IndexingStateManager(path, clock=lambda: 20.5) as second:
+    with IndexingStateManager(path, clock=lambda: 10.5) as first, \
+            IndexingStateManager(path, clock=lambda: 20.5) as second:
         operation_id = first.start_operation(INITIAL)
         first.pause_operation(operation_id)
         second.resume_operation(operation_id)

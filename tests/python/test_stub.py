@@ -23,7 +23,8 @@ def parameters_in_stub(function):
     positional = arguments.posonlyargs + arguments.args
     defaults = [None] * (len(positional) - len(arguments.defaults)) + arguments.defaults
     pairs = [(argument.arg, "positional", default) for argument, default in zip(positional, defaults)]
-    pairs += [(argument.arg, "keyword", default) for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults)]
+    pairs += [(argument.arg, "keyword", default)
+              for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults)]
     return [(name, kind, None if default is None else repr(ast.literal_eval(default))) for name, kind, default in pairs]
 
 

@@ -19,7 +19,8 @@ Manager& Of(py::handle self) { return self.cast<Manager&>(); }
 
 // The method that is called for every file: straight into C++, with nothing interpreted in between.
 constexpr const char* kUpdateCheckpoint =
-    R"(update_checkpoint(self, operation_id, files_processed, current_path=None, last_file=None, error=None, batch_num=None, *, durability=None)
+    "update_checkpoint(self, operation_id, files_processed, current_path=None, last_file=None, error=None, "
+    R"(batch_num=None, *, durability=None)
 --
 
 Records progress of the operation: files_processed is the total since its start.
@@ -47,8 +48,8 @@ constexpr const char* kStatus = R"(status(self)
 --
 
 The state now: {sequence, epoch, status, operation, interruption, durable_sequence, mirrors}. `interruption` is what has
-become of the owner of an operation in progress that is not owned here, such as "process_died", or None. `mirrors` has an
-entry for each SQLite file that shows the row: what is wrong with it, or None.)";
+become of the owner of an operation in progress that is not owned here, such as "process_died", or None. `mirrors` has
+an entry for each SQLite file that shows the row: what is wrong with it, or None.)";
 
 constexpr const char* kHistory = R"(history(self)
 --

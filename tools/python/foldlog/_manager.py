@@ -1,4 +1,4 @@
-"""IndexingStateManager: what callers see. The work is done in C++ (manager.cc); here are signatures, enums and words."""
+"""IndexingStateManager as callers see it: signatures, enums and words. The work is done in C++ (manager.cc)."""
 
 from __future__ import annotations
 
