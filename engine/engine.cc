@@ -244,7 +244,7 @@ absl::Status Engine::Reset(const std::string& reason) {
 }
 
 absl::StatusOr<OperationHandle> Engine::Import(const SingleRow& row, const std::string& source) {
-  ASSIGN_OR_RETURN(const auto lock, impl_->LockForCommand());
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
   RETURN_IF_ERROR(CheckImport(impl.state));
   const ImportContext context{.source = source,

@@ -12,6 +12,18 @@ absl::StatusOr<State> StateAt(const EventLog& log, std::optional<Sequence> at) {
   return std::move(fold.state);
 }
 
+absl::StatusOr<State> StateAtTime(const EventLog& log, TimeNs time) {
+  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+  EventReader reader(log, extent.base);
+  Sequence last = extent.base.sequence;
+  while (true) {
+    ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, reader.Next());
+    if (!event || event->event.time > time) break;
+    last = event->sequence;
+  }
+  return StateAt(log, last);
+}
+
 absl::StatusOr<Replayer> Replayer::From(const EventLog& log, Sequence from) {
   ASSIGN_OR_RETURN(Fold fold, FoldLog(log, from == 0 ? 0 : from - 1));
   return Replayer(EventReader(log, fold.at), std::move(fold.state));

@@ -44,6 +44,16 @@ done
 echo "The program runs"
 "$prefix/bin/foldlog" --help >"$work/help"
 
+echo "The Python module is where Debian's Python looks under /usr/local, and works"
+python_dir=$(sed -n 's/^FOLDLOG_PYTHON_INSTALL_DIR:STRING=//p' "$build/CMakeCache.txt")
+if [[ -n $python_dir ]]; then
+  /usr/bin/python3 -c "import site, sys; sys.exit(sys.argv[1] not in site.getsitepackages())" "/usr/local/$python_dir" ||
+    fail "Python does not look into /usr/local/$python_dir"
+  PYTHONPATH=$prefix/$python_dir /usr/bin/python3 -B -c \
+    "import foldlog, sys; foldlog.IndexingStateManager(sys.argv[1]).start_operation('initial')" "$work/log0"
+  "$prefix/bin/foldlog" status --log "$work/log0" >"$work/status"
+fi
+
 echo "find_package, in a project with C++ alone"
 cmake -G Ninja -S "$tests/consumer" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$prefix" >"$work/configure.log" ||
   { cat -- "$work/configure.log"; fail "find_package(foldlog) failed"; }

@@ -21,6 +21,10 @@ namespace foldlog {
 // OutOfRange if the log does not reach so far.
 absl::StatusOr<State> StateAt(const EventLog& log, std::optional<Sequence> at = std::nullopt);
 
+// The state as it was at `time`: after the last event before the first one that is later. Reads the log from its start up
+// to there, because a clock that was set back leaves times out of order.
+absl::StatusOr<State> StateAtTime(const EventLog& log, TimeNs time);
+
 // Walks events in order, keeping the state as of each.
 class Replayer {
  public:

@@ -1,0 +1,190 @@
+"""IndexingStateManager as callers see it: signatures, enums and words. The work is done in C++ (manager.cc)."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Callable, Iterable, Mapping, Optional, Union
+
+from foldlog import _foldlog
+from foldlog._types import IndexingCheckpoint, IndexingError, IndexingOperationType, IndexingStatus, _bytes_of
+
+logger = logging.getLogger("foldlog")
+
+# Programs that never close their manager still sign off, so that the next one need not look for a dead process.
+atexit.register(_foldlog.close_all)
+
+
+class IndexingStateManager(_foldlog.Manager):
+    """The state of one indexing operation at a time, durable and with its whole history.
+
+    `db_service` is the path of the log's directory, created if it is missing. It may also be any other object, such as
+    the database service of a program that moves to foldlog; then `log` gives the path, or else the environment variable
+    FOLDLOG does. The object is kept and never used.
+
+    clock: gives the time, in seconds since 1970, for tests; called once by each method that records something.
+    new_id: gives the ids of operations, for tests; random UUIDs otherwise.
+    durability: of checkpoints, unless a call says otherwise. "sync": they survive power loss when the call returns.
+    "interval": they survive the death of the process then, and power loss a moment later.
+    mirror: an SQLite file whose table indexing_state shows the row, for programs that only read it. A thread of its own
+    keeps it up to date until the log is closed, a moment behind; status() tells of its errors.
+
+    Managers on one path in one process share the log, like connections that share a database; one process writes to a
+    log at a time. Any thread may call any method. A child made by fork() must open a manager of its own.
+    """
+
+    def __init__(
+        self,
+        db_service: Any,
+        *,
+        log: Optional[Union[str, os.PathLike[str]]] = None,
+        clock: Optional[Callable[[], float]] = None,
+        new_id: Optional[Callable[[], str]] = None,
+        durability: str = "sync",
+        mirror: Optional[Union[str, os.PathLike[str]]] = None,
+    ) -> None:
+        super().__init__(_log_path(db_service, log), durability, clock is not None, new_id is not None, mirror)
+        self._db_service = db_service
+        self._clock = clock
+        self._new_id = new_id
+
+    def __enter__(self) -> IndexingStateManager:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: Optional[type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<IndexingStateManager of {self.log!r}>"
+
+    def start_operation(
+        self,
+        operation_type: IndexingOperationType,
+        total_files: Optional[int] = None,
+        *,
+        roots: Iterable[Union[str, os.PathLike[str]]] = (),
+        metadata: Optional[Mapping[str, str]] = None,
+    ) -> str:
+        """Starts an operation and returns its id. Refused while another is in progress or paused.
+
+        roots and metadata say what is indexed and why; they are kept in the history.
+        """
+        try:
+            name = IndexingOperationType(operation_type).value
+        except ValueError:
+            known = ", ".join(IndexingOperationType)
+            raise _invalid(f"{operation_type!r} is no type of operation; there are {known}") from None
+        operation_id: str = self._start(name, total_files, roots, metadata)
+        logger.info(f"Started {name} operation {operation_id}")
+        return operation_id
+
+    def get_active_operation(self) -> Optional[dict[str, Any]]:
+        """The operation in progress or paused, with its checkpoint; None if there is none."""
+        row = self._active_row()
+        if row is None:
+            return None
+        checkpoint = IndexingCheckpoint.from_json(row["checkpoint_data"])
+        return {
+            "operation_id": checkpoint.operation_id,
+            "operation_type": checkpoint.operation_type,
+            "status": IndexingStatus(row["status"]),
+            "checkpoint": checkpoint,
+            "started_at": datetime.fromtimestamp(row["started_at"]),
+            "updated_at": datetime.fromtimestamp(row["updated_at"]),
+        }
+
+    def pause_operation(self, operation_id: str, *, reason: str = "") -> None:
+        """Pauses the operation in progress."""
+        self._pause(operation_id, reason)
+        logger.info(f"Paused operation {operation_id}")
+
+    def resume_operation(self, operation_id: str, *, resume_interrupted: bool = False) -> IndexingCheckpoint:
+        """Goes on with a paused operation and returns its checkpoint.
+
+        resume_interrupted: also with one in progress, if it is proven that the process that worked on it is gone.
+        """
+        checkpoint = IndexingCheckpoint.from_json(self._resume(operation_id, resume_interrupted))
+        logger.info(f"Resumed operation {operation_id}")
+        return checkpoint
+
+    def recover_operation(self, operation_id: str, *, reason: Optional[str] = None) -> IndexingCheckpoint:
+        """Takes over an operation in progress and returns its checkpoint.
+
+        Without a reason only if its owner is proven gone. With one, by force: the reason is recorded, and whoever else
+        still works on the operation is refused from then on.
+        """
+        checkpoint = IndexingCheckpoint.from_json(self._recover(operation_id, reason))
+        logger.info(f"Recovered operation {operation_id}")
+        return checkpoint
+
+    def complete_operation(self, operation_id: str, stats: Mapping[str, Any]) -> None:
+        """Ends the operation well. The statistics are kept in the history."""
+        files, elapsed, rate = self._complete(operation_id, _plain_stats(stats))
+        logger.info(f"Completed operation {operation_id}: {files} files in {elapsed:.2f}s ({rate:.1f} files/s)")
+
+    def fail_operation(self, operation_id: str, error: str) -> None:
+        """Ends the operation with an error."""
+        self._fail(operation_id, error)
+        logger.error(f"Failed operation {operation_id}: {error}")
+
+    def state_at(
+        self, *, sequence: Optional[int] = None, time: Optional[Union[float, datetime]] = None
+    ) -> dict[str, Any]:
+        """The state right after event `sequence`, or as it was at `time`: up to the first event recorded later."""
+        if (sequence is None) == (time is None):
+            raise TypeError("state_at() takes either sequence= or time=")
+        if isinstance(time, datetime):
+            time = time.timestamp()
+        state: dict[str, Any] = self._state_at(sequence, time)
+        return state
+
+
+def _log_path(db_service: Any, log: Optional[Union[str, os.PathLike[str]]]) -> Union[str, bytes]:
+    """Where the log is. Every constructor call that a program may have for its database service leads somewhere."""
+    if isinstance(db_service, (str, bytes, os.PathLike)):
+        if log is not None:
+            raise TypeError("the path of the log is given twice: as the first argument and as log=")
+        return os.fspath(db_service)
+    path = log if log is not None else os.environ.get("FOLDLOG")
+    if not path:
+        raise TypeError(
+            f"foldlog keeps its state in a log of its own, not in this {type(db_service).__name__}: "
+            "pass log=PATH as well, or set the environment variable FOLDLOG"
+        )
+    return os.fspath(path)
+
+
+def _invalid(message: str) -> IndexingError:
+    error = IndexingError(message)
+    error.code = "INVALID_ARGUMENT"
+    return error
+
+
+def _plain_stats(stats: Any) -> list[tuple[bytes, Union[int, float, bytes]]]:
+    """Statistics as the log can keep them. They are an extra, so nothing about them may keep an operation from ending:
+    what is neither number nor text becomes its JSON, or else its repr()."""
+    if not isinstance(stats, Mapping):
+        return [] if stats is None else [(b"stats", _plain(stats))]
+    return [(_bytes_of(name if isinstance(name, str) else str(name)), _plain(value)) for name, value in stats.items()]
+
+
+def _plain(value: Any) -> Union[int, float, bytes]:
+    if isinstance(value, str):
+        return _bytes_of(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
+        return int(value)
+    try:
+        return json.dumps(value).encode()
+    except (TypeError, ValueError, RecursionError):
+        return _bytes_of(repr(value))

@@ -1,0 +1,91 @@
+// Manager: what the Python class IndexingStateManager does, below its signatures. Declared to Python in module.cc.
+//
+// It follows the single-row manager that it stands in for, per object: which operation it may write about is the one
+// that it started or resumed itself. Beyond that, managers of one process share the operation as they share the log, so
+// that one may write on after another has resumed.
+//
+// Called with the interpreter lock, which is let go wherever an engine or a disk is waited for: what is needed of
+// Python, its clock among it, is asked for before. Members are touched with the lock only.
+//
+// Holds no Python objects: the clock and the source of ids are attributes of the Python object (`self`), where Python's
+// garbage collector can see them.
+
+#ifndef FOLDLOG_PYTHON_MANAGER_H_
+#define FOLDLOG_PYTHON_MANAGER_H_
+
+#include <pybind11/pybind11.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "foldlog/engine.h"
+#include "tools/python/event_iterator.h"
+#include "tools/python/shared_engine.h"
+
+namespace foldlog::python {
+
+class Manager {
+ public:
+  Manager(pybind11::handle path, pybind11::handle durability, bool has_clock, bool has_new_id, pybind11::handle mirror);
+  ~Manager();
+  Manager(const Manager&) = delete;
+  Manager& operator=(const Manager&) = delete;
+
+  // Commands. `self` is the Python object of this manager.
+  std::string Start(pybind11::handle self, const std::string& type, pybind11::handle total_files,
+                    pybind11::handle roots, pybind11::handle metadata);
+  void UpdateCheckpoint(pybind11::handle self, pybind11::handle operation_id, pybind11::handle files_processed,
+                        pybind11::handle current_path, pybind11::handle last_file, pybind11::handle error,
+                        pybind11::handle batch_num, pybind11::handle durability);
+  void Pause(pybind11::handle self, pybind11::handle operation_id, pybind11::handle reason);
+  pybind11::str Resume(pybind11::handle self, pybind11::handle operation_id, bool interrupted_too);
+  pybind11::str Recover(pybind11::handle self, pybind11::handle operation_id, pybind11::handle reason);
+  pybind11::tuple Complete(pybind11::handle self, pybind11::handle operation_id, pybind11::handle stats);
+  void Fail(pybind11::handle self, pybind11::handle operation_id, pybind11::handle error);
+  void Clear(pybind11::handle self);
+  void Reset(pybind11::handle self, pybind11::handle reason);
+
+  // What is there.
+  pybind11::object Row() const;
+  pybind11::object ActiveRow() const;
+  pybind11::dict Status() const;
+  pybind11::dict StateAt(pybind11::handle sequence, pybind11::handle time) const;
+  pybind11::list History() const;
+  EventIterator Events(pybind11::handle from, pybind11::handle to) const;
+  Sequence DurableSequence() const;
+  pybind11::str Log() const;
+
+  pybind11::object current_operation_id() const;
+  void set_current_operation_id(pybind11::handle operation_id);
+
+  void Flush() const;
+  void Close();
+
+ private:
+  using Shared = std::shared_ptr<SharedEngine>;
+
+  // The engine, kept while a call uses it even if another thread closes the manager meanwhile.
+  const Shared& Open() const;
+
+  std::optional<TimeNs> AskClock(pybind11::handle self) const;
+  void CheckIsCurrent(pybind11::handle operation_id) const;
+  Checkpoint CheckpointOf(pybind11::handle self, pybind11::handle files_processed, pybind11::handle current_path,
+                          pybind11::handle last_file, pybind11::handle error, pybind11::handle batch_num,
+                          std::optional<TimeNs>& now) const;
+  pybind11::str TakeOver(pybind11::handle self, const Shared& shared, const State& before,
+                         const std::optional<std::string>& force_reason);
+
+  const std::string path_;
+  const bool has_clock_;
+  const bool has_new_id_;
+  Durability durability_;
+  Shared shared_;  // nothing once closed
+
+  std::optional<std::string> current_;             // the operation that this manager may write about
+  std::shared_ptr<const OperationHandle> handle_;  // of it, as last seen
+};
+
+}  // namespace foldlog::python
+
+#endif  // FOLDLOG_PYTHON_MANAGER_H_

@@ -1,0 +1,148 @@
+// The extension module foldlog._foldlog: what Python is told of Manager and EventIterator.
+//
+// Each docstring starts with the signature in the form from which inspect.signature() reads it; pybind11's own
+// signatures are turned off for that. Methods that begin with an underscore are completed in _manager.py.
+
+#include <pybind11/pybind11.h>
+
+#include "tools/python/event_iterator.h"
+#include "tools/python/interpreter_lock.h"
+#include "tools/python/manager.h"
+#include "tools/python/shared_engine.h"
+
+namespace foldlog::python {
+namespace {
+
+namespace py = pybind11;
+
+Manager& Of(py::handle self) { return self.cast<Manager&>(); }
+
+// The method that is called for every file: straight into C++, with nothing interpreted in between.
+constexpr const char* kUpdateCheckpoint =
+    "update_checkpoint(self, operation_id, files_processed, current_path=None, last_file=None, error=None, "
+    R"(batch_num=None, *, durability=None)
+--
+
+Records progress of the operation: files_processed is the total since its start.
+
+Paths that are None or empty stay as they were; names that are not UTF-8 are given as os.fsdecode() gives them. error is
+a dict about a file that could not be processed, of anything JSON can hold; it gets a timestamp.
+durability: "sync" or "interval", as in the constructor, for this call.)";
+
+constexpr const char* kClear = R"(clear_completed_operation(self)
+--
+
+Takes a completed or failed operation off the row. Its history stays. Does nothing if there is none.)";
+
+constexpr const char* kReset = R"(reset(self, reason='')
+--
+
+Takes whatever there is off the row, for maintenance. The history stays.)";
+
+constexpr const char* kRow = R"(row(self)
+--
+
+The row of the table indexing_state as the single-row manager would have written it, {column: value}; None if empty.)";
+
+constexpr const char* kStatus = R"(status(self)
+--
+
+The state now: {sequence, epoch, status, operation, interruption, durable_sequence, mirrors}. `interruption` is what has
+become of the owner of an operation in progress that is not owned here, such as "process_died", or None. `mirrors` has
+an entry for each SQLite file that shows the row: what is wrong with it, or None.)";
+
+constexpr const char* kHistory = R"(history(self)
+--
+
+Every operation that the log tells of, in the order they were started, as a list of dicts.)";
+
+constexpr const char* kEvents = R"(events(self, from_=1, to=None)
+--
+
+Iterates over the events with sequence numbers from `from_` to `to`, or to the present end of the log, as dicts.)";
+
+constexpr const char* kFlush = R"(flush(self)
+--
+
+Returns when everything recorded so far is durable.)";
+
+constexpr const char* kClose = R"(close(self)
+--
+
+Makes everything durable and lets go of the log. Later calls are refused, but for close().)";
+
+constexpr const char* kNext = R"(__next__(self)
+--
+
+The next event.)";
+
+void DeclareCommands(py::class_<Manager>& manager) {
+  manager
+      .def(
+          "update_checkpoint",
+          [](py::handle self, py::handle operation_id, py::handle files_processed, py::handle current_path,
+             py::handle last_file, py::handle error, py::handle batch_num, py::handle durability) {
+            Of(self).UpdateCheckpoint(self, operation_id, files_processed, current_path, last_file, error, batch_num,
+                                      durability);
+          },
+          kUpdateCheckpoint, py::arg("operation_id"), py::arg("files_processed"), py::arg("current_path") = py::none(),
+          py::arg("last_file") = py::none(), py::arg("error") = py::none(), py::arg("batch_num") = py::none(),
+          py::kw_only(), py::arg("durability") = py::none())
+      .def("_start", [](py::handle self, const std::string& type, py::handle total_files, py::handle roots,
+                        py::handle metadata) { return Of(self).Start(self, type, total_files, roots, metadata); })
+      .def("_pause", [](py::handle self, py::handle id, py::handle reason) { Of(self).Pause(self, id, reason); })
+      .def("_resume", [](py::handle self, py::handle id,
+                         bool interrupted_too) { return Of(self).Resume(self, id, interrupted_too); })
+      .def("_recover",
+           [](py::handle self, py::handle id, py::handle reason) { return Of(self).Recover(self, id, reason); })
+      .def("_complete",
+           [](py::handle self, py::handle id, py::handle stats) { return Of(self).Complete(self, id, stats); })
+      .def("_fail", [](py::handle self, py::handle id, py::handle error) { Of(self).Fail(self, id, error); })
+      .def(
+          "clear_completed_operation", [](py::handle self) { Of(self).Clear(self); }, kClear)
+      .def(
+          "reset", [](py::handle self, py::handle reason) { Of(self).Reset(self, reason); }, kReset,
+          py::arg("reason") = "");
+}
+
+void DeclareQueries(py::class_<Manager>& manager) {
+  manager.def("row", &Manager::Row, kRow)
+      .def("_active_row", &Manager::ActiveRow)
+      .def("status", &Manager::Status, kStatus)
+      .def("history", &Manager::History, kHistory)
+      .def("events", &Manager::Events, kEvents, py::arg("from_") = 1, py::arg("to") = py::none())
+      .def("_state_at", &Manager::StateAt)
+      .def("flush", &Manager::Flush, kFlush)
+      .def("close", &Manager::Close, kClose)
+      .def_property_readonly("durable_sequence", &Manager::DurableSequence,
+                             "The sequence number of the last event known to survive power loss.")
+      .def_property_readonly("log", &Manager::Log, "The path of the log.")
+      .def_property("_current_operation_id", &Manager::current_operation_id, &Manager::set_current_operation_id,
+                    "The operation that this manager may write about: the one it started or resumed.");
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_foldlog, module) {
+  module.doc() = "The part of foldlog that is written in C++. Use the package foldlog instead.";
+  py::options options;
+  options.disable_function_signatures();
+
+  py::class_<Manager> manager(module, "Manager", "What IndexingStateManager is made of.");
+  manager.def(py::init<py::handle, py::handle, bool, bool, py::handle>());
+  DeclareCommands(manager);
+  DeclareQueries(manager);
+
+  py::class_<EventIterator>(module, "EventIterator", "The events of a log, as dicts, in order.")
+      .def("__iter__", [](py::handle self) { return py::reinterpret_borrow<py::object>(self); })
+      .def("__next__", &EventIterator::Next, kNext);
+
+#ifdef NDEBUG
+  module.attr("build") = "release";
+#else
+  module.attr("build") = "debug: figures mean nothing";
+#endif
+  module.def("close_all", [] { Unlocked([] { return SharedEngine::CloseAll(); }); });
+}
+
+}  // namespace foldlog::python

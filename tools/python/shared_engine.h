@@ -1,0 +1,90 @@
+// SharedEngine: the one engine that all managers of this process have on one log, as many connections share a database.
+//
+// A log has one writer, so two managers on one path cannot each have an engine. Acquire() finds the engine of a log
+// that is open already, by the identity of its directory and not by its name; the last Release() closes it.
+//
+// Nothing here knows Python, and nothing here calls back: whoever holds the registry's lock or an engine's never waits
+// for the interpreter. So callers let go of the interpreter lock first, and nothing can deadlock.
+
+#ifndef FOLDLOG_PYTHON_SHARED_ENGINE_H_
+#define FOLDLOG_PYTHON_SHARED_ENGINE_H_
+
+#include <sys/types.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/log/file_system.h"
+#include "engine/projection/sqlite_mirror.h"
+#include "engine/same_process.h"
+#include "foldlog/engine.h"
+
+namespace foldlog::python {
+
+class SharedEngine {
+ public:
+  // Opens or creates the log in `directory`, or joins those who have it open in this process.
+  static absl::StatusOr<std::shared_ptr<SharedEngine>> Acquire(const std::string& directory);
+
+  // Keeps the table indexing_state of an SQLite file equal to the row from now on, from a thread of its own, until the
+  // log is closed. A file that is mirrored already is mirrored once.
+  absl::Status Mirror(const std::string& sqlite_file);
+
+  // How the latest change of each mirror went.
+  std::map<std::string, absl::Status> MirrorStatus() const;
+
+  // One user fewer. The last one closes the log; before, everything recorded is made durable. The object stays, for
+  // calls that are still under way: they are refused.
+  absl::Status Release();
+
+  // Closes the engines of this process whatever their users think, when the program ends. True if all closed well.
+  static bool CloseAll();
+
+  // FailedPrecondition in a child of the process that opened the log. To be asked before a state is asked for.
+  absl::Status CheckProcess() const { return process_.Check(directory_); }
+
+  Engine& engine() { return *engine_; }
+  const std::string& directory() const { return directory_; }
+
+  SharedEngine(const SharedEngine&) = delete;
+  SharedEngine& operator=(const SharedEngine&) = delete;
+
+ private:
+  struct Registry;
+  using Key = std::pair<dev_t, ino_t>;
+
+  SharedEngine(std::string directory, std::unique_ptr<Engine> engine)
+      : directory_(std::move(directory)), engine_(std::move(engine)) {}
+
+  absl::Status Close();
+
+  const std::string directory_;
+  const std::unique_ptr<Engine> engine_;
+  const ProcessMark process_;
+  FileDescriptor pinned_;  // of the directory: keeps its inode, and so the key, from being given to another one
+  Key key_ = {};
+  int users_ = 0;
+  std::map<std::string, std::unique_ptr<MirrorFollower>> mirrors_;  // destroyed before the engine, which they read
+};
+
+// The time and the id that engines of this process use for what this thread does within the scope of this object; the
+// system's otherwise. They come from the caller, who may have asked Python: an engine must not, for it is locked then.
+class Imposed {
+ public:
+  explicit Imposed(std::optional<TimeNs> now, const std::string* new_id = nullptr);
+  ~Imposed();
+  Imposed(const Imposed&) = delete;
+  Imposed& operator=(const Imposed&) = delete;
+};
+
+// The system's clock.
+TimeNs SystemNow();
+
+}  // namespace foldlog::python
+
+#endif  // FOLDLOG_PYTHON_SHARED_ENGINE_H_
