@@ -58,9 +58,9 @@ class IndexTest(ProgramTest):
         self.assertEqual(self.json("status")["status"], "idle")
 
     def test_a_catalog_inside_the_log_is_refused(self):
-        done = self.foldlog("index", self.dir, "--catalog", os.path.join(self.log, "tail"), status=1)
+        done = self.foldlog("index", self.dir, "--catalog", os.path.join(self.log, "catalog"), status=1)
         self.assertIn(b"inside the log", done.stderr)
-        self.assertFalse(os.path.exists(os.path.join(self.log, "tail")))
+        self.assertFalse(os.path.exists(os.path.join(self.log, "catalog")))
 
     def test_a_short_run_shows_no_progress_where_there_is_no_terminal(self):
         tree = self.make_tree(3)

@@ -14,10 +14,10 @@ from cli_support import ProgramTest, WEIRD_NAME, wait_for
 
 STATUS_KEYS = ["operation_id", "operation_type", "status", "interrupted", "total_files", "files_processed",
                "current_path", "last_processed_file", "batch_num", "error_count", "rate", "started_at", "updated_at",
-               "completed_at", "epoch", "last_sequence", "durable_sequence", "roots", "metadata", "owner", "evidence",
-               "pause_reason", "failure", "writer"]
+               "completed_at", "epoch", "last_sequence", "durable_sequence", "stored_sequence", "roots",
+               "metadata", "owner", "evidence", "pause_reason", "failure", "writer", "recovery"]
 HISTORY_KEYS = STATUS_KEYS[:15] + ["checkpoints", "interruptions", "first_sequence", "last_sequence", "stats", "reset"
-                                   ] + STATUS_KEYS[17:-1]
+                                   ] + STATUS_KEYS[18:-2]
 RFC3339_NS = r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z\Z"
 
 
@@ -36,7 +36,9 @@ class JsonTest(ProgramTest):
         self.assertEqual({key: value for key, value in status.items() if value is not None},
                          {"status": "idle", "interrupted": False, "files_processed": 0, "batch_num": 0,
                           "error_count": 0, "rate": 0.0, "epoch": 1, "last_sequence": 3, "durable_sequence": 3,
-                          "roots": [], "metadata": {}})
+                          "stored_sequence": 3, "roots": [], "metadata": {},
+                          "recovery": {"events_from_tail": 0, "frames_discarded": 0,
+                                       "last_writer": "closed_without_end"}})
 
     def test_history_lists_every_operation_and_the_newest_last(self):
         first = self.start()

@@ -64,7 +64,7 @@ Operation SomeOperation() {
 LogView ViewOf(const Operation& operation, OwnerFate fate = OwnerFate::kAlive, bool interrupted = false) {
   LogView view;
   view.state = {.sequence = 7, .epoch = 2, .operation = operation};
-  view.extent = {.base = {}, .end = {.sequence = 9, .hash = 1}, .durable_through = 9};
+  view.extent = {.base = {}, .end = {.sequence = 9, .hash = 1}, .durable_through = 9, .stored_through = 9};
   view.writer = {.held = !interrupted, .writer = SomeOwner()};
   view.fate = fate;
   view.interrupted = interrupted;
@@ -99,14 +99,14 @@ TEST(RenderJsonTest, AnIdleLogHasNullsAndZeros) {
   LogView view;
   view.state.epoch = 3;
   view.state.sequence = 12;
-  view.extent.durable_through = 12;
+  view.extent.durable_through = view.extent.stored_through = 12;
   EXPECT_EQ(StatusJson(view),
             R"({"operation_id": null, "operation_type": null, "status": "idle", "interrupted": false, )"
             R"("total_files": null, "files_processed": 0, "current_path": null, "last_processed_file": null, )"
             R"("batch_num": 0, "error_count": 0, "rate": 0.0, "started_at": null, "updated_at": null, )"
-            R"("completed_at": null, "epoch": 3, "last_sequence": 12, "durable_sequence": 12, "roots": [], )"
-            R"("metadata": {}, "owner": null, "evidence": null, "pause_reason": null, "failure": null, )"
-            R"("writer": null})");
+            R"("completed_at": null, "epoch": 3, "last_sequence": 12, "durable_sequence": 12, )"
+            R"("stored_sequence": 12, "roots": [], "metadata": {}, "owner": null, "evidence": null, )"
+            R"("pause_reason": null, "failure": null, "writer": null, "recovery": null})");
 }
 
 TEST(RenderJsonTest, AnOperationInProgressHasAllItsFields) {
@@ -116,12 +116,26 @@ TEST(RenderJsonTest, AnOperationInProgressHasAllItsFields) {
             R"("last_processed_file": "/photos/\u001b[2J\n.jpg", "batch_num": 0, "error_count": 0, "rate": 50.0, )"
             R"("started_at": "2026-01-02T03:04:05.123456789Z", "updated_at": "2026-01-02T03:04:15.123456789Z", )"
             R"("completed_at": null, "epoch": 2, "last_sequence": 7, "durable_sequence": 7, )"
-            R"("roots": ["/photos", "/b\udcff"], "metadata": {"who": "me"}, )"
+            R"("stored_sequence": 7, "roots": ["/photos", "/b\udcff"], "metadata": {"who": "me"}, )"
             R"("owner": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
             R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}, "evidence": null, )"
             R"("pause_reason": null, "failure": null, )"
             R"("writer": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
-            R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}})");
+            R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}, )"
+            R"("recovery": null})");
+}
+
+TEST(RenderJsonTest, WhatOpeningFoundIsTold) {
+  LogView view = ViewOf(SomeOperation());
+  view.writer.recovery = {.events_from_tail = 3, .frames_discarded = 1, .last_writer = OwnerFate::kMachineRebooted};
+  view.extent.durable_through = 6;
+  view.extent.stored_through = 5;
+  const std::string json = StatusJson(view);
+  EXPECT_THAT(json, HasSubstr(R"("durable_sequence": 6, "stored_sequence": 5)"));
+  EXPECT_THAT(json, HasSubstr(R"("recovery": {"events_from_tail": 3, "frames_discarded": 1, )"
+                              R"("last_writer": "machine_rebooted"}})"));
+  view.writer.recovery->last_writer.reset();
+  EXPECT_THAT(StatusJson(view), HasSubstr(R"("last_writer": null}})"));
 }
 
 TEST(RenderJsonTest, AnInterruptionNamesItsEvidence) {
@@ -252,6 +266,19 @@ TEST(RenderTextTest, StatusTellsHowFarAndHowLong) {
                           "Events         7",                                                             //
                           "Epoch          2",                                                             //
                           "Writer         foldlog, process 4711 on nas"));
+}
+
+TEST(RenderTextTest, StatusTellsWhatIsInTheTailAndWhatOpeningFound) {
+  LogView view = ViewOf(SomeOperation());
+  view.extent.durable_through = 6;
+  view.extent.stored_through = 5;
+  view.writer.recovery = {.events_from_tail = 1200, .frames_discarded = 1, .last_writer = OwnerFate::kProcessDied};
+  const std::string text = Joined(StatusText(view, kStart));
+  EXPECT_THAT(text, HasSubstr("Events         7, 6 of them durable, the last 2 in the tail\n"));
+  EXPECT_THAT(text, HasSubstr("Recovery       the writer before: its process died, 1,200 events from the tail, "
+                              "1 torn frames discarded\n"));
+  view.writer.recovery = {.last_writer = OwnerFate::kClosedWithoutEnd};
+  EXPECT_THAT(Joined(StatusText(view, kStart)), Not(HasSubstr("Recovery")));
 }
 
 TEST(RenderTextTest, AnInterruptionSaysWhatProvesItAndWhatToDo) {
