@@ -1,22 +1,20 @@
 #include "engine/log/interval_flush.h"
 
 #include <algorithm>
+#include <array>
 
 namespace foldlog {
 
-namespace {
-
-// Half the bound, and not so little that the thread would never rest.
-std::chrono::nanoseconds TickOf(std::chrono::milliseconds bound) {
-  constexpr std::chrono::nanoseconds kTickMin = std::chrono::microseconds(500);
-  return std::max(std::chrono::nanoseconds(bound) / 2, kTickMin);
-}
-
-}  // namespace
+// So short a bound that the thread would never rest is not kept to.
+constexpr std::chrono::nanoseconds kTickMin = std::chrono::microseconds(500);
 
 IntervalFlush::IntervalFlush(const TailRing& ring, GroupFlush& flush, TailShared& shared, WriterHealth& health,
                              std::chrono::milliseconds bound)
-    : ring_(ring), flush_(flush), shared_(shared), health_(health), tick_(TickOf(bound)) {
+    : ring_(ring),
+      flush_(flush),
+      shared_(shared),
+      health_(health),
+      tick_(std::max(std::chrono::nanoseconds(bound) / kTicksInBound, kTickMin)) {
   const absl::Status started = thread_.Start([this] { Run(); });
   if (!started.ok()) health_.Stop(started, flush_.durable()).IgnoreError();
 }
@@ -47,7 +45,9 @@ void IntervalFlush::Run() {
 
 // Readers are woken at each tick, too: whoever follows the log sees events before they are durable.
 void IntervalFlush::TickUntilIdle(std::unique_lock<std::mutex>& lock) {
-  Sequence seen = ring_.end_sequence();
+  std::array<Sequence, kTicksInBound - 1> seen;  // the end at the last ticks, the oldest at `oldest`
+  seen.fill(ring_.end_sequence());
+  std::size_t oldest = 0;
   Sequence told = 0;
   while (!stopping_ && health_.Check().ok()) {
     lock.unlock();
@@ -58,11 +58,12 @@ void IntervalFlush::TickUntilIdle(std::unique_lock<std::mutex>& lock) {
     lock.lock();
     if (changed_.wait_for(lock, tick_, [this] { return stopping_; })) return;
     lock.unlock();
-    const absl::Status flushed = flush_.Sync(seen);
+    const absl::Status flushed = flush_.Sync(seen[oldest]);
     lock.lock();
     const Sequence end = ring_.end_sequence();
     if (!flushed.ok() || flush_.durable() >= end) break;
-    seen = end;
+    seen[oldest] = end;
+    oldest = (oldest + 1) % seen.size();
   }
   // From here on an append wakes this thread, but for one whose thread has not seen this yet. What that one appended is
   // surely seen here a tick later, which spares every append a memory fence.

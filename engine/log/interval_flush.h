@@ -1,8 +1,9 @@
 // The thread that makes durable what nobody waits for: every event within a bound after it was appended.
 //
-// It works in ticks of half the bound. Each tick makes durable what was there at the tick before, if the drain, or a
-// thread in Sync(), has not done so meanwhile. So an event waits for at most two ticks and a flush; and where events
-// come fast enough for the drain to keep up with them, the tail is never flushed at all.
+// It works in ticks, kTicksInBound to the bound. Each makes durable what was there that many ticks but one ago, if the
+// drain, or a thread in Sync(), has not done so meanwhile. So an event waits for at most the bound and a flush; and
+// where events come fast, the drain has nearly all of that time to make them durable in LMDB, and the tail need not be
+// flushed as well.
 
 #ifndef FOLDLOG_LOG_INTERVAL_FLUSH_H_
 #define FOLDLOG_LOG_INTERVAL_FLUSH_H_
@@ -33,6 +34,8 @@ class IntervalFlush {
   void Stop();
 
  private:
+  static constexpr int kTicksInBound = 5;
+
   void StartTicking();
   void Run();
   void TickUntilIdle(std::unique_lock<std::mutex>& lock);

@@ -262,6 +262,14 @@ absl::Status LmdbEnv::CheckNewestSnapshot() {
   }
 }
 
+// What cannot be dropped stays; the file's size, if it is not told, is that of no page to drop.
+std::uint64_t LmdbEnv::DropFromCache(std::uint64_t begin) const {
+  struct stat info = {};
+  if (fstat(file_.get(), &info) != 0) return begin;
+  posix_fadvise(file_.get(), static_cast<off_t>(begin), info.st_size - static_cast<off_t>(begin), POSIX_FADV_DONTNEED);
+  return static_cast<std::uint64_t>(info.st_size);
+}
+
 absl::Status LmdbEnv::PrepareForWriting() {
   if (read_only_) return absl::PermissionDeniedError(absl::StrCat(path_, " is not writable for this user"));
   struct stat info = {};

@@ -94,6 +94,10 @@ struct Entry {
 // transaction stays far below the 512 MB of dirty pages that LMDB can take.
 // LMDB puts 16 bytes in front of a value of many pages: so much fills them.
 constexpr std::size_t kMaxBatchWords = ((std::size_t{1} << 20) - 16) / sizeof(std::uint64_t);
+// Where events come that fast, the pages written would soon crowd everything else out of the page cache, and memory
+// that has to be cleared, or fetched from a host, for each of them costs more than the disk. So they are let go.
+constexpr std::size_t kFloodWords = (std::size_t{2} << 20) / sizeof(std::uint64_t);
+
 constexpr std::size_t kMaxAppendWords = (std::size_t{128} << 20) / sizeof(std::uint64_t);
 
 // The run, which was checked to be a chain, cut at frame boundaries.
@@ -213,6 +217,7 @@ absl::Status LmdbStore::TryWrite(CommitRecord next, const Addition& addition) {
   RETURN_IF_ERROR(Put(txn, env_->meta(), record, 0, env_->path()));
   RETURN_IF_ERROR(LmdbStatus(txn.Commit(), "write to", env_->path()));
   commit_ = next;
+  if (addition.frames.words.size() >= kFloodWords) cached_from_ = env_->DropFromCache(cached_from_);
   return absl::OkStatus();
 }
 

@@ -50,7 +50,8 @@ class LmdbStore {
 
   std::shared_ptr<LmdbEnv> env_;
   const std::string name_;
-  CommitRecord commit_;  // the writer's own last one
+  CommitRecord commit_;            // the writer's own last one
+  std::uint64_t cached_from_ = 0;  // before that byte, what was written has been dropped from the page cache
 };
 
 // The extent of what the record says is in LMDB.
