@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <condition_variable>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -53,6 +55,26 @@ class BackgroundThread {
  private:
   std::thread thread_;
   pid_t pid_ = 0;
+};
+
+// What such a thread waits on, or others for it. In a child made by fork() destroying a condition variable would wait
+// for ever: for the threads that waited on it in the parent. There it is left as it is.
+class BackgroundCondition {
+ public:
+  BackgroundCondition() : pid_(getpid()) { new (&condition_) std::condition_variable; }
+  BackgroundCondition(const BackgroundCondition&) = delete;
+  BackgroundCondition& operator=(const BackgroundCondition&) = delete;
+  ~BackgroundCondition() {
+    if (getpid() == pid_) condition_.~condition_variable();
+  }
+
+  std::condition_variable* operator->() { return &condition_; }
+
+ private:
+  const pid_t pid_;
+  union {
+    std::condition_variable condition_;
+  };
 };
 
 }  // namespace foldlog

@@ -12,14 +12,14 @@ IntervalFlush::IntervalFlush(const TailRing& ring, GroupFlush& flush, TailShared
 void IntervalFlush::StartTicking() {
   const std::lock_guard lock(mutex_);
   ticking_.store(true, std::memory_order_relaxed);
-  changed_.notify_one();
+  changed_->notify_one();
 }
 
 void IntervalFlush::Stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    changed_.notify_one();
+    changed_->notify_one();
   }
   thread_.Join();
 }
@@ -27,7 +27,7 @@ void IntervalFlush::Stop() {
 void IntervalFlush::Run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return stopping_ || ticking_.load(std::memory_order_relaxed); });
+    changed_->wait(lock, [this] { return stopping_ || ticking_.load(std::memory_order_relaxed); });
     if (stopping_) return;
     TickUntilIdle(lock);
   }
@@ -44,7 +44,7 @@ void IntervalFlush::TickUntilIdle(std::unique_lock<std::mutex>& lock) {
       told = end;
     }
     lock.lock();
-    if (changed_.wait_for(lock, tick_, [this] { return stopping_; })) return;
+    if (changed_->wait_for(lock, tick_, [this] { return stopping_; })) return;
     lock.unlock();
     const absl::Status flushed = flush_.Sync(seen);
     lock.lock();

@@ -9,7 +9,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <mutex>
 
 #include "engine/log/background_thread.h"
@@ -45,7 +44,7 @@ class IntervalFlush {
 
   std::atomic<bool> ticking_ = false;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  BackgroundCondition changed_;
   bool stopping_ = false;
 
   BackgroundThread thread_;  // last, so that it ends before what it uses

@@ -41,7 +41,7 @@ TailDrain::TailDrain(LmdbStore& store, TailRing& ring, GroupFlush& flush, Writer
 void TailDrain::WakeUp() {
   woken_.store(true, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
-  wanted_.notify_one();
+  wanted_->notify_one();
 }
 
 absl::Status TailDrain::DrainSome() {
@@ -49,8 +49,8 @@ absl::Status TailDrain::DrainSome() {
   RETURN_IF_ERROR(health_.Check());
   const std::uint64_t seen = attempts_;
   attempts_wanted_ = std::max(attempts_wanted_, seen + 1);
-  wanted_.notify_one();
-  attempted_.wait(lock, [&] { return attempts_ > seen || stopping_; });
+  wanted_->notify_one();
+  attempted_->wait(lock, [&] { return attempts_ > seen || stopping_; });
   return last_attempt_;
 }
 
@@ -90,8 +90,8 @@ void TailDrain::Stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    wanted_.notify_all();
-    attempted_.notify_all();
+    wanted_->notify_all();
+    attempted_->notify_all();
   }
   thread_.Join();
 }
@@ -103,9 +103,9 @@ void TailDrain::Run() {
   };
   while (true) {
     if (absl::IsResourceExhausted(last_attempt_)) {
-      wanted_.wait_for(lock, kRetryInterval, [this] { return stopping_ || attempts_ < attempts_wanted_; });
+      wanted_->wait_for(lock, kRetryInterval, [this] { return stopping_ || attempts_ < attempts_wanted_; });
     }
-    wanted_.wait(lock, due);
+    wanted_->wait(lock, due);
     if (stopping_) return;
     woken_.store(false, std::memory_order_relaxed);
     lock.unlock();
@@ -113,7 +113,7 @@ void TailDrain::Run() {
     lock.lock();
     last_attempt_ = std::move(attempt);
     ++attempts_;
-    attempted_.notify_all();
+    attempted_->notify_all();
     if (!health_.Check().ok()) return;
   }
 }

@@ -5,7 +5,6 @@
 #define FOLDLOG_LOG_TAIL_DRAIN_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -67,8 +66,8 @@ class TailDrain {
 
   std::atomic<bool> woken_ = false;
   mutable std::mutex mutex_;  // of all below
-  std::condition_variable wanted_;
-  std::condition_variable attempted_;
+  BackgroundCondition wanted_;
+  BackgroundCondition attempted_;
   std::uint64_t attempts_ = 0;
   std::uint64_t attempts_wanted_ = 0;  // by those who wait for one
   absl::Status last_attempt_;
