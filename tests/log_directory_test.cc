@@ -81,7 +81,7 @@ class LogDirectoryTest : public testing::Test {
 
   // A log with one operation in progress and `checkpoints` checkpoints, closed again.
   void MakeLog(int checkpoints) {
-    ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_));
+    ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_, SmallTailOptions()));
     ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({}));
     for (int i = 1; i <= checkpoints; ++i) ASSERT_OK(engine->Checkpoint(handle, {.files_processed = i}));
   }
@@ -91,7 +91,7 @@ TEST_F(LogDirectoryTest, HoldsTheFilesThatFormatMdLists) {
   MakeLog(1);
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(log_dir_)) names.insert(entry.path().filename());
-  EXPECT_THAT(names, testing::ElementsAre("log.mdb", "log.mdb-lock", "writer.lock"));
+  EXPECT_THAT(names, testing::ElementsAre("log.mdb", "log.mdb-lock", "tail", "tail-shm", "writer.lock"));
 }
 
 TEST_F(LogDirectoryTest, ParentsAreCreated) {
@@ -173,6 +173,7 @@ TEST_F(LogDirectoryTest, FileUnderTwoNamesIsNotWrittenTo) {
   MakeLog(1);
   std::filesystem::create_directory(directory_ / "copy");
   std::filesystem::create_hard_link(log_dir_ + "/log.mdb", directory_ / "copy/log.mdb");
+  std::filesystem::copy_file(log_dir_ + "/tail", directory_ / "copy/tail");
   EXPECT_THAT(OpenLogForWriting(directory_ / "copy"), Fails(StatusCode::kFailedPrecondition, HasSubstr("hard links")));
   EXPECT_THAT(OpenLogForWriting(log_dir_), Fails(StatusCode::kFailedPrecondition, HasSubstr("hard links")));
   EXPECT_OK(OpenLogForReading(directory_ / "copy"));
@@ -180,6 +181,21 @@ TEST_F(LogDirectoryTest, FileUnderTwoNamesIsNotWrittenTo) {
   EXPECT_OK(OpenLogForWriting(log_dir_));
   std::filesystem::create_symlink(log_dir_ + "/log.mdb", directory_ / "copy/log.mdb");
   EXPECT_THAT(OpenLogForWriting(directory_ / "copy"), Fails(StatusCode::kFailedPrecondition, HasSubstr("log.mdb")));
+}
+
+// Two logs would write their events over one another's.
+TEST_F(LogDirectoryTest, TailUnderTwoNamesIsNotWrittenTo) {
+  MakeLog(1);
+  std::filesystem::create_directory(directory_ / "copy");
+  std::filesystem::copy_file(log_dir_ + "/log.mdb", directory_ / "copy/log.mdb");
+  std::filesystem::create_hard_link(log_dir_ + "/tail", directory_ / "copy/tail");
+  for (const std::string& log : {log_dir_, directory_ / "copy"}) {
+    EXPECT_THAT(OpenLogForWriting(log),
+                Fails(StatusCode::kFailedPrecondition, AllOf(HasSubstr("/tail"), HasSubstr("hard links"))));
+    EXPECT_OK(OpenLogForReading(log));
+  }
+  std::filesystem::remove(directory_ / "copy/tail");
+  EXPECT_OK(OpenLogForWriting(log_dir_));
 }
 
 TEST_F(LogDirectoryTest, TrailingSlashesNameTheSameLog) {
