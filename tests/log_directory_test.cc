@@ -3,20 +3,17 @@
 #include "foldlog/log_directory.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <functional>
 #include <iostream>
 #include <list>
-#include <utility>
 
 #include "engine/log/file_system.h"
 #include "foldlog/history.h"
+#include "tests/child_process.h"
+#include "tests/file_bytes.h"
 #include "tests/test_support.h"
 
 namespace foldlog {
@@ -25,52 +22,6 @@ namespace {
 using absl::StatusCode;
 using testing::AllOf;
 using testing::HasSubstr;
-
-// Runs `body` in a child made by fork() and returns its exit code; a death by signal is -1.
-int InChild(const std::function<int()>& body) {
-  const pid_t child = fork();
-  if (child == 0) _exit(body());
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-// A child made by fork() that runs `body` and is killed, at the latest when the test ends.
-class Helper {
- public:
-  explicit Helper(const std::function<int()>& body) : pid_(fork()) {
-    if (pid_ == 0) _exit(body());
-  }
-  ~Helper() { Kill(); }
-  Helper(const Helper&) = delete;
-  Helper& operator=(const Helper&) = delete;
-
-  // The wait status. A second call gives the same.
-  int Kill() {
-    kill(pid_, SIGKILL);
-    return Wait();
-  }
-  int Wait() {
-    if (std::exchange(running_, false)) waitpid(pid_, &status_, 0);
-    return status_;
-  }
-
- private:
-  const pid_t pid_;
-  bool running_ = true;
-  int status_ = 0;
-};
-
-int SleepForever() {
-  while (true) pause();
-}
-
-void WriteFile(const std::string& path, const std::string& bytes) { std::ofstream(path) << bytes; }
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 class LogDirectoryTest : public testing::Test {
  protected:
