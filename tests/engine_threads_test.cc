@@ -26,7 +26,8 @@ TEST(EngineThreads, CheckpointsFromManyThreadsAreAllInTheLog) {
   constexpr int kThreads = 8;
   constexpr int kCheckpoints = 40;
   const TempDir directory;
-  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(directory / "log", {.snapshot_interval_events = 16}));
+  ASSERT_OK_AND_ASSIGN(auto engine,
+                       Engine::Open(directory / "log", {.directory = SmallTail(), .snapshot_interval_events = 16}));
   ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({}));
 
   std::atomic<int> failures = 0;
@@ -34,19 +35,30 @@ TEST(EngineThreads, CheckpointsFromManyThreadsAreAllInTheLog) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kCheckpoints; ++i) {
-        if (!engine->Checkpoint(handle, {.files_processed = t * kCheckpoints + i}).ok()) ++failures;
+        // Everything before the call is made durable with it.
+        const bool sync = i % 4 == 0;
+        const Sequence before = engine->state().sequence;
+        const absl::Status saved = engine->Checkpoint(handle, {.files_processed = t * kCheckpoints + i},
+                                                      sync ? Durability::kSync : Durability::kInterval);
+        if (!saved.ok() || (sync && engine->durable_through() <= before)) ++failures;
       }
     });
   }
   threads.emplace_back([&] {
     EventReader reader(engine->log(), 1);
+    Sequence durable = 0;
     while (reader.position().sequence < 1 + kThreads * kCheckpoints && failures == 0) {
       const auto event = reader.Next();
       if (!event.ok()) ++failures;
       (void)engine->state();
       (void)engine->current_handle();
       (void)engine->interruption();
-      if (engine->durable_through() < reader.position().sequence) ++failures;
+      const auto extent = engine->log().Extent();
+      if (!extent.ok() || extent->stored_through > extent->durable_through ||
+          extent->durable_through > extent->end.sequence || extent->durable_through < durable) {
+        ++failures;
+      }
+      durable = engine->durable_through();
     }
   });
   for (std::thread& thread : threads) thread.join();
@@ -72,7 +84,7 @@ TEST(EngineThreads, OnlyOneOfManyStartsWins) {
 
 TEST(EngineThreads, OpeningAndClosingFromManyThreadsSharesTheFile) {
   const TempDir directory;
-  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(directory / "log"));
+  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(directory / "log", SmallTailOptions()));
   ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({}));
   std::atomic<int> failures = 0;
   std::vector<std::thread> threads;
@@ -93,7 +105,7 @@ TEST(EngineThreads, OpeningAndClosingFromManyThreadsSharesTheFile) {
 // lose its locks, and with them the readers' protection.
 TEST(EngineThreads, LastReaderClosingAndFirstOpeningDoNotOverlap) {
   const TempDir directory;
-  { ASSERT_OK(Engine::Open(directory / "log")); }
+  { ASSERT_OK(Engine::Open(directory / "log", SmallTailOptions())); }
   std::atomic<int> failures = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
@@ -110,7 +122,7 @@ TEST(EngineThreads, LastReaderClosingAndFirstOpeningDoNotOverlap) {
 
 TEST(EngineThreads, ClosingWaitsForReads) {
   const TempDir directory;
-  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(directory / "log"));
+  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(directory / "log", SmallTailOptions()));
   ASSERT_OK(engine->Start({}));
   std::thread reader([&] {
     while (engine->log().Extent().ok()) {

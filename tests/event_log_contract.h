@@ -161,9 +161,11 @@ TYPED_TEST_P(EventLogContract, NewestSnapshotAtOrBeforeIsFound) {
   ASSERT_OK_AND_ASSIGN(const auto before, this->log_->FindSnapshot(0));
   EXPECT_FALSE(before.has_value());
   ASSERT_OK_AND_ASSIGN(const auto first, this->log_->FindSnapshot(2));
+  ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->at.sequence, 1u);
   EXPECT_EQ(first->words, (std::vector<std::uint64_t>{11, 12}));
   ASSERT_OK_AND_ASSIGN(const auto newest, this->log_->FindSnapshot(1000));
+  ASSERT_TRUE(newest.has_value());
   EXPECT_EQ(newest->at, (ChainEnd{3, events[2].hash}));
   EXPECT_EQ(newest->words, (std::vector<std::uint64_t>{31, 32, 33}));
 }

@@ -18,9 +18,14 @@ void Fill(const std::string& path) {
   }
 }
 
+absl::StatusOr<std::unique_ptr<Engine>> OpenSmall(const std::string& log) {
+  return Engine::Open(log, SmallTailOptions());
+}
+
+// First the disk is full and the tail takes what comes; then the tail is full, too.
 int FillThenFreeThenGoOn(const std::string& directory) {
   if (!MountSmall(directory, "2m")) return kNoNamespaces;
-  auto engine = Engine::Open(directory + "/log");
+  auto engine = OpenSmall(directory + "/log");
   REQUIRE(engine.ok());
   const auto handle = (*engine)->Start({});
   REQUIRE(handle.ok());
@@ -32,49 +37,87 @@ int FillThenFreeThenGoOn(const std::string& directory) {
   while ((status = (*engine)->Checkpoint(*handle, {.files_processed = done + 1, .current_path = path})).ok()) ++done;
   REQUIRE(absl::IsResourceExhausted(status));
   REQUIRE(std::string(status.message()).find("free some space") != std::string::npos);
+  REQUIRE(done >= 10);  // that much fits into the tail
   REQUIRE((*engine)->state().operation->files_processed == done);
   REQUIRE((*engine)->state().sequence == static_cast<Sequence>(done) + 1);
   REQUIRE(ReadAll((*engine)->log()).size() == static_cast<std::size_t>(done) + 1);
   REQUIRE(absl::IsResourceExhausted((*engine)->Checkpoint(*handle, {.files_processed = 1, .current_path = path})));
+  REQUIRE((*engine)->Flush().ok());
+  REQUIRE((*engine)->durable_through() == static_cast<Sequence>(done) + 1);
 
   unlink((directory + "/ballast").c_str());
   REQUIRE((*engine)->Checkpoint(*handle, {.files_processed = done + 1, .current_path = path}).ok());
   REQUIRE((*engine)->Complete(*handle).ok());
   engine->reset();
-  engine = Engine::Open(directory + "/log");
+  engine = OpenSmall(directory + "/log");
   REQUIRE(engine.ok());
   REQUIRE((*engine)->state().operation->files_processed == done + 1);
   return 0;
 }
 
-int CreateOnAFullDisk(const std::string& directory) {
-  if (!MountSmall(directory, "64k")) return kNoNamespaces;
+// What is kept free in the tail for them.
+int OperationsStillEnd(const std::string& directory) {
+  if (!MountSmall(directory, "2m")) return kNoNamespaces;
+  auto engine = OpenSmall(directory + "/log");
+  REQUIRE(engine.ok());
+  const auto first = (*engine)->Start({});
+  REQUIRE(first.ok());
   Fill(directory + "/ballast");
-  REQUIRE(absl::IsResourceExhausted(Engine::Open(directory + "/log").status()));
+  absl::Status status;
+  while ((status = (*engine)->Checkpoint(*first, {.files_processed = 1})).ok()) {
+  }
+  REQUIRE(absl::IsResourceExhausted(status));
+  REQUIRE((*engine)->Pause(*first, "the disk is full").ok());
+  REQUIRE(absl::IsResourceExhausted((*engine)->Resume(first->operation_id).status()));
+  REQUIRE((*engine)->Fail(*first, "the disk is full").ok());
+  REQUIRE((*engine)->Clear().ok());
+  REQUIRE(absl::IsResourceExhausted((*engine)->Start({}).status()));
+  const Sequence last = (*engine)->state().sequence;
+  REQUIRE((*engine)->durable_through() == last);
+
+  // Closed and opened again while the disk is still full, it goes on as before.
+  REQUIRE((*engine)->Close().ok());
+  engine = OpenSmall(directory + "/log");
+  REQUIRE(engine.ok());
+  REQUIRE((*engine)->state().sequence == last);
+  REQUIRE(absl::IsResourceExhausted((*engine)->Start({}).status()));
   unlink((directory + "/ballast").c_str());
-  REQUIRE(Engine::Open(directory + "/log").ok());
+  const auto second = (*engine)->Start({});
+  REQUIRE(second.ok());
+  REQUIRE((*engine)->Complete(*second).ok());
+  REQUIRE(ReadAll((*engine)->log()).size() == last + 2);
+  return 0;
+}
+
+int CreateOnAFullDisk(const std::string& directory) {
+  if (!MountSmall(directory, "256k")) return kNoNamespaces;
+  Fill(directory + "/ballast");
+  REQUIRE(absl::IsResourceExhausted(OpenSmall(directory + "/log").status()));
+  unlink((directory + "/ballast").c_str());
+  REQUIRE(!std::filesystem::exists(directory + "/log/tail.new"));
+  REQUIRE(OpenSmall(directory + "/log").ok());
   return 0;
 }
 
 int OpenAFullLogStillWorks(const std::string& directory) {
   if (!MountSmall(directory, "1m")) return kNoNamespaces;
-  { REQUIRE(Engine::Open(directory + "/log").ok()); }
+  { REQUIRE(OpenSmall(directory + "/log").ok()); }
   Fill(directory + "/ballast");
   REQUIRE(OpenLogForReading(directory + "/log").ok());
-  REQUIRE(Engine::Open(directory + "/log").ok());
+  REQUIRE(OpenSmall(directory + "/log").ok());
   return 0;
 }
 
 // LMDB maps its lock file: where there is no room for it, touching it would be the end of the process.
 int LockFileIsMissing(const std::string& directory) {
   if (!MountSmall(directory, "1m")) return kNoNamespaces;
-  { REQUIRE(Engine::Open(directory + "/log").ok()); }
+  { REQUIRE(OpenSmall(directory + "/log").ok()); }
   unlink((directory + "/log/log.mdb-lock").c_str());
   Fill(directory + "/ballast");
   REQUIRE(absl::IsResourceExhausted(OpenLogForReading(directory + "/log").status()));
-  REQUIRE(absl::IsResourceExhausted(Engine::Open(directory + "/log").status()));
+  REQUIRE(absl::IsResourceExhausted(OpenSmall(directory + "/log").status()));
   unlink((directory + "/ballast").c_str());
-  REQUIRE(Engine::Open(directory + "/log").ok());
+  REQUIRE(OpenSmall(directory + "/log").ok());
   return 0;
 }
 
@@ -85,18 +128,22 @@ int EveryFillLevel(const std::string& directory) {
     Fill(directory + "/ballast");
     REQUIRE(truncate((directory + "/ballast").c_str(),
                      static_cast<off_t>(std::filesystem::file_size(directory + "/ballast")) - free_pages * 4096) == 0);
-    auto engine = Engine::Open(directory + "/log");
+    auto engine = OpenSmall(directory + "/log");
     REQUIRE(engine.ok() || absl::IsResourceExhausted(engine.status()));
     if (engine.ok()) {
       const auto handle = (*engine)->Start({});
       REQUIRE(handle.ok() || absl::IsResourceExhausted(handle.status()));
       absl::Status status = handle.status();
-      for (int i = 0; i < 200 && status.ok(); ++i) {
+      for (int i = 0; i < 400 && status.ok(); ++i) {
         status = (*engine)->Checkpoint(*handle, {.files_processed = i, .current_path = std::string(9000, 'p')});
       }
       REQUIRE(absl::IsResourceExhausted(status));
       const Sequence last = (*engine)->state().sequence;
       REQUIRE(ReadAll((*engine)->log()).size() == last);
+      REQUIRE((*engine)->Close().ok());
+      engine = OpenSmall(directory + "/log");
+      REQUIRE(engine.ok());
+      REQUIRE((*engine)->state().sequence == last);
       engine->reset();
     }
     std::filesystem::remove_all(directory + "/log");
@@ -106,6 +153,7 @@ int EveryFillLevel(const std::string& directory) {
 }
 
 TEST(FullDisk, AppendIsRefusedNothingIsLostAndWorkGoesOnWhenSpaceIsFreed) { RunOnASmallDisk(FillThenFreeThenGoOn); }
+TEST(FullDisk, PauseFailAndClearStillWorkAndSurviveReopening) { RunOnASmallDisk(OperationsStillEnd); }
 TEST(FullDisk, CreationFailsCleanlyAndWorksLater) { RunOnASmallDisk(CreateOnAFullDisk); }
 TEST(FullDisk, NoRoomForTheLockFileIsAnErrorNotACrash) { RunOnASmallDisk(LockFileIsMissing); }
 TEST(FullDisk, EveryFillLevelIsReportedAsAFullDisk) { RunOnASmallDisk(EveryFillLevel); }

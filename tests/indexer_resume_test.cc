@@ -329,7 +329,8 @@ TEST_F(ResumeTest, LogRestoredFromABackupDoesNotTakeUpWhatItNeverKnew) {
   engine_.reset();
   std::filesystem::copy(log, dir_ / "backup");
   open();
-  ASSERT_OK(RunAndStop(5));  // the catalog is at batch 6 now
+  ASSERT_OK(RunAndStop(3));
+  ASSERT_OK(RunAndStop(2));  // the catalog is at batch 6 now, and has forgotten what is durable: all before the pause
   engine_.reset();
   std::filesystem::remove_all(log);
   std::filesystem::rename(dir_ / "backup", log);

@@ -20,11 +20,15 @@ using testing::HasSubstr;
 
 class LogDamageTest : public testing::Test {
  protected:
+  // Closed after each event, so that each is a batch of its own.
   LogDamageTest() : log_dir_(directory_ / "log") {
-    auto engine = Engine::Open(log_dir_, {.snapshot_interval_events = 2});
-    EXPECT_OK(engine);
-    const auto handle = (*engine)->Start({});
-    for (int i = 1; i < 6; ++i) EXPECT_OK((*engine)->Checkpoint(*handle, {.files_processed = i}));
+    for (int i = 0; i < 6; ++i) {
+      auto engine = Engine::Open(log_dir_, {.directory = SmallTail(), .snapshot_interval_events = 2});
+      EXPECT_OK(engine);
+      EXPECT_OK(i == 0 ? (*engine)->Start({}).status()
+                       : (*engine)->Checkpoint(*(*engine)->current_handle(), {.files_processed = i}));
+      EXPECT_OK((*engine)->Close());
+    }
   }
 
   // Opens the file with LMDB alone, changes a table, and writes the commit record as an honest writer would, unless
@@ -107,14 +111,56 @@ TEST_F(LogDamageTest, MissingBatchIsALostCommit) {
 
 TEST_F(LogDamageTest, NewerFormatIsRefusedByItsVersion) {
   Tamper("meta", [](MDB_txn* txn, MDB_dbi meta) {
-    Edit<FormatRecord>(txn, meta, kFormatKey, [](FormatRecord& format) { format.version = 2; });
+    Edit<FormatRecord>(txn, meta, kFormatKey, [](FormatRecord& format) { format.version = 3; });
   });
-  EXPECT_THAT(Opened(), Fails(StatusCode::kFailedPrecondition, HasSubstr("format version 2")));
+  EXPECT_THAT(Opened(), Fails(StatusCode::kFailedPrecondition,
+                              testing::AllOf(HasSubstr("format version 3"), HasSubstr("newer foldlog"))));
+}
+
+TEST_F(LogDamageTest, OlderFormatIsRefusedByItsVersion) {
+  Tamper("meta", [](MDB_txn* txn, MDB_dbi meta) {
+    Edit<FormatRecord>(txn, meta, kFormatKey, [](FormatRecord& format) { format.version = 1; });
+  });
+  EXPECT_THAT(Opened(), Fails(StatusCode::kFailedPrecondition,
+                              testing::AllOf(HasSubstr("format version 1"), HasSubstr("older foldlog"))));
 }
 
 TEST_F(LogDamageTest, MissingFormatRecordIsDamage) {
   Tamper("meta", [](MDB_txn* txn, MDB_dbi meta) { Put(txn, meta, kFormatKey, {1, 2, 3}); });
   EXPECT_THAT(Opened(), Fails(StatusCode::kDataLoss, HasSubstr("record of the format")));
+}
+
+// A position counts words and never wraps, so that one near the end of the numbers is none. The ring here has a size
+// that divides no power of two.
+TEST_F(LogDamageTest, AnyTailPositionIsRefusedOrHarmless) {
+  std::filesystem::remove_all(log_dir_);
+  EngineOptions options{.directory = {.tail_bytes = std::uint64_t{68} << 10}};
+  {
+    ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_, options));
+    ASSERT_OK(engine->Start({}));
+  }
+  std::mt19937_64 random(TestSeed());
+  std::vector<std::uint64_t> positions = {0, 8703, 8704, 1ULL << 61, (1ULL << 62) + 1, ~0ULL, ~0ULL - 3, ~0ULL - 9000};
+  for (int i = 0; i < 10; ++i) positions.push_back(random());
+  for (const std::uint64_t position : positions) {
+    SCOPED_TRACE(position);
+    Tamper("meta", [&](MDB_txn* txn, MDB_dbi meta) {
+      Edit<CommitRecord>(txn, meta, kCommitKey, [&](CommitRecord& commit) { commit.tail_position = position; });
+    });
+    auto engine = Engine::Open(log_dir_, options);
+    if (position > 1ULL << 62) {
+      EXPECT_THAT(engine, Fails(StatusCode::kDataLoss, HasSubstr("place in the tail")));
+      EXPECT_THAT(Read(), Fails(StatusCode::kDataLoss, HasSubstr("place in the tail")));
+      continue;
+    }
+    ASSERT_OK(engine);
+    const Sequence before = (*engine)->state().sequence;
+    const OperationHandle handle = *(*engine)->current_handle();
+    for (int i = 0; i < 1000; ++i) ASSERT_OK((*engine)->Checkpoint(handle, {.files_processed = i}));
+    EXPECT_EQ(ReadAll((*engine)->log()).size(), before + 1000);
+    EXPECT_OK((*engine)->Close());
+    EXPECT_OK(Read());
+  }
 }
 
 TEST_F(LogDamageTest, LmdbFileOfAnotherProgramIsNoLog) {

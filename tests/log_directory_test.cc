@@ -3,20 +3,17 @@
 #include "foldlog/log_directory.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <functional>
 #include <iostream>
 #include <list>
-#include <utility>
 
 #include "engine/log/file_system.h"
 #include "foldlog/history.h"
+#include "tests/child_process.h"
+#include "tests/file_bytes.h"
 #include "tests/test_support.h"
 
 namespace foldlog {
@@ -25,52 +22,6 @@ namespace {
 using absl::StatusCode;
 using testing::AllOf;
 using testing::HasSubstr;
-
-// Runs `body` in a child made by fork() and returns its exit code; a death by signal is -1.
-int InChild(const std::function<int()>& body) {
-  const pid_t child = fork();
-  if (child == 0) _exit(body());
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-// A child made by fork() that runs `body` and is killed, at the latest when the test ends.
-class Helper {
- public:
-  explicit Helper(const std::function<int()>& body) : pid_(fork()) {
-    if (pid_ == 0) _exit(body());
-  }
-  ~Helper() { Kill(); }
-  Helper(const Helper&) = delete;
-  Helper& operator=(const Helper&) = delete;
-
-  // The wait status. A second call gives the same.
-  int Kill() {
-    kill(pid_, SIGKILL);
-    return Wait();
-  }
-  int Wait() {
-    if (std::exchange(running_, false)) waitpid(pid_, &status_, 0);
-    return status_;
-  }
-
- private:
-  const pid_t pid_;
-  bool running_ = true;
-  int status_ = 0;
-};
-
-int SleepForever() {
-  while (true) pause();
-}
-
-void WriteFile(const std::string& path, const std::string& bytes) { std::ofstream(path) << bytes; }
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 class LogDirectoryTest : public testing::Test {
  protected:
@@ -81,7 +32,7 @@ class LogDirectoryTest : public testing::Test {
 
   // A log with one operation in progress and `checkpoints` checkpoints, closed again.
   void MakeLog(int checkpoints) {
-    ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_));
+    ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_, SmallTailOptions()));
     ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({}));
     for (int i = 1; i <= checkpoints; ++i) ASSERT_OK(engine->Checkpoint(handle, {.files_processed = i}));
   }
@@ -91,7 +42,7 @@ TEST_F(LogDirectoryTest, HoldsTheFilesThatFormatMdLists) {
   MakeLog(1);
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(log_dir_)) names.insert(entry.path().filename());
-  EXPECT_THAT(names, testing::ElementsAre("log.mdb", "log.mdb-lock", "writer.lock"));
+  EXPECT_THAT(names, testing::ElementsAre("log.mdb", "log.mdb-lock", "tail", "tail-shm", "writer.lock"));
 }
 
 TEST_F(LogDirectoryTest, ParentsAreCreated) {
@@ -173,6 +124,7 @@ TEST_F(LogDirectoryTest, FileUnderTwoNamesIsNotWrittenTo) {
   MakeLog(1);
   std::filesystem::create_directory(directory_ / "copy");
   std::filesystem::create_hard_link(log_dir_ + "/log.mdb", directory_ / "copy/log.mdb");
+  std::filesystem::copy_file(log_dir_ + "/tail", directory_ / "copy/tail");
   EXPECT_THAT(OpenLogForWriting(directory_ / "copy"), Fails(StatusCode::kFailedPrecondition, HasSubstr("hard links")));
   EXPECT_THAT(OpenLogForWriting(log_dir_), Fails(StatusCode::kFailedPrecondition, HasSubstr("hard links")));
   EXPECT_OK(OpenLogForReading(directory_ / "copy"));
@@ -180,6 +132,21 @@ TEST_F(LogDirectoryTest, FileUnderTwoNamesIsNotWrittenTo) {
   EXPECT_OK(OpenLogForWriting(log_dir_));
   std::filesystem::create_symlink(log_dir_ + "/log.mdb", directory_ / "copy/log.mdb");
   EXPECT_THAT(OpenLogForWriting(directory_ / "copy"), Fails(StatusCode::kFailedPrecondition, HasSubstr("log.mdb")));
+}
+
+// Two logs would write their events over one another's.
+TEST_F(LogDirectoryTest, TailUnderTwoNamesIsNotWrittenTo) {
+  MakeLog(1);
+  std::filesystem::create_directory(directory_ / "copy");
+  std::filesystem::copy_file(log_dir_ + "/log.mdb", directory_ / "copy/log.mdb");
+  std::filesystem::create_hard_link(log_dir_ + "/tail", directory_ / "copy/tail");
+  for (const std::string& log : {log_dir_, directory_ / "copy"}) {
+    EXPECT_THAT(OpenLogForWriting(log),
+                Fails(StatusCode::kFailedPrecondition, AllOf(HasSubstr("/tail"), HasSubstr("hard links"))));
+    EXPECT_OK(OpenLogForReading(log));
+  }
+  std::filesystem::remove(directory_ / "copy/tail");
+  EXPECT_OK(OpenLogForWriting(log_dir_));
 }
 
 TEST_F(LogDirectoryTest, TrailingSlashesNameTheSameLog) {

@@ -93,6 +93,10 @@ inline std::string RandomBytes(std::mt19937_64& random, std::size_t bytes_max) {
   return bytes;
 }
 
+// For tests that are not about the tail's size: creating a log writes the whole tail.
+inline LogDirectoryOptions SmallTail() { return {.tail_bytes = std::uint64_t{64} << 10}; }
+inline EngineOptions SmallTailOptions() { return {.directory = SmallTail()}; }
+
 // A writable log in memory, as if no writer had been there before.
 inline WritableLog NewWritableMemoryLog() {
   return {.log = NewMemoryLog(), .self = DescribeThisProcess(NewUuid()), .previous = {}};

@@ -383,6 +383,10 @@ absl::StatusOr<CommitRecord> LmdbTransaction::ReadCommitRecord(const LmdbEnv& en
                      " batches and ", commit.snapshots, " snapshots, but the file is at transaction ", newest, " with ",
                      events.ms_entries, " and ", snapshots.ms_entries, "; a commit was lost or torn"));
   }
+  if (commit.tail_position > kTailPositionMax) {
+    return absl::DataLossError(absl::StrCat(*path_, ": the commit record names a place in the tail, ",
+                                            commit.tail_position, ", that no log has come to; put back a copy of it"));
+  }
   return commit;
 }
 

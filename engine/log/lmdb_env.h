@@ -50,6 +50,10 @@ struct CommitRecord {
 };
 static_assert(sizeof(CommitRecord) == 64);
 
+// More words than a log can have had, at any speed, in all the time there is: what is beyond was not written by a log,
+// and counting on from there could wrap.
+inline constexpr std::uint64_t kTailPositionMax = std::uint64_t{1} << 62;
+
 inline constexpr std::uint64_t kFormatMagic = 0x474f4c444c4f46;  // "FOLDLOG"
 inline constexpr std::uint32_t kFormatVersion = 2;
 inline constexpr std::uint64_t kFormatKey = 1;

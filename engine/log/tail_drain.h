@@ -5,7 +5,6 @@
 #define FOLDLOG_LOG_TAIL_DRAIN_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <optional>

@@ -73,6 +73,16 @@ absl::Status FillHoles(int fd, std::uint64_t bytes, const std::string& path) {
   return FlushData(fd, path);
 }
 
+// A second name lets another directory's writer in, past the lock of this one.
+absl::Status CheckOneName(int fd, const std::string& path) {
+  struct stat info = {};
+  if (fstat(fd, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (info.st_nlink == 1) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(path, " has ", info.st_nlink,
+                                                    " names (hard links), so that a lock in one directory does not "
+                                                    "protect it; make it a copy of its own"));
+}
+
 absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::string& path) {
   TailHeader header = {};
   RETURN_IF_ERROR(ReadFully(fd, std::as_writable_bytes(std::span(&header, 1)), 0, path));
@@ -134,6 +144,7 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
   if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path));
   ASSIGN_OR_RETURN(const TailHeader header, ReadHeader(file.get(), log_id, path));
   const std::uint64_t bytes = kPageBytes + header.ring_bytes;
+  if (writable) RETURN_IF_ERROR(CheckOneName(file.get(), path));
   if (writable) RETURN_IF_ERROR(FillHoles(file.get(), bytes, path));
   posix_fadvise(file.get(), 0, 0, POSIX_FADV_RANDOM);
   Mapping map(file.get(), bytes, writable);
