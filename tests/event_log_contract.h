@@ -8,6 +8,7 @@
 #define FOLDLOG_TESTS_EVENT_LOG_CONTRACT_H_
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -16,6 +17,9 @@
 #include "tests/test_support.h"
 
 namespace foldlog {
+
+// Much longer than anything takes that is waited for: who waits so long was not woken.
+inline constexpr std::chrono::milliseconds kLongWait = std::chrono::seconds(60);
 
 template <typename Backend>
 class EventLogContract : public testing::Test {
@@ -170,6 +174,36 @@ TYPED_TEST_P(EventLogContract, NewestSnapshotAtOrBeforeIsFound) {
   EXPECT_EQ(newest->words, (std::vector<std::uint64_t>{31, 32, 33}));
 }
 
+TYPED_TEST_P(EventLogContract, RunAppendedAsAWholeIsDurableAndInPlace) {
+  this->AppendEvents(2);
+  const ChainEnd old_end = this->End();
+  ASSERT_OK(this->log_->AppendWhole(RunAfter(old_end, {CheckpointEvent(3), CheckpointEvent(4)})));
+  EXPECT_EQ(this->log_->Extent()->durable_through, 4u);
+  this->AppendEvents(1);
+  EXPECT_EQ(ReadAll(*this->log_).size(), 5u);
+  EXPECT_THAT(this->log_->AppendWhole(RunAfter(old_end, {CheckpointEvent(3)})),
+              Fails(absl::StatusCode::kAborted, testing::HasSubstr("ends with event 5")));
+}
+
+TYPED_TEST_P(EventLogContract, ASnapshotPutLateDoesNotHideANewerOne) {
+  this->AppendEvents(3);
+  const auto events = ReadAll(*this->log_);
+  ASSERT_OK(this->log_->PutSnapshot({{3, events[2].hash}, {3}}));
+  ASSERT_OK(this->log_->PutSnapshot({{1, events[0].hash}, {1}}));
+  for (int reopened = 0; reopened < 2; ++reopened) {
+    ASSERT_OK_AND_ASSIGN(const auto newest, this->log_->FindSnapshot(3));
+    ASSERT_TRUE(newest.has_value());
+    EXPECT_EQ(newest->at.sequence, 3u);
+    ASSERT_OK_AND_ASSIGN(const auto older, this->log_->FindSnapshot(2));
+    ASSERT_TRUE(older.has_value());
+    EXPECT_EQ(older->at.sequence, 1u);
+    if (!TypeParam::kPersistent) return;
+    ASSERT_OK(this->log_->Close());
+    this->log_ = this->backend_.Open();
+    ASSERT_OK(this->log_->PutSnapshot({{1, events[0].hash}, {1}}));  // again, behind the newer one that is stored
+  }
+}
+
 TYPED_TEST_P(EventLogContract, SnapshotOfNoEventIsRefused) {
   EXPECT_THAT(this->log_->PutSnapshot({{1, 0}, {1}}),
               Fails(absl::StatusCode::kInvalidArgument, testing::HasSubstr("event 1")));
@@ -238,14 +272,71 @@ TYPED_TEST_P(EventLogContract, ReadersFollowAWriterInAnotherThread) {
   EXPECT_FALSE(failed);
 }
 
-REGISTER_TYPED_TEST_SUITE_P(EventLogContract, NewLogIsEmpty, AppendedEventsAreReadBackInOrder,
-                            ReadingStartsAnywhereEvenInsideARun, ReadGivesAtLeastOneEventHoweverSmallTheBudget,
-                            ReadKeepsToItsBudget, ReadingOutsideTheLogIsOutOfRange, AppendOnAnOldEndIsAborted,
+TYPED_TEST_P(EventLogContract, WaitingEndsAtOnceIfThereIsMore) {
+  this->AppendEvents(2);
+  for (const auto timeout : {std::chrono::milliseconds(0), kLongWait}) {
+    ASSERT_OK_AND_ASSIGN(const bool more, this->log_->WaitForMore(1, timeout));
+    EXPECT_TRUE(more);
+  }
+}
+
+TYPED_TEST_P(EventLogContract, WaitingEndsAfterItsTimeIfThereIsNoMore) {
+  this->AppendEvents(2);
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_OK_AND_ASSIGN(const bool more, this->log_->WaitForMore(2, std::chrono::milliseconds(60)));
+  EXPECT_FALSE(more);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(60));
+}
+
+TYPED_TEST_P(EventLogContract, WaitingEndsWhenSomethingIsAppended) {
+  this->AppendEvents(2);
+  for (Sequence behind = 2; behind < 5; ++behind) {
+    std::atomic<bool> more = false;
+    std::thread waiting([&] { more = this->log_->WaitForMore(behind, kLongWait).value_or(false); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    const auto start = std::chrono::steady_clock::now();
+    this->AppendEvents(1);
+    waiting.join();
+    EXPECT_TRUE(more);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, kLongWait / 2);
+  }
+}
+
+TYPED_TEST_P(EventLogContract, WaitingForAnEventFurtherAheadGoesOn) {
+  std::atomic<bool> more = false;
+  std::thread waiting([&] { more = this->log_->WaitForMore(2, kLongWait).value_or(false); });
+  this->AppendEvents(1);
+  this->AppendEvents(1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_FALSE(more);
+  this->AppendEvents(1);
+  waiting.join();
+  EXPECT_TRUE(more);
+}
+
+TYPED_TEST_P(EventLogContract, ClosingEndsAWait) {
+  absl::Status status;
+  std::thread waiting([&] { status = this->log_->WaitForMore(0, kLongWait).status(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_OK(this->log_->Close());
+  waiting.join();
+  EXPECT_THAT(status, Fails(absl::StatusCode::kFailedPrecondition, testing::HasSubstr("closed")));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, kLongWait / 2);
+}
+
+REGISTER_TYPED_TEST_SUITE_P(EventLogContract, NewLogIsEmpty, RunAppendedAsAWholeIsDurableAndInPlace,
+                            AppendedEventsAreReadBackInOrder, ReadingStartsAnywhereEvenInsideARun,
+                            ReadGivesAtLeastOneEventHoweverSmallTheBudget, ReadKeepsToItsBudget,
+                            ReadingOutsideTheLogIsOutOfRange, AppendOnAnOldEndIsAborted,
                             AppendOnTheRightNumberButAnotherHistoryIsAborted, RunThatIsNoChainIsRefused,
                             EmptyRunChangesNothing, SyncMakesEverythingDurable, SyncBehindTheEndIsOutOfRange,
                             LongRunIsKeptWhole, NewestSnapshotAtOrBeforeIsFound, SnapshotOfNoEventIsRefused,
                             PuttingASnapshotAgainIsFine, LargeEventsAreKept, ClosedLogRefusesEverything,
-                            WhatWasAppendedIsThereAfterReopening, ReadersFollowAWriterInAnotherThread);
+                            WhatWasAppendedIsThereAfterReopening, ReadersFollowAWriterInAnotherThread,
+                            WaitingEndsAtOnceIfThereIsMore, WaitingEndsAfterItsTimeIfThereIsNoMore,
+                            WaitingEndsWhenSomethingIsAppended, WaitingForAnEventFurtherAheadGoesOn, ClosingEndsAWait,
+                            ASnapshotPutLateDoesNotHideANewerOne);
 
 }  // namespace foldlog
 
