@@ -31,6 +31,7 @@
 #include "engine/status_macros.h"
 #include "foldlog/engine.h"
 #include "foldlog/event_reader.h"
+#include "tests/crash/numbered_events.h"
 
 namespace foldlog {
 namespace {
@@ -43,27 +44,6 @@ constexpr std::uint64_t kDelayMaxUs = 6'000;
 constexpr int kPipeBytes = 1 << 20;  // of acknowledgements, while nobody reads them
 constexpr std::chrono::milliseconds kReaderPatience{2};
 constexpr std::chrono::microseconds kControlDelay{50};
-
-// What every byte of a checkpoint's text is, so that anybody can tell whether event `sequence` is the one submitted.
-std::string TextOf(Sequence sequence) {
-  std::mt19937_64 random(sequence);  // NOLINT: the same for everybody
-  std::size_t bytes = random() % 80;
-  if (random() % 8 == 0) bytes = random() % 6'000;
-  if (random() % 256 == 0) bytes = 20'000;  // too long for the tail
-  std::string text(bytes, '\0');
-  for (char& c : text) c = static_cast<char>(random());
-  return text;
-}
-
-Checkpoint CheckpointOf(Sequence sequence) {
-  return {.files_processed = static_cast<std::int64_t>(sequence), .current_path = TextOf(sequence)};
-}
-
-absl::Status CheckEvent(const RecordedEvent& event) {
-  const auto* checkpoint = std::get_if<Checkpoint>(&event.event.body);
-  if (checkpoint == nullptr || *checkpoint == CheckpointOf(event.sequence)) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("event ", event.sequence, " is not the one that was submitted"));
-}
 
 EngineOptions Options() {
   EngineOptions options;
@@ -297,26 +277,19 @@ class KillTest {
       auto reading = OpenLogForReading(log_);
       if (absl::IsNotFound(reading.status()) && !exists_) return absl::OkStatus();
       RETURN_IF_ERROR(reading.status());
-      return CheckEvents(**reading);
+      return CheckFound(**reading);
     }
     ASSIGN_OR_RETURN(auto engine, Engine::Open(log_, Options()));
     exists_ = true;
-    RETURN_IF_ERROR(CheckEvents(engine->log()));
+    RETURN_IF_ERROR(CheckFound(engine->log()));
     if (engine->durable_through() != engine->state().sequence)
       return absl::InternalError("recovery left something open");
     return engine->Close();
   }
 
   // What was looked at before is not read again; the chain is checked all the same.
-  absl::Status CheckEvents(const EventLog& log) {
-    EventReader reader(log, checked_ + 1);
-    Sequence last = checked_;
-    while (true) {
-      ASSIGN_OR_RETURN(const auto event, reader.Next());
-      if (!event) break;
-      RETURN_IF_ERROR(CheckEvent(*event));
-      last = event->sequence;
-    }
+  absl::Status CheckFound(const EventLog& log) {
+    ASSIGN_OR_RETURN(const Sequence last, CheckEvents(log, checked_));
     if (last < acknowledged_) {
       return absl::DataLossError(
           absl::StrCat("the log ends with ", last, ", but ", acknowledged_, " was acknowledged"));
