@@ -60,10 +60,13 @@ absl::StatusOr<Stats> DecodeStats(capnp::List<schema::Statistic>::Reader in);
 
 absl::StatusOr<OperationType> DecodeOperationType(schema::OperationType type);
 
-// Room that fits any event or state in one segment: the bytes of its strings plus `kFixedWords` for structs and
+// Room that fits any event or state in one segment: the bytes of its strings plus `fixed_words` for structs and
 // pointers and `kWordsPerElement` for each list element.
 class SizeBound {
  public:
+  SizeBound() = default;
+  explicit SizeBound(std::size_t fixed_words) : words_(fixed_words) {}
+
   void Add(const std::string& bytes) { words_ += bytes.size() / sizeof(std::uint64_t) + 1; }
   void Add(const Owner& owner);
   void Add(const std::vector<std::string>& paths);
@@ -77,19 +80,19 @@ class SizeBound {
   std::size_t words_ = kFixedWords;
 };
 
-// Builds a message of root type `Root` in one segment and appends it to `words`.
+// Builds a message of root type `Root` in one segment at the end of `words`: in place, for it is done for every event.
 template <typename Root, typename Fill>
 absl::Status EncodeMessage(const SizeBound& bound, std::vector<std::uint64_t>& words, Fill fill) {
+  const std::size_t old_size = words.size();
   try {
-    capnp::MallocMessageBuilder message(static_cast<unsigned>(bound.words()), capnp::AllocationStrategy::FIXED_SIZE);
+    words.resize(old_size + bound.words());  // zeros, as the builder demands
+    capnp::FlatMessageBuilder message(
+        kj::arrayPtr(reinterpret_cast<capnp::word*>(words.data() + old_size), bound.words()));
     fill(message.initRoot<Root>());
-    const auto segments = message.getSegmentsForOutput();
-    if (segments.size() != 1) return absl::InternalError("a message outgrew its size bound");
-    const std::size_t old_size = words.size();
-    words.resize(old_size + segments[0].size());
-    std::memcpy(words.data() + old_size, segments[0].begin(), segments[0].asBytes().size());
+    words.resize(old_size + message.getSegmentsForOutput()[0].size());
     return absl::OkStatus();
   } catch (const kj::Exception& e) {
+    words.resize(old_size);
     return absl::InternalError(absl::StrCat("cannot encode: ", e.getDescription().cStr()));
   }
 }

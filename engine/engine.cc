@@ -39,9 +39,7 @@ struct Engine::Impl {
   Sequence durable_when_closed = 0;
   bool closed = false;
 
-  // Of the checkpoint at hand. Kept, so that one checkpoint after the other finds its memory allocated.
-  FrameRun run;
-  RecordedEvent event;
+  FrameRun run;  // of the checkpoints at hand; kept, so that the next ones find its memory allocated
 
   Owner NewOwner() const { return options.on_behalf_of.value_or(self); }
 
@@ -113,22 +111,17 @@ absl::StatusOr<OperationHandle> Engine::Impl::TakeOperation(const absl::StatusOr
 // operation is active under its epoch. So it is folded where the state is, after it is stored.
 absl::Status Engine::Impl::AppendCheckpoints(const OperationHandle& handle,
                                              std::span<const foldlog::Checkpoint> checkpoints) {
-  event.event.time = options.clock();
-  event.event.epoch = state.epoch;
+  const TimeNs now = options.clock();
   run.words.clear();
   run.before = run.after = end;
   for (const foldlog::Checkpoint& checkpoint : checkpoints) {
     RETURN_IF_ERROR(CheckCheckpoint(state, handle, checkpoint));
-    event.event.body = checkpoint;
-    RETURN_IF_ERROR(AppendFrame(event.event, run));
+    RETURN_IF_ERROR(AppendCheckpointFrame(now, state.epoch, checkpoint, run));
   }
   RETURN_IF_ERROR(log->Append(run, Room::kOrdinary));
-  event.sequence = end.sequence;
   end = run.after;
   for (const foldlog::Checkpoint& checkpoint : checkpoints) {
-    ++event.sequence;
-    if (checkpoints.size() > 1) event.event.body = checkpoint;
-    RETURN_IF_ERROR(Apply(event, state));
+    RETURN_IF_ERROR(ApplyCheckpoint(state.sequence + 1, now, state.epoch, checkpoint, state));
   }
   SnapshotIfDue();
   return absl::OkStatus();

@@ -24,6 +24,7 @@ void Bound(const Checkpoint& body, SizeBound& bound) {
   if (body.error) {
     bound.Add(body.error->path);
     bound.Add(body.error->message);
+    bound.Add(body.error->details);
   }
 }
 
@@ -59,6 +60,7 @@ void Fill(const Checkpoint& body, schema::Event::Builder event) {
     auto error = out.initError();
     error.setPath(ToData(body.error->path));
     error.setMessage(ToData(body.error->message));
+    SetUnlessEmpty(body.error->details, [&](auto data) { error.setDetails(data); });
   }
 }
 
@@ -113,7 +115,8 @@ absl::StatusOr<EventBody> Decode(schema::Event::Checkpoint::Reader in) {
   if (in.hasCurrentPath()) body.current_path = FromData(in.getCurrentPath());
   if (in.hasLastProcessedFile()) body.last_processed_file = FromData(in.getLastProcessedFile());
   if (in.hasError()) {
-    body.error = FileError{FromData(in.getError().getPath()), FromData(in.getError().getMessage())};
+    const auto error = in.getError();
+    body.error = FileError{FromData(error.getPath()), FromData(error.getMessage()), FromData(error.getDetails())};
   }
   return body;
 }
@@ -155,8 +158,11 @@ absl::StatusOr<EventBody> DecodeBody(schema::Event::Reader in) {
 
 }  // namespace
 
+// A checkpoint is small and comes in millions: what is reserved for it has to be cleared each time.
+constexpr std::size_t kCheckpointFixedWords = 24;
+
 absl::Status EncodeEvent(const Event& event, std::vector<std::uint64_t>& words) {
-  SizeBound bound;
+  SizeBound bound = std::holds_alternative<Checkpoint>(event.body) ? SizeBound(kCheckpointFixedWords) : SizeBound();
   std::visit([&](const auto& body) { Bound(body, bound); }, event.body);
   return EncodeMessage<schema::Event>(bound, words, [&](schema::Event::Builder out) {
     out.setTime(event.time);

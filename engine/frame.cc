@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "engine/checkpoint_codec.h"
 #include "engine/event_codec.h"
 #include "engine/status_macros.h"
 
@@ -20,6 +21,27 @@ std::uint64_t HashFrame(const std::uint64_t* frame, std::size_t size_words) {
   return XXH3_64bits(frame + kHashedFromWord, (size_words - kHashedFromWord) * kWordBytes);
 }
 
+// The payload stands behind the room for a header at word `start`, and ends the run.
+void Seal(std::size_t start, FrameRun& run) {
+  std::uint64_t* const frame = run.words.data() + start;
+  const std::size_t size_words = run.words.size() - start;
+  FrameHeader header{.magic = kFrameMagic,
+                     .payload_bytes = static_cast<std::uint32_t>((size_words - kFrameHeaderWords) * kWordBytes),
+                     .hash = 0,
+                     .previous_hash = run.after.hash,
+                     .sequence = run.after.sequence + 1};
+  std::memcpy(frame, &header, sizeof header);
+  header.hash = HashFrame(frame, size_words);
+  std::memcpy(frame + offsetof(FrameHeader, hash) / kWordBytes, &header.hash, sizeof header.hash);
+  run.after = {header.sequence, header.hash};
+}
+
+absl::Status TooLarge(std::size_t payload_words) {
+  return absl::InvalidArgumentError(absl::StrCat("the event takes ", payload_words * kWordBytes,
+                                                 " bytes, more than the ", kMaxPayloadBytes,
+                                                 " allowed; shorten its paths or texts"));
+}
+
 }  // namespace
 
 std::uint64_t GenesisHash(std::span<const std::uint8_t> log_id) { return XXH3_64bits(log_id.data(), log_id.size()); }
@@ -28,49 +50,42 @@ absl::Status AppendFrame(const Event& event, FrameRun& run) {
   const std::size_t start = run.words.size();
   run.words.resize(start + kFrameHeaderWords);
   absl::Status encoded = EncodeEvent(event, run.words);
-  const std::size_t size_words = run.words.size() - start;
-  const std::size_t payload_bytes = (size_words - kFrameHeaderWords) * kWordBytes;
-  if (encoded.ok() && payload_bytes > kMaxPayloadBytes) {
-    encoded = absl::InvalidArgumentError(absl::StrCat("the event takes ", payload_bytes, " bytes, more than the ",
-                                                      kMaxPayloadBytes, " allowed; shorten its paths or texts"));
-  }
+  const std::size_t payload_words = run.words.size() - start - kFrameHeaderWords;
+  if (encoded.ok() && payload_words > kMaxPayloadBytes / kWordBytes) encoded = TooLarge(payload_words);
   if (!encoded.ok()) {
     run.words.resize(start);
     return encoded;
   }
-  FrameHeader header{.magic = kFrameMagic,
-                     .payload_bytes = static_cast<std::uint32_t>(payload_bytes),
-                     .hash = 0,
-                     .previous_hash = run.after.hash,
-                     .sequence = run.after.sequence + 1};
-  std::uint64_t* frame = run.words.data() + start;
-  std::memcpy(frame, &header, sizeof header);
-  header.hash = HashFrame(frame, size_words);
-  std::memcpy(frame, &header, sizeof header);
-  run.after = {header.sequence, header.hash};
+  Seal(start, run);
+  return absl::OkStatus();
+}
+
+absl::Status AppendCheckpointFrame(TimeNs time, Epoch epoch, const Checkpoint& checkpoint, FrameRun& run) {
+  if (!IsPlain(checkpoint)) return AppendFrame({time, epoch, checkpoint}, run);
+  const std::size_t payload_words = PlainCheckpointWords(checkpoint);
+  if (payload_words > kMaxPayloadBytes / kWordBytes) return TooLarge(payload_words);
+  const std::size_t start = run.words.size();
+  run.words.resize(start + kFrameHeaderWords);
+  EncodePlainCheckpoint(time, epoch, checkpoint, run.words);
+  Seal(start, run);
   return absl::OkStatus();
 }
 
 absl::StatusOr<FrameView> PeekFrame(std::span<const std::uint64_t> words) {
+  if (const std::optional<FrameView> frame = FrameAtStartOf(words)) return *frame;
   if (words.size() < kFrameHeaderWords) return absl::DataLossError("the frame header is cut short");
-  FrameView frame;
-  std::memcpy(&frame.header, words.data(), sizeof frame.header);
-  if (frame.header.magic != kFrameMagic) return absl::DataLossError("no frame starts here: wrong magic number");
-  const std::size_t payload_bytes = frame.header.payload_bytes;
-  if (payload_bytes == 0 || payload_bytes % kWordBytes != 0 || payload_bytes > kMaxPayloadBytes ||
-      payload_bytes / kWordBytes > words.size() - kFrameHeaderWords) {
-    return absl::DataLossError(absl::StrCat("the frame claims a payload of ", payload_bytes, " bytes"));
-  }
-  frame.payload = words.subspan(kFrameHeaderWords, payload_bytes / kWordBytes);
-  return frame;
+  FrameHeader header = {};
+  std::memcpy(&header, words.data(), sizeof header);
+  if (header.magic != kFrameMagic) return absl::DataLossError("no frame starts here: wrong magic number");
+  return absl::DataLossError(absl::StrCat("the frame claims a payload of ", header.payload_bytes, " bytes"));
+}
+
+bool IsIntact(const FrameView& frame) {
+  return HashFrame(frame.payload.data() - kFrameHeaderWords, frame.size_words()) == frame.header.hash;
 }
 
 absl::Status CheckFrameHash(const FrameView& frame) {
-  const std::uint64_t* start = frame.payload.data() - kFrameHeaderWords;
-  if (HashFrame(start, frame.size_words()) != frame.header.hash) {
-    return absl::DataLossError("the frame's bytes do not match its hash");
-  }
-  return absl::OkStatus();
+  return IsIntact(frame) ? absl::OkStatus() : absl::DataLossError("the frame's bytes do not match its hash");
 }
 
 }  // namespace foldlog

@@ -7,24 +7,25 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/seconds.h"
 #include "engine/status_macros.h"
 #include "engine/text.h"
 
 namespace foldlog {
 namespace {
 
-constexpr double kNanosecondsPerSecond = 1e9;
-
 constexpr std::array<std::string_view, 5> kStatusNames = {"idle", "in_progress", "paused", "completed", "failed"};
 
 // Each Fold() refuses before it changes anything.
 class Folder {
  public:
-  Folder(const RecordedEvent& event, State& state) : event_(event), state_(state) {}
+  // `kind` is the event's place in EventBody.
+  Folder(Sequence sequence, TimeNs time, Epoch epoch, std::size_t kind, State& state)
+      : sequence_(sequence), time_(time), epoch_(epoch), kind_(kind), state_(state) {}
 
   absl::Status operator()(const Started& body) {
     if (state_.active()) return Misfit("an operation is active");
-    if (epoch() <= state_.epoch) return Misfit("its epoch is not a new one");
+    if (epoch_ <= state_.epoch) return Misfit("its epoch is not a new one");
     Operation operation;
     operation.operation_id = body.operation_id;
     operation.type = body.type;
@@ -32,9 +33,9 @@ class Folder {
     operation.roots = body.roots;
     operation.metadata = body.metadata;
     operation.total_files = body.total_files;
-    operation.started_at = operation.last_progress_at = event_.event.time;
-    operation.first_sequence = event_.sequence;
-    operation.epoch = epoch();
+    operation.started_at = operation.last_progress_at = time_;
+    operation.first_sequence = sequence_;
+    operation.epoch = epoch_;
     state_.operation = std::move(operation);
     return Done();
   }
@@ -46,7 +47,7 @@ class Folder {
     if (body.current_path) operation.current_path = body.current_path;
     if (body.last_processed_file) operation.last_processed_file = body.last_processed_file;
     if (body.batch_num) operation.batch_num = *body.batch_num;
-    if (body.error) ++operation.error_count;
+    if (body.error) NoteError();
     ++operation.checkpoints;
     Progress();
     return Done();
@@ -70,7 +71,7 @@ class Folder {
   absl::Status operator()(const Completed& body) {
     RETURN_IF_ERROR(RequireActive());
     state_.operation->status = OperationStatus::kCompleted;
-    state_.operation->completed_at = event_.event.time;
+    state_.operation->completed_at = time_;
     state_.operation->stats = body.stats;
     Progress();
     return Done();
@@ -80,7 +81,7 @@ class Folder {
     RETURN_IF_ERROR(RequireActive());
     state_.operation->status = OperationStatus::kFailed;
     state_.operation->failure = body.error;
-    ++state_.operation->error_count;
+    NoteError();
     return Done();
   }
 
@@ -96,15 +97,13 @@ class Folder {
   }
 
  private:
-  Epoch epoch() const { return event_.event.epoch; }
-
   absl::Status Misfit(std::string_view why) const {
-    return absl::DataLossError(absl::StrCat("event ", event_.sequence, " (", ToAbsl(KindName(event_.event.body)),
+    return absl::DataLossError(absl::StrCat("event ", sequence_, " (", ToAbsl(KindNames()[kind_]),
                                             ") does not follow from the events before it: ", ToAbsl(why)));
   }
 
   absl::Status RequireEpoch() const {
-    return epoch() == state_.epoch ? absl::OkStatus() : Misfit("its epoch is not the current one");
+    return epoch_ == state_.epoch ? absl::OkStatus() : Misfit("its epoch is not the current one");
   }
 
   absl::Status RequireActive() const { return state_.active() ? RequireEpoch() : Misfit("no operation is active"); }
@@ -116,51 +115,71 @@ class Folder {
 
   absl::Status TakeOver(const Owner& owner, OperationStatus from) {
     if (state_.status() != from) return Misfit(std::string("the status is ").append(Name(state_.status())));
-    if (epoch() <= state_.epoch) return Misfit("its epoch is not a new one");
+    if (epoch_ <= state_.epoch) return Misfit("its epoch is not a new one");
     state_.operation->status = OperationStatus::kInProgress;
     state_.operation->owner = owner;
-    state_.operation->epoch = epoch();
+    state_.operation->epoch = epoch_;
     state_.operation->pause_reason.clear();
     return Done();
   }
 
+  void NoteError() {
+    Operation& operation = *state_.operation;
+    ++operation.error_count;
+    if (operation.first_error_sequence == 0) operation.first_error_sequence = sequence_;
+    operation.last_error_sequence = sequence_;
+  }
+
+  // The rate is computed from seconds in floating point, and not from nanoseconds, to be to the last bit the one in the
+  // single row (single_row.h).
   void Progress() {
     Operation& operation = *state_.operation;
-    operation.last_progress_at = event_.event.time;
-    // In floating point, for the difference of two times can overflow an integer when a clock was far off.
-    const double elapsed_s =
-        (static_cast<double>(event_.event.time) - static_cast<double>(operation.started_at)) / kNanosecondsPerSecond;
+    operation.last_progress_at = time_;
+    const double elapsed_s = SecondsOf(time_) - SecondsOf(operation.started_at);
     if (elapsed_s > 0) operation.rate = static_cast<double>(operation.files_processed) / elapsed_s;
   }
 
   absl::Status Done() {
-    state_.operation->updated_at = event_.event.time;
-    state_.operation->last_sequence = event_.sequence;
-    state_.epoch = epoch();
-    state_.sequence = event_.sequence;
+    state_.operation->updated_at = time_;
+    state_.operation->last_sequence = sequence_;
+    state_.epoch = epoch_;
+    state_.sequence = sequence_;
     return absl::OkStatus();
   }
 
   absl::Status Remove() {
     state_.operation.reset();
-    state_.sequence = event_.sequence;
+    state_.sequence = sequence_;
     return absl::OkStatus();
   }
 
-  const RecordedEvent& event_;
+  const Sequence sequence_;
+  const TimeNs time_;
+  const Epoch epoch_;
+  const std::size_t kind_;
   State& state_;
 };
+
+absl::Status CheckFollows(Sequence sequence, const State& state) {
+  if (sequence == state.sequence + 1) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("event ", sequence, " cannot follow event ", state.sequence, ": events are missing"));
+}
 
 }  // namespace
 
 std::string_view Name(OperationStatus status) { return kStatusNames.at(static_cast<std::size_t>(status)); }
 
 absl::Status Apply(const RecordedEvent& event, State& state) {
-  if (event.sequence != state.sequence + 1) {
-    return absl::DataLossError(
-        absl::StrCat("event ", event.sequence, " cannot follow event ", state.sequence, ": events are missing"));
-  }
-  return std::visit(Folder(event, state), event.event.body);
+  RETURN_IF_ERROR(CheckFollows(event.sequence, state));
+  const EventBody& body = event.event.body;
+  return std::visit(Folder(event.sequence, event.event.time, event.event.epoch, body.index(), state), body);
+}
+
+absl::Status ApplyCheckpoint(Sequence sequence, TimeNs time, Epoch epoch, const Checkpoint& checkpoint, State& state) {
+  static const std::size_t kind = EventBody(Checkpoint{}).index();
+  RETURN_IF_ERROR(CheckFollows(sequence, state));
+  return Folder(sequence, time, epoch, kind, state)(checkpoint);
 }
 
 }  // namespace foldlog

@@ -47,6 +47,8 @@ void Fill(const Operation& operation, schema::Operation::Builder out) {
   out.setUpdatedAt(operation.updated_at);
   out.setLastProgressAt(operation.last_progress_at);
   out.setCompletedAt(operation.completed_at.value_or(kNotCompleted));
+  out.setFirstErrorSequence(operation.first_error_sequence);
+  out.setLastErrorSequence(operation.last_error_sequence);
   out.setFirstSequence(operation.first_sequence);
   out.setLastSequence(operation.last_sequence);
   out.setCheckpoints(operation.checkpoints);
@@ -77,6 +79,8 @@ absl::StatusOr<Operation> Read(schema::Operation::Reader in) {
   operation.updated_at = in.getUpdatedAt();
   operation.last_progress_at = in.getLastProgressAt();
   if (in.getCompletedAt() != kNotCompleted) operation.completed_at = in.getCompletedAt();
+  operation.first_error_sequence = in.getFirstErrorSequence();
+  operation.last_error_sequence = in.getLastErrorSequence();
   operation.first_sequence = in.getFirstSequence();
   operation.last_sequence = in.getLastSequence();
   operation.checkpoints = in.getCheckpoints();

@@ -1,9 +1,11 @@
 #include "engine/transition.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/json_reader.h"
 #include "engine/status_macros.h"
 #include "engine/text.h"
 
@@ -78,6 +80,23 @@ absl::Status CheckCount(const std::optional<std::int64_t>& count, std::string_vi
   return absl::InvalidArgumentError(absl::StrCat("the ", ToAbsl(what), " is ", *count, "; it must be 0 or more"));
 }
 
+absl::Status CheckDetails(const std::string& details) {
+  if (details.empty()) return absl::OkStatus();
+  const bool ascii = std::all_of(details.begin(), details.end(), [](char c) { return (c & 0x80) == 0; });
+  if (!ascii) {
+    return absl::InvalidArgumentError("the details of an error are not ASCII; escape the other characters (\\u00e9)");
+  }
+  const absl::StatusOr<JsonSlice> value = ParseJson(details);
+  if (!value.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the details of an error must be one JSON object: ", value.status().message()));
+  }
+  if (value->kind != JsonSlice::Kind::kObject || value->text.size() != details.size()) {
+    return absl::InvalidArgumentError("the details of an error must be one JSON object and no more");
+  }
+  return absl::OkStatus();
+}
+
 Evidence EvidenceFor(OwnerFate fate) {
   if (fate == OwnerFate::kMachineRebooted) return Evidence::kMachineRebooted;
   if (fate == OwnerFate::kClosedWithoutEnd) return Evidence::kClosedWithoutEnd;
@@ -106,7 +125,9 @@ absl::StatusOr<Event> DecideStart(const State& state, const StartRequest& reques
 absl::Status CheckCheckpoint(const State& state, const OperationHandle& handle, const Checkpoint& checkpoint) {
   RETURN_IF_ERROR(CheckHandle(state, handle, "record a checkpoint"));
   RETURN_IF_ERROR(CheckCount(checkpoint.files_processed, "number of files processed"));
-  return CheckCount(checkpoint.batch_num, "batch number");
+  RETURN_IF_ERROR(CheckCount(checkpoint.batch_num, "batch number"));
+  if (checkpoint.error) RETURN_IF_ERROR(CheckDetails(checkpoint.error->details));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Event> DecidePause(const State& state, const OperationHandle& handle, const std::string& reason,

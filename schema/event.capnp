@@ -77,6 +77,7 @@ struct Statistic {
 struct FileError {
   path @0 :Data;
   message @1 :Data;
+  details @2 :Data;           # the whole error as one JSON object in ASCII; null: it is the two above and no more
 }
 
 struct Started {

@@ -50,4 +50,6 @@ struct Operation {
   failure @22 :Data;
   stats @23 :List(E.Statistic);
   epoch @24 :UInt64;
+  firstErrorSequence @25 :UInt64;
+  lastErrorSequence @26 :UInt64;
 }

@@ -6,9 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
-#include <memory>
 #include <random>
 #include <string>
 #include <string_view>
@@ -16,6 +14,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/ask_python.h"
 
 namespace foldlog {
 namespace {
@@ -29,6 +28,12 @@ std::string JsonString(std::string_view bytes) {
 std::string JsonFloat(double value) {
   JsonWriter json;
   json.Float(value);
+  return json.Take();
+}
+
+std::string JsonInteger(std::int64_t value) {
+  JsonWriter json;
+  json.Integer(value);
   return json.Take();
 }
 
@@ -135,16 +140,6 @@ TEST(Utf8Test, FirstCharacterSaysHowManyBytesItTook) {
 
 // ---- against Python -------------------------------------------------------------------------------------------------
 
-std::string Hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex;
-  for (const char c : bytes) {
-    hex += kDigits[static_cast<unsigned char>(c) >> 4];
-    hex += kDigits[static_cast<unsigned char>(c) & 0xf];
-  }
-  return hex;
-}
-
 std::string BigEndian(double value) {
   const auto bits = std::bit_cast<std::uint64_t>(value);
   std::string bytes;
@@ -161,6 +156,7 @@ std::uint64_t FromEnvironment(const char* name, std::uint64_t otherwise) {
 class Cases {
  public:
   void AddFloat(double value) { Add("f " + Hex(BigEndian(value)), JsonFloat(value)); }
+  void AddInteger(std::int64_t value) { Add("i " + std::to_string(value), JsonInteger(value)); }
   void AddString(std::string_view bytes) { Add("s " + Hex(bytes), JsonString(bytes)); }
 
   const std::vector<std::string>& inputs() const { return inputs_; }
@@ -214,38 +210,37 @@ void AddRandomStrings(std::uint64_t count, std::mt19937_64& random, Cases& cases
   }
 }
 
-std::vector<std::string> AskPython(const std::vector<std::string>& inputs, const std::string& python) {
-  const std::string path = testing::TempDir() + "json_test_cases";
-  {
-    std::ofstream file(path);
-    for (const std::string& input : inputs) file << input << '\n';
-  }
-  const std::string command = python +
-                              R"( -c '
-import json, struct, sys
-for line in sys.stdin:
-    kind, _, data = line.rstrip("\n").partition(" ")
-    raw = bytes.fromhex(data)
-    print(json.dumps(struct.unpack(">d", raw)[0] if kind == "f" else raw.decode("utf-8", "surrogateescape")))
-' < )" + path;
-  std::vector<std::string> answers;
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), &pclose);
-  std::string line;
-  for (int c = std::fgetc(pipe.get()); c != EOF; c = std::fgetc(pipe.get())) {
-    if (c != '\n') {
-      line += static_cast<char>(c);
-    } else {
-      answers.push_back(std::move(line));
-      line.clear();
+std::string Utf8(std::uint32_t code) {
+  if (code < 0x80) return {static_cast<char>(code)};
+  std::string bytes;
+  for (; code >= 0x40U >> bytes.size(); code >>= 6)
+    bytes.insert(bytes.begin(), static_cast<char>(0x80 | (code & 0x3f)));
+  const std::uint32_t lead = 0xff00U >> (bytes.size() + 1);  // as many ones as there are bytes
+  bytes.insert(bytes.begin(), static_cast<char>(lead | code));
+  return bytes;
+}
+
+// Whole characters of every plane, the surrogates left out.
+void AddRandomText(std::uint64_t count, std::mt19937_64& random, Cases& cases) {
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::string text;
+    for (std::uint64_t characters = random() % 8; characters > 0; --characters) {
+      auto code = static_cast<std::uint32_t>((random() % 0x110000) >> (random() % 21));
+      if (code >= 0xd800 && code < 0xe000) code -= 0xd800;
+      text += Utf8(code);
     }
+    cases.AddString(text);
   }
-  std::remove(path.c_str());
-  return answers;
+}
+
+void AddRandomIntegers(std::uint64_t count, std::mt19937_64& random, Cases& cases) {
+  for (std::uint64_t i = 0; i < count; ++i) cases.AddInteger(static_cast<std::int64_t>(random()) >> (random() % 64));
+  cases.AddInteger(std::numeric_limits<std::int64_t>::min());
+  cases.AddInteger(std::numeric_limits<std::int64_t>::max());
 }
 
 TEST(JsonDifferentialTest, EveryFloatAndByteStringIsWrittenAsPythonWritesIt) {
-  const char* interpreter = std::getenv("FOLDLOG_PYTHON");
-  const std::uint64_t count = FromEnvironment("FOLDLOG_JSON_CASES", 100'000);
+  const std::uint64_t count = FromEnvironment("FOLDLOG_JSON_CASES", 170'000);  // a million in all
   const std::uint64_t seed = FromEnvironment("FOLDLOG_SEED", std::random_device()());
   std::printf("seed %llu: FOLDLOG_SEED repeats it; %llu cases of each sort: FOLDLOG_JSON_CASES changes that\n",
               static_cast<unsigned long long>(seed), static_cast<unsigned long long>(count));
@@ -254,9 +249,20 @@ TEST(JsonDifferentialTest, EveryFloatAndByteStringIsWrittenAsPythonWritesIt) {
   AddHardFloats(cases);
   AddRandomFloats(count, random, cases);
   AddRandomStrings(count, random, cases);
+  AddRandomText(count, random, cases);
+  AddRandomIntegers(count, random, cases);
 
-  const std::vector<std::string> pythons =
-      AskPython(cases.inputs(), interpreter == nullptr ? "/usr/bin/python3" : interpreter);
+  const std::vector<std::string> pythons = AskPython(cases.inputs(), R"(
+import json, struct, sys
+for line in sys.stdin:
+    kind, _, data = line.rstrip("\n").partition(" ")
+    if kind == "f":
+        print(json.dumps(struct.unpack(">d", bytes.fromhex(data))[0]))
+    elif kind == "i":
+        print(json.dumps(int(data)))
+    else:
+        print(json.dumps(bytes.fromhex(data).decode("utf-8", "surrogateescape")))
+)");
   ASSERT_EQ(pythons.size(), cases.ours().size()) << "Python stopped early";
   for (std::size_t i = 0; i < pythons.size(); ++i) {
     ASSERT_EQ(cases.ours()[i], pythons[i]) << "case " << cases.inputs()[i];

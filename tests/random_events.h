@@ -74,6 +74,9 @@ class Randomizer {
     return stats;
   }
 
+  // What a command accepts: nothing, or a JSON object.
+  std::string Details() { return Number(2) == 0 ? "" : "{\"errno\": " + std::to_string(Count()) + "}"; }
+
   OperationType Type() { return static_cast<OperationType>(Number(3)); }
 
   EventBody Body(std::size_t kind) {
@@ -83,7 +86,7 @@ class Randomizer {
       case 1:
         return Checkpoint{Count(), Maybe([&] { return Bytes(); }), Maybe([&] { return Bytes(); }),
                           Maybe([&] { return Count(); }), Maybe([&] {
-                            return FileError{Bytes(), Bytes()};
+                            return FileError{Bytes(), Bytes(), Details()};
                           })};
       case 2:
         return Paused{Bytes()};
@@ -122,6 +125,8 @@ class Randomizer {
     operation.updated_at = Count();
     operation.last_progress_at = Count();
     operation.completed_at = Maybe([&] { return Count(); });
+    operation.first_error_sequence = random_();
+    operation.last_error_sequence = random_();
     operation.first_sequence = random_();
     operation.last_sequence = random_();
     operation.checkpoints = Count();

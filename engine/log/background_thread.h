@@ -1,11 +1,11 @@
-// A thread of the library's own: it takes no signals, which are the program's, and does not follow into a forked child.
+// A thread of the library's own: it takes no signals, which are the program's. In a child made by fork() it is not
+// there, and its owner must not be destroyed.
 
 #ifndef FOLDLOG_LOG_BACKGROUND_THREAD_H_
 #define FOLDLOG_LOG_BACKGROUND_THREAD_H_
 
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <system_error>
 #include <thread>
@@ -32,7 +32,6 @@ class BackgroundThread {
     absl::Status status;
     try {
       thread_ = std::thread(std::move(run));
-      pid_ = getpid();
     } catch (const std::system_error& e) {
       status = absl::ResourceExhaustedError(absl::StrCat("cannot start a thread: ", e.what()));
     }
@@ -40,19 +39,13 @@ class BackgroundThread {
     return status;
   }
 
-  // The thread must have been told to end. In a child made by fork() there is no thread to wait for.
+  // The thread must have been told to end.
   void Join() {
-    if (!thread_.joinable()) return;
-    if (getpid() == pid_) {
-      thread_.join();
-    } else {
-      thread_.detach();
-    }
+    if (thread_.joinable()) thread_.join();
   }
 
  private:
   std::thread thread_;
-  pid_t pid_ = 0;
 };
 
 }  // namespace foldlog

@@ -16,12 +16,12 @@ absl::Status CheckContinues(const FrameSpan& run, const ChainEnd& end, const std
   }
   ChainEnd at = run.before;
   for (std::span<const std::uint64_t> rest = run.words; !rest.empty();) {
-    ASSIGN_OR_RETURN(const FrameView frame, PeekFrame(rest));
-    if (frame.header.sequence != at.sequence + 1 || frame.header.previous_hash != at.hash) {
+    const auto frame = FrameAtStartOf(rest);
+    if (!frame || frame->header.sequence != at.sequence + 1 || frame->header.previous_hash != at.hash) {
       return absl::InvalidArgumentError("the frames to append are no chain");
     }
-    at = frame.end();
-    rest = rest.subspan(frame.size_words());
+    at = frame->end();
+    rest = rest.subspan(frame->size_words());
   }
   if (at != run.after) return absl::InvalidArgumentError("the frames to append do not end where they claim to");
   return absl::OkStatus();

@@ -1,10 +1,22 @@
 #include "engine/log/interval_flush.h"
 
+#include <algorithm>
+
 namespace foldlog {
+
+namespace {
+
+// Half the bound, and not so little that the thread would never rest.
+std::chrono::nanoseconds TickOf(std::chrono::milliseconds bound) {
+  constexpr std::chrono::nanoseconds kTickMin = std::chrono::microseconds(500);
+  return std::max(std::chrono::nanoseconds(bound) / 2, kTickMin);
+}
+
+}  // namespace
 
 IntervalFlush::IntervalFlush(const TailRing& ring, GroupFlush& flush, TailShared& shared, WriterHealth& health,
                              std::chrono::milliseconds bound)
-    : ring_(ring), flush_(flush), shared_(shared), health_(health), tick_(bound / 2) {
+    : ring_(ring), flush_(flush), shared_(shared), health_(health), tick_(TickOf(bound)) {
   const absl::Status started = thread_.Start([this] { Run(); });
   if (!started.ok()) health_.Stop(started, flush_.durable()).IgnoreError();
 }
@@ -52,8 +64,10 @@ void IntervalFlush::TickUntilIdle(std::unique_lock<std::mutex>& lock) {
     if (!flushed.ok() || flush_.durable() >= end) break;
     seen = end;
   }
-  // From here on the next append wakes this thread. One that came in just before has to be seen.
-  ticking_.store(false, std::memory_order_seq_cst);
+  // From here on an append wakes this thread, but for one whose thread has not seen this yet. What that one appended is
+  // surely seen here a tick later, which spares every append a memory fence.
+  ticking_.store(false, std::memory_order_relaxed);
+  changed_.wait_for(lock, tick_, [this] { return stopping_ || ticking_.load(std::memory_order_relaxed); });
   if (flush_.durable() < ring_.end_sequence() && health_.Check().ok()) ticking_.store(true, std::memory_order_relaxed);
 }
 

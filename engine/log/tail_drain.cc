@@ -11,10 +11,14 @@
 namespace foldlog {
 namespace {
 
-// Long enough that two flushes are a small part of a transaction, short enough that a small tail is emptied in time.
-constexpr std::size_t kBatchWords = (std::size_t{1} << 20) / sizeof(std::uint64_t);
-constexpr std::size_t kBatchesInARing = 4;
-constexpr std::size_t kTransactionBatches = 2;
+// A backlog of so much is worth a transaction's two flushes; of a small tail, a quarter.
+constexpr std::size_t kBacklogWords = (std::size_t{1} << 20) / sizeof(std::uint64_t);
+constexpr std::size_t kBacklogsInARing = 4;
+
+// The most that one transaction takes: where events come fast, the flushes are then a small part of it. A half of the
+// tail is left for what is appended meanwhile.
+constexpr std::size_t kTransactionWords = (std::size_t{8} << 20) / sizeof(std::uint64_t);
+constexpr std::size_t kTransactionsInARing = 2;
 
 // How soon to try again after a disk was found full, if nobody asks for it before.
 constexpr std::chrono::milliseconds kRetryInterval{200};
@@ -29,7 +33,8 @@ TailDrain::TailDrain(LmdbStore& store, TailRing& ring, GroupFlush& flush, Writer
       ring_(ring),
       flush_(flush),
       health_(health),
-      batch_words_(std::min(kBatchWords, ring.run_words_max() * 4 / kBatchesInARing)) {
+      backlog_words_(std::min(kBacklogWords, ring.size_words() / kBacklogsInARing)),
+      transaction_words_(std::min(kTransactionWords, ring.size_words() / kTransactionsInARing)) {
   if (const absl::Status started = thread_.Start([this] { Run(); }); !started.ok()) StopWriter(started).IgnoreError();
 }
 
@@ -74,6 +79,13 @@ void TailDrain::AddSnapshot(const Snapshot& snapshot) {
   if (snapshots_.size() < kSnapshotsMax) snapshots_.push_back(snapshot);
 }
 
+std::optional<Snapshot> TailDrain::FindSnapshot(Sequence at_most) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(snapshots_.rbegin(), snapshots_.rend(),
+                                  [&](const Snapshot& snapshot) { return snapshot.at.sequence <= at_most; });
+  return found == snapshots_.rend() ? std::nullopt : std::optional(*found);
+}
+
 void TailDrain::Stop() {
   {
     const std::lock_guard lock(mutex_);
@@ -87,7 +99,7 @@ void TailDrain::Stop() {
 void TailDrain::Run() {
   std::unique_lock lock(mutex_);
   const auto due = [this] {
-    return stopping_ || attempts_ < attempts_wanted_ || ring_.backlog_words() >= batch_words_;
+    return stopping_ || attempts_ < attempts_wanted_ || ring_.backlog_words() >= backlog_words_;
   };
   while (true) {
     if (absl::IsResourceExhausted(last_attempt_)) {
@@ -114,7 +126,7 @@ absl::Status TailDrain::Attempt() {
 }
 
 absl::Status TailDrain::MoveStretch() {
-  ASSIGN_OR_RETURN(const TailRing::Stretch stretch, ring_.NextStretch(batch_words_ * kTransactionBatches));
+  ASSIGN_OR_RETURN(const TailRing::Stretch stretch, ring_.NextStretch(transaction_words_));
   std::vector<Snapshot> snapshots = SnapshotsUpTo(stretch.end.end.sequence);
   if (stretch.frames.words.empty() && snapshots.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(store_.Append({stretch.frames, stretch.end.position, snapshots}));

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,7 +27,7 @@ class TailDrain {
 
   // To be called when something was appended; cheap unless the thread has to be woken.
   void NoteAppended() {
-    if (ring_.backlog_words() >= batch_words_ && !woken_.load(std::memory_order_relaxed)) WakeUp();
+    if (ring_.backlog_words() >= backlog_words_ && !woken_.load(std::memory_order_relaxed)) WakeUp();
   }
 
   // Waits for one transaction that moves frames. ResourceExhausted if the disk is full: the frames stay in the tail.
@@ -40,6 +41,9 @@ class TailDrain {
 
   // Keeps the snapshot until the events before it are moved. If too many wait, it is dropped.
   void AddSnapshot(const Snapshot& snapshot);
+
+  // The newest snapshot at or before `at_most` that waits.
+  std::optional<Snapshot> FindSnapshot(Sequence at_most) const;
 
   // Ends the thread, without draining.
   void Stop();
@@ -56,12 +60,13 @@ class TailDrain {
   TailRing& ring_;
   GroupFlush& flush_;
   WriterHealth& health_;
-  const std::size_t batch_words_;  // a backlog of that much is worth a transaction
+  const std::size_t backlog_words_;  // so much is worth a transaction
+  const std::size_t transaction_words_;
 
   std::mutex storing_;  // held by whoever writes to the store
 
   std::atomic<bool> woken_ = false;
-  std::mutex mutex_;  // of all below
+  mutable std::mutex mutex_;  // of all below
   std::condition_variable wanted_;
   std::condition_variable attempted_;
   std::uint64_t attempts_ = 0;

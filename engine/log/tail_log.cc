@@ -38,10 +38,17 @@ class TailLog final : public EventLog {
         health_(name_),
         ring_(tail_->ring(), parts.drained, parts.end),
         flush_(*tail_, ring_, shared_, health_, parts.end.end.sequence),
-        drain_(*store_, ring_, flush_, health_),
-        interval_(ring_, flush_, shared_, health_, parts.flush_interval) {}
+        drain_(std::make_unique<TailDrain>(*store_, ring_, flush_, health_)),
+        interval_(std::make_unique<IntervalFlush>(ring_, flush_, shared_, health_, parts.flush_interval)) {}
 
-  ~TailLog() override { Close().IgnoreError(); }
+  // In a child made by fork() the threads are not there, but what they waited for looks as if they were: it is left
+  // alone.
+  ~TailLog() override {
+    Close().IgnoreError();
+    if (process_.IsHere()) return;
+    static_cast<void>(drain_.release());
+    static_cast<void>(interval_.release());
+  }
 
   absl::Status Append(const FrameRun& run, Room room) override {
     RETURN_IF_ERROR(CheckWritable());
@@ -49,13 +56,13 @@ class TailLog final : public EventLog {
     RETURN_IF_ERROR(CheckContinues(frames, end_, name_));
     if (frames.words.empty()) return absl::OkStatus();
     if (frames.words.size() > ring_.run_words_max()) {
-      RETURN_IF_ERROR(drain_.StoreDirectly(frames));
+      RETURN_IF_ERROR(drain_->StoreDirectly(frames));
       shared_.Wake();
     } else {
       RETURN_IF_ERROR(MakeRoom(frames.words.size(), room));
       ring_.Append(frames);
-      drain_.NoteAppended();
-      interval_.NoteAppended();
+      drain_->NoteAppended();
+      interval_->NoteAppended();
     }
     end_ = frames.after;
     return absl::OkStatus();
@@ -72,7 +79,7 @@ class TailLog final : public EventLog {
   absl::Status PutSnapshot(const Snapshot& snapshot) override {
     RETURN_IF_ERROR(CheckWritable());
     RETURN_IF_ERROR(CheckSnapshotPlace(snapshot, CurrentExtent(), name_));
-    drain_.AddSnapshot(snapshot);
+    drain_->AddSnapshot(snapshot);
     return absl::OkStatus();
   }
 
@@ -99,6 +106,7 @@ class TailLog final : public EventLog {
     RETURN_IF_ERROR(CheckProcess());
     const std::shared_lock open(closing_);
     RETURN_IF_ERROR(CheckOpen());
+    if (auto waiting = drain_->FindSnapshot(at_most)) return waiting;  // newer than all that are stored
     return store_->FindSnapshot(at_most);
   }
 
@@ -118,8 +126,8 @@ class TailLog final : public EventLog {
     if (closed_) return absl::OkStatus();
     closed_ = true;
     absl::Status status = Settle();
-    interval_.Stop();
-    drain_.Stop();
+    interval_->Stop();
+    drain_->Stop();
     store_.reset();  // before the lock, so that the next writer finds LMDB let go by this one
     shared_.Wake();
     if (const absl::Status signed_off = lock_->SignOff(); status.ok()) status = signed_off;
@@ -152,7 +160,7 @@ class TailLog final : public EventLog {
   // Waits for the drain if need be. What is asked for always fits into an empty ring.
   absl::Status MakeRoom(std::size_t words, Room room) {
     const std::size_t reserve = room == Room::kOrdinary ? reserve_words_ : 0;
-    while (!ring_.HasRoom(words, reserve)) RETURN_IF_ERROR(drain_.DrainSome());
+    while (!ring_.HasRoom(words, reserve)) RETURN_IF_ERROR(drain_->DrainSome());
     return absl::OkStatus();
   }
 
@@ -160,7 +168,7 @@ class TailLog final : public EventLog {
   absl::Status Settle() {
     RETURN_IF_ERROR(health_.Check());
     RETURN_IF_ERROR(flush_.Sync(ring_.end_sequence()));
-    const absl::Status drained = drain_.DrainAll();
+    const absl::Status drained = drain_->DrainAll();
     return absl::IsResourceExhausted(drained) ? absl::OkStatus() : drained;
   }
 
@@ -180,8 +188,8 @@ class TailLog final : public EventLog {
   mutable std::shared_mutex closing_;  // held shared by what must not be closed under
 
   // Their threads use all of the above.
-  TailDrain drain_;
-  IntervalFlush interval_;
+  std::unique_ptr<TailDrain> drain_;
+  std::unique_ptr<IntervalFlush> interval_;
 };
 
 }  // namespace

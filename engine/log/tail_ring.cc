@@ -57,10 +57,11 @@ absl::StatusOr<TailRing::Stretch> TailRing::NextStretch(std::size_t words_max) c
   ChainEnd after = drained.end;
   std::size_t size = 0;
   while (size < piece.size() && piece[size] != kSkipMark) {
-    ASSIGN_OR_RETURN(const FrameView frame, PeekFrame(piece.subspan(size)));
-    if (size > 0 && size + frame.size_words() > words_max) break;
-    size += frame.size_words();
-    after = frame.end();
+    const auto frame = FrameAtStartOf(piece.subspan(size));
+    if (!frame) return absl::DataLossError("the tail was changed by somebody else");
+    if (size > 0 && size + frame->size_words() > words_max) break;
+    size += frame->size_words();
+    after = frame->end();
   }
   return Stretch{{piece.first(size), drained.end, after}, {start + size, after}};
 }

@@ -40,6 +40,8 @@ class TailRing {
   // `drained`: everything before it is in LMDB; `end`: behind the last frame.
   TailRing(std::span<std::uint64_t> words, const TailPlace& drained, const TailPlace& end);
 
+  std::size_t size_words() const { return words_.size(); }
+
   // The largest run that Append() takes. Longer ones would leave too much of a lap unused.
   std::size_t run_words_max() const { return words_.size() / 4; }
 

@@ -13,8 +13,8 @@ std::uint64_t CountNewer(std::span<const std::uint64_t> ring, Sequence end) {
   for (std::size_t at = 0; at < ring.size();) {
     std::size_t step = 1;
     if (static_cast<std::uint32_t>(ring[at]) == kFrameMagic) {
-      const auto frame = PeekFrame(ring.subspan(at));
-      if (frame.ok() && CheckFrameHash(*frame).ok()) {
+      const auto frame = FrameAtStartOf(ring.subspan(at));
+      if (frame && IsIntact(*frame)) {
         if (frame->header.sequence > end) ++count;
         step = frame->size_words();
       }
@@ -39,20 +39,17 @@ std::uint64_t FrameStart(std::span<const std::uint64_t> ring, std::uint64_t posi
 }
 
 std::optional<FrameView> FrameBehind(const ChainEnd& end, std::span<const std::uint64_t> words) {
-  const auto frame = PeekFrame(words);
-  if (!frame.ok() || frame->header.sequence != end.sequence + 1 || frame->header.previous_hash != end.hash) {
-    return std::nullopt;
-  }
-  if (!CheckFrameHash(*frame).ok()) return std::nullopt;
-  return *frame;
+  const auto frame = FrameAtStartOf(words);
+  const bool next = frame && frame->header.sequence == end.sequence + 1 && frame->header.previous_hash == end.hash;
+  return next && IsIntact(*frame) ? frame : std::nullopt;
 }
 
 std::optional<TailPlace> CopyFrameBehind(std::span<const std::uint64_t> ring, const TailPlace& at,
                                          std::vector<std::uint64_t>& copy) {
   const std::uint64_t position = FrameStart(ring, at.position);
   const auto rest = ring.subspan(position % ring.size());
-  const auto glance = PeekFrame(rest);
-  if (!glance.ok() || glance->header.sequence != at.end.sequence + 1) return std::nullopt;
+  const auto glance = FrameAtStartOf(rest);
+  if (!glance || glance->header.sequence != at.end.sequence + 1) return std::nullopt;
   copy.assign(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(glance->size_words()));
   const auto frame = FrameBehind(at.end, copy);
   if (!frame || frame->size_words() != copy.size()) return std::nullopt;

@@ -233,6 +233,11 @@ void JsonWriter::Null() {
   text_ += "null";
 }
 
+void JsonWriter::Raw(std::string_view value) {
+  BeforeValue();
+  text_ += value;
+}
+
 std::string JsonWriter::Take() {
   has_members_.clear();
   after_key_ = false;

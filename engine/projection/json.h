@@ -36,6 +36,7 @@ class JsonWriter {
   void Float(double value);  // NaN and infinities as Python writes them: NaN, Infinity, -Infinity
   void Bool(bool value);
   void Null();
+  void Raw(std::string_view value);  // a value that is JSON already
 
   const std::string& text() const { return text_; }
   std::string Take();  // the text; the writer is empty again

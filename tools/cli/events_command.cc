@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,8 +24,8 @@
 namespace foldlog::cli {
 namespace {
 
-// How soon --follow shows a new event: quick for a person, and next to no work for the machine.
-constexpr int kFollowIntervalMs = 100;
+// --follow is woken by the writer. So often it looks whether somebody still reads what it prints.
+constexpr std::chrono::milliseconds kLookInterval{500};
 
 struct EventsOptions {
   std::optional<std::int64_t> from;
@@ -70,10 +71,9 @@ class EventPrinter {
   bool saw_operation_ = false;
 };
 
-// Waits a little. Ends at once when a signal comes or the reader of the output goes away.
-bool WaitForMore(const Output& out) {
+bool IsRead(const Output& out) {
   pollfd reader{.fd = out.fd(), .events = 0, .revents = 0};
-  return poll(&reader, 1, kFollowIntervalMs) <= 0;
+  return poll(&reader, 1, /*timeout=*/0) <= 0;
 }
 
 // To the end of the log, or to the last event asked for. True: the latter.
@@ -90,12 +90,14 @@ absl::StatusOr<bool> PrintToEnd(const EventsOptions& options, Replayer& replayer
   return true;
 }
 
-absl::Status Follow(const EventsOptions& options, Replayer& replayer, EventPrinter& printer, Output& out) {
+absl::Status Follow(const EventsOptions& options, const EventLog& log, Replayer& replayer, EventPrinter& printer,
+                    Output& out) {
   const std::atomic<int>& stop = StopFlagOnSignals();
   while (true) {
     ASSIGN_OR_RETURN(const bool done, PrintToEnd(options, replayer, printer, out, &stop));
     RETURN_IF_ERROR(out.Flush());
-    if (done || stop != 0 || out.closed() || !WaitForMore(out)) return absl::OkStatus();
+    if (done || stop != 0 || out.closed() || !IsRead(out)) return absl::OkStatus();
+    RETURN_IF_ERROR(log.WaitForMore(replayer.state().sequence, kLookInterval).status());
   }
 }
 
@@ -113,7 +115,7 @@ absl::Status RunEvents(const EventsOptions& options, Context& context) {
   ASSIGN_OR_RETURN(const Sequence first, FirstToRead(options, *log));
   ASSIGN_OR_RETURN(Replayer replayer, Replayer::From(*log, first));
   EventPrinter printer(options, context.out);
-  if (options.follow) return Follow(options, replayer, printer, context.out);
+  if (options.follow) return Follow(options, *log, replayer, printer, context.out);
 
   RETURN_IF_ERROR(PrintToEnd(options, replayer, printer, context.out, nullptr).status());
   if (options.operation_id && !printer.saw_operation() && !context.out.closed()) {

@@ -124,6 +124,21 @@ void PutWriter(JsonWriter& json, const WriterInfo& writer) {
   }
 }
 
+// What the present or last writer found when it opened the log; null if that is not known.
+void PutRecovery(JsonWriter& json, const std::optional<RecoveryReport>& recovery) {
+  if (!recovery) return PutNull(json, "recovery");
+  json.Key("recovery");
+  json.BeginObject();
+  Put(json, "events_from_tail", recovery->events_from_tail);
+  Put(json, "frames_discarded", recovery->frames_discarded);
+  if (recovery->last_writer) {
+    Put(json, "last_writer", Name(*recovery->last_writer));
+  } else {
+    PutNull(json, "last_writer");
+  }
+  json.EndObject();
+}
+
 void PutProgress(JsonWriter& json, const Operation& operation) {
   PutOptional(json, "total_files", operation.total_files);
   Put(json, "files_processed", operation.files_processed);
@@ -174,6 +189,7 @@ void PutLogEnd(JsonWriter& json, const LogView& view) {
   Put(json, "last_sequence", view.state.sequence);
   // The log may have grown since the state was folded.
   Put(json, "durable_sequence", std::min(view.extent.durable_through, view.state.sequence));
+  Put(json, "stored_sequence", std::min(view.extent.stored_through, view.state.sequence));
 }
 
 void PutIdle(JsonWriter& json, const LogView& view) {
@@ -311,6 +327,7 @@ std::string StatusJson(const LogView& view) {
     PutIdle(json, view);
   }
   PutWriter(json, view.writer);
+  PutRecovery(json, view.writer.recovery);
   json.EndObject();
   return json.Take();
 }

@@ -135,15 +135,32 @@ void AddOperation(const Operation& operation, const std::string& status, const L
   fields.Add("Owner", Describe(operation.owner));
 }
 
+// Nothing after a writer that closed the log.
+std::string RecoveryText(const RecoveryReport& recovery) {
+  std::string text;
+  if (recovery.last_writer && *recovery.last_writer != OwnerFate::kClosedWithoutEnd) {
+    text = "the writer before: " + std::string(Explain(*recovery.last_writer));
+  }
+  if (recovery.events_from_tail > 0) AppendPart(Grouped(recovery.events_from_tail) + " events from the tail", text);
+  if (recovery.frames_discarded > 0) AppendPart(Grouped(recovery.frames_discarded) + " torn frames discarded", text);
+  return text;
+}
+
 void AddLog(const LogView& view, Fields& fields) {
   std::string events = Grouped(view.state.sequence);
   if (view.extent.durable_through < view.state.sequence) {
     events += ", " + Grouped(view.extent.durable_through) + " of them durable";
   }
+  if (view.extent.stored_through < view.state.sequence) {
+    events += ", the last " + Grouped(view.state.sequence - view.extent.stored_through) + " in the tail";
+  }
   fields.Add("Events", events);
   fields.Add("Epoch", Grouped(view.state.epoch));
   if (view.writer.held) {
     fields.Add("Writer", view.writer.writer ? Describe(*view.writer.writer) : "a process that can't be identified");
+  }
+  if (view.writer.recovery) {
+    if (const std::string found = RecoveryText(*view.writer.recovery); !found.empty()) fields.Add("Recovery", found);
   }
 }
 

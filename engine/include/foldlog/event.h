@@ -51,6 +51,9 @@ using Stats = std::vector<std::pair<std::string, StatValue>>;
 struct FileError {
   std::string path = {};
   std::string message = {};
+  // The error as the caller has it, if that is more: one JSON object in ASCII, as Python's json.dumps writes it, with
+  // its own timestamp. The single-row projection shows it as it stands. Empty: no more than the above.
+  std::string details = {};
   bool operator==(const FileError&) const = default;
 };
 

@@ -42,6 +42,7 @@ struct FrameRun {
 
   bool empty() const { return words.empty(); }
   std::uint64_t count() const { return after.sequence - before.sequence; }
+  bool operator==(const FrameRun&) const = default;
 };
 
 // Where room is bounded, some of it is kept for the events that end or interrupt an operation, so that they can still

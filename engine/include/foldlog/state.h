@@ -42,6 +42,8 @@ struct Operation {
   TimeNs updated_at = 0;
   TimeNs last_progress_at = 0;  // of the start, the last checkpoint or the completion
   std::optional<TimeNs> completed_at = {};
+  Sequence first_error_sequence = 0;  // the errors are in the events from here …
+  Sequence last_error_sequence = 0;   // … to here; 0: none
   Sequence first_sequence = 0;
   Sequence last_sequence = 0;
   std::int64_t checkpoints = 0;
@@ -70,6 +72,9 @@ std::string_view Name(OperationStatus status);
 // Folds one more event into `state`. DataLoss if the event cannot follow: a wrong sequence number, an epoch that is not
 // the operation's, a kind that the status does not allow. `state` is then unchanged.
 absl::Status Apply(const RecordedEvent& event, State& state);
+
+// The same for a checkpoint that is not in an event yet.
+absl::Status ApplyCheckpoint(Sequence sequence, TimeNs time, Epoch epoch, const Checkpoint& checkpoint, State& state);
 
 }  // namespace foldlog
 

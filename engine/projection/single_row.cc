@@ -1,0 +1,132 @@
+// The single row: which part of the state and of the errors in the log goes where. Never decides anything.
+
+#include "foldlog/single_row.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/projection/json.h"
+#include "engine/seconds.h"
+#include "engine/status_macros.h"
+#include "foldlog/event_reader.h"
+
+namespace foldlog {
+namespace {
+
+constexpr std::string_view kCheckpointVersion = "1.0";
+
+// Cut towards zero, as the older programs did it: from the double, which may have been rounded up to a whole second.
+std::int64_t WholeSeconds(TimeNs time) { return static_cast<std::int64_t>(SecondsOf(time)); }
+
+void Member(JsonWriter& json, std::string_view key, std::string_view text) {
+  json.Key(key);
+  json.String(text);
+}
+
+void Member(JsonWriter& json, std::string_view key, const std::optional<std::string>& text) {
+  json.Key(key);
+  text ? json.String(*text) : json.Null();
+}
+
+void Member(JsonWriter& json, std::string_view key, const std::optional<std::int64_t>& number) {
+  json.Key(key);
+  number ? json.Integer(*number) : json.Null();
+}
+
+void Member(JsonWriter& json, std::string_view key, double number) {
+  json.Key(key);
+  json.Float(number);
+}
+
+std::string FileErrorJson(const FileError& error, TimeNs time) {
+  if (!error.details.empty()) return error.details;
+  JsonWriter json;
+  json.BeginObject();
+  Member(json, "path", std::string_view(error.path));
+  Member(json, "error", std::string_view(error.message));
+  Member(json, "timestamp", SecondsOf(time));
+  json.EndObject();
+  return json.Take();
+}
+
+std::string FailureJson(const Failed& failure, TimeNs time) {
+  JsonWriter json;
+  json.BeginObject();
+  Member(json, "error", std::string_view(failure.error));
+  Member(json, "timestamp", SecondsOf(time));
+  json.Key("fatal");
+  json.Bool(true);
+  json.EndObject();
+  return json.Take();
+}
+
+// The error in `event` as the row shows it; nothing if it is an event without one.
+std::optional<std::string> ErrorJson(const Event& event) {
+  if (const auto* failed = std::get_if<Failed>(&event.body)) return FailureJson(*failed, event.time);
+  const auto* checkpoint = std::get_if<Checkpoint>(&event.body);
+  if (checkpoint == nullptr || !checkpoint->error) return std::nullopt;
+  return FileErrorJson(*checkpoint->error, event.time);
+}
+
+std::string CheckpointData(const Operation& operation, const std::string& errors) {
+  JsonWriter json;
+  json.BeginObject();
+  Member(json, "operation_id", std::string_view(operation.operation_id));
+  Member(json, "operation_type", Name(operation.type));
+  Member(json, "total_files", operation.total_files);
+  Member(json, "files_processed", std::optional(operation.files_processed));
+  Member(json, "current_path", operation.current_path);
+  Member(json, "last_processed_file", operation.last_processed_file);
+  json.Key("errors");
+  json.Raw("[" + errors + "]");
+  Member(json, "rate", operation.rate);
+  Member(json, "started_at", SecondsOf(operation.started_at));
+  Member(json, "last_update", SecondsOf(operation.last_progress_at));
+  Member(json, "batch_num", std::optional(operation.batch_num));
+  Member(json, "checkpoint_version", kCheckpointVersion);
+  json.EndObject();
+  return json.Take();
+}
+
+}  // namespace
+
+// Brings `errors_` to the operation's last error. From where it stood, if it was about this operation and not beyond.
+absl::Status SingleRowProjector::ReadErrors(const Operation& operation) {
+  const Sequence last = operation.last_error_sequence;
+  if (first_ != operation.first_error_sequence || through_ > last) {
+    errors_.clear();
+    first_ = operation.first_error_sequence;
+    through_ = first_ - 1;
+  }
+  if (last == 0 || through_ == last) return absl::OkStatus();
+  EventReader reader(log_, through_ + 1);
+  while (through_ < last) {
+    ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, reader.Next());
+    if (!event) return absl::DataLossError(absl::StrCat("the log ", log_.name(), " ends before event ", last));
+    if (const std::optional<std::string> error = ErrorJson(event->event)) {
+      absl::StrAppend(&errors_, errors_.empty() ? "" : ", ", *error);
+    }
+    through_ = event->sequence;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<SingleRow>> SingleRowProjector::Project(const State& state) {
+  if (!state.operation) return std::optional<SingleRow>();
+  const Operation& operation = *state.operation;
+  RETURN_IF_ERROR(ReadErrors(operation));
+  SingleRow row;
+  row.operation_type = Name(operation.type);
+  row.status = Name(operation.status);
+  row.checkpoint_data = CheckpointData(operation, errors_);
+  row.started_at = WholeSeconds(operation.started_at);
+  row.updated_at = WholeSeconds(operation.updated_at);
+  if (operation.completed_at) row.completed_at = WholeSeconds(*operation.completed_at);
+  return std::optional(std::move(row));
+}
+
+absl::StatusOr<std::optional<SingleRow>> ProjectSingleRow(const EventLog& log, const State& state) {
+  return SingleRowProjector(log).Project(state);
+}
+
+}  // namespace foldlog

@@ -1,0 +1,158 @@
+// Recorded runs of the Python manager whose row foldlog projects (tests/data/single_row_traces.jsonl): the same calls
+// on an engine, under the same clock, must leave the same row after every step, byte for byte.
+//
+// Calls that the manager refused left its row alone and are passed over: its refusals are not the engine's. What a call
+// does not mean by an empty path or an empty error, the manager's stand-in has to know, and so does this test.
+
+#include <algorithm>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "engine/json_reader.h"
+#include "engine/projection/json.h"
+#include "engine/seconds.h"
+#include "foldlog/single_row.h"
+#include "tests/test_support.h"
+
+namespace foldlog {
+namespace {
+
+// A JSON object by its keys; an absent member is null.
+class Object {
+ public:
+  explicit Object(const JsonSlice& slice) : members_(JsonMembers(slice)) {}
+
+  JsonSlice operator[](std::string_view key) const {
+    for (const auto& [name, value] : members_) {
+      if (JsonBytes(name) == key) return value;
+    }
+    return {JsonSlice::Kind::kNull, "null"};
+  }
+  bool Has(std::string_view key) const {
+    return std::any_of(members_.begin(), members_.end(), [&](const auto& m) { return JsonBytes(m.first) == key; });
+  }
+  std::string Text(std::string_view key) const { return JsonBytes((*this)[key]).value(); }
+  std::optional<std::int64_t> Count(std::string_view key) const { return JsonInteger((*this)[key]); }
+  std::optional<std::string> Path(std::string_view key) const {
+    if ((*this)[key].kind == JsonSlice::Kind::kNull || Text(key).empty()) return std::nullopt;
+    return Text(key);
+  }
+  const std::vector<std::pair<JsonSlice, JsonSlice>>& members() const { return members_; }
+
+ private:
+  std::vector<std::pair<JsonSlice, JsonSlice>> members_;
+};
+
+// {**error, "timestamp": now}
+std::string WithTimestamp(const Object& error, double now) {
+  std::string time;
+  AppendPythonFloat(now, time);
+  std::string json = "{";
+  for (const auto& [key, value] : error.members()) {
+    const std::string_view text = JsonBytes(key) == "timestamp" ? std::string_view(time) : value.text;
+    json.append(key.text).append(": ").append(text).append(", ");
+  }
+  if (!error.Has("timestamp")) json.append("\"timestamp\": ").append(time).append(", ");
+  return json.replace(json.size() - 2, 2, "}");
+}
+
+class Replay {
+ public:
+  Replay() {
+    EngineOptions options;
+    options.clock = [this] { return *TimeOf(now_); };
+    options.new_id = [this] { return id_; };
+    engine_ = *Engine::Open(NewWritableMemoryLog(), std::move(options));
+    projector_.emplace(engine_->log());
+  }
+
+  absl::Status Step(const Object& step) {
+    now_ = JsonNumber(step["now"]);
+    if (step.Has("id")) id_ = step.Text("id");
+    if (step.Has("error")) return absl::OkStatus();
+    return Call(step.Text("call"), Object(step["args"]));
+  }
+
+  // By both ways: one asks each time, the other reads everything anew.
+  std::optional<SingleRow> Row() {
+    const auto row = projector_->Project(engine_->state());
+    EXPECT_OK(row);
+    EXPECT_EQ(*row, *ProjectSingleRow(engine_->log(), engine_->state()));
+    return *row;
+  }
+
+ private:
+  absl::Status Call(const std::string& call, const Object& args) {
+    const OperationHandle handle = engine_->current_handle().value_or(OperationHandle());
+    if (call == "start_operation") {
+      return engine_->Start({*ParseOperationType(args.Text("operation_type")), args.Count("total_files")}).status();
+    }
+    if (call == "update_checkpoint") return engine_->Checkpoint(handle, CheckpointFrom(args));
+    if (call == "pause_operation") return engine_->Pause(handle);
+    if (call == "resume_operation") return engine_->Resume(args.Text("operation_id")).status();
+    if (call == "complete_operation") return engine_->Complete(handle);
+    if (call == "fail_operation") return engine_->Fail(handle, args.Text("error"));
+    if (call == "clear_completed_operation") {
+      return engine_->state().operation && !engine_->state().active() ? engine_->Clear() : absl::OkStatus();
+    }
+    if (call == "get_active_operation" || call == "restart") return absl::OkStatus();
+    return absl::InternalError("unknown call " + call);
+  }
+
+  Checkpoint CheckpointFrom(const Object& args) const {
+    Checkpoint checkpoint{.files_processed = args.Count("files_processed").value(),
+                          .current_path = args.Path("current_path"),
+                          .last_processed_file = args.Path("last_file"),
+                          .batch_num = args.Count("batch_num")};
+    if (args["error"].kind == JsonSlice::Kind::kObject && !Object(args["error"]).members().empty()) {
+      checkpoint.error = FileError{.details = WithTimestamp(Object(args["error"]), now_)};
+    }
+    return checkpoint;
+  }
+
+  double now_ = 0;
+  std::string id_;
+  std::unique_ptr<Engine> engine_;
+  std::optional<SingleRowProjector> projector_;
+};
+
+std::optional<SingleRow> RowFrom(const JsonSlice& slice) {
+  if (slice.kind == JsonSlice::Kind::kNull) return std::nullopt;
+  const Object row(slice);
+  return SingleRow{row.Text("operation_type"),      row.Text("status"),
+                   row.Text("checkpoint_data"),     row.Count("started_at").value(),
+                   row.Count("updated_at").value(), row.Count("completed_at")};
+}
+
+std::string Shown(const std::optional<SingleRow>& row) {
+  if (!row) return "no row";
+  return absl::StrCat(row->operation_type, " ", row->status, " ", row->started_at, " ", row->updated_at, " ",
+                      row->completed_at.value_or(-1), "\n", row->checkpoint_data);
+}
+
+TEST(SingleRowGolden, EveryStepOfEveryTraceLeavesTheRecordedRow) {
+  std::ifstream traces(FOLDLOG_SOURCE_DIR "/tests/data/single_row_traces.jsonl");
+  int replayed = 0;
+  int rows = 0;
+  for (std::string line; std::getline(traces, line); ++replayed) {
+    ASSERT_OK_AND_ASSIGN(const JsonSlice trace, ParseJson(line));
+    Replay replay;
+    std::optional<SingleRow> expected;
+    int number = 0;
+    for (const JsonSlice& step_text : JsonElements(Object(trace)["steps"])) {
+      const Object step(step_text);
+      if (step.Has("row")) expected = RowFrom(step["row"]);
+      ASSERT_OK(replay.Step(step)) << step_text.text;
+      const std::optional<SingleRow> row = replay.Row();
+      ASSERT_TRUE(row == expected) << "trace " << replayed << " step " << number << " " << step_text.text << "\n is  "
+                                   << Shown(row) << "\nnot " << Shown(expected);
+      ++number;
+      if (row) ++rows;
+    }
+  }
+  EXPECT_EQ(replayed, 150);
+  EXPECT_GT(rows, 2000);
+}
+
+}  // namespace
+}  // namespace foldlog
