@@ -34,6 +34,9 @@ bool tail_is_flushed = true;
 constexpr std::chrono::microseconds kDrainDelay{1'500};
 constexpr std::chrono::microseconds kDrainDelayInControl{20'000};
 
+// A flush takes its time on a disk, and others append meanwhile: what comes after it must not be taken for durable.
+constexpr std::chrono::microseconds kFlushTime{300};
+
 bool IsTail(int fd) {
   const std::string link = "/proc/self/fd/" + std::to_string(fd);
   char path[PATH_MAX] = {};
@@ -59,7 +62,12 @@ int __wrap_mdb_txn_begin(MDB_env* env, MDB_txn* parent, unsigned flags, MDB_txn*
 }
 
 int __real_fdatasync(int fd);
-int __wrap_fdatasync(int fd) { return !tail_is_flushed && IsTail(fd) ? 0 : __real_fdatasync(fd); }
+int __wrap_fdatasync(int fd) {
+  if (!IsTail(fd)) return __real_fdatasync(fd);
+  const int rc = tail_is_flushed ? __real_fdatasync(fd) : 0;
+  std::this_thread::sleep_for(kFlushTime);
+  return rc;
+}
 }
 // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
