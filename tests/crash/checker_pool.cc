@@ -231,7 +231,8 @@ void CheckerPool::Receive(Worker& worker) {
     Died(worker, judgement);
   }
   judgement.done = true;
-  KeepIfFailing(image, judgement);
+  if (KeepIfFailing(image, judgement)) return;
+  judgement.origin = {};  // of a million images that are sound nobody wants to know
 }
 
 void CheckerPool::Died(Worker& worker, Judgement& judgement) {
@@ -244,14 +245,16 @@ void CheckerPool::Died(Worker& worker, Judgement& judgement) {
   Fork(worker);
 }
 
-void CheckerPool::KeepIfFailing(const CrashImage& image, const Judgement& judgement) {
+bool CheckerPool::KeepIfFailing(const CrashImage& image, const Judgement& judgement) {
   Report verdict;
   Judge(image.hash, judgement, verdict);
-  if (verdict.failed() == 0 || options_.keep_failures_in.empty() || kept_.size() >= kKeptMax) return;
-  if (!kept_.insert(image.hash).second) return;
+  if (verdict.failed() == 0) return false;
+  if (options_.keep_failures_in.empty() || kept_.size() >= kKeptMax) return true;
+  if (!kept_.insert(image.hash).second) return true;
   const std::string directory = absl::StrCat(options_.keep_failures_in, "/", absl::Hex(image.hash));
   Empty(directory);
   Materialise(image.disk, directory);
+  return true;
 }
 
 Report CheckerPool::Finish() {

@@ -100,7 +100,7 @@ class CheckerPool {
   void Receive(Worker& worker);
   void Died(Worker& worker, Judgement& judgement);
   void Judge(std::uint64_t hash, const Judgement& judgement, Report& report) const;
-  void KeepIfFailing(const CrashImage& image, const Judgement& judgement);
+  bool KeepIfFailing(const CrashImage& image, const Judgement& judgement);
 
   const CheckerOptions options_;
   const CheckFunction check_;

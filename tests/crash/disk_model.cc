@@ -98,13 +98,15 @@ void DiskModel::AddWrite(const Call& call, int file) {
   std::string& newest = files_[static_cast<std::size_t>(file)].newest;
   const std::uint64_t end = call.offset + call.data.size();
   const std::uint64_t old_size = newest.size();
-  const std::string before = newest;
+  const std::uint64_t first = call.offset / kSectorBytes;
+  std::vector<std::string> before;
+  for (std::uint64_t number = first; number * kSectorBytes < end; ++number) before.push_back(Sector(newest, number));
   newest.resize(std::max(old_size, end), '\0');
   newest.replace(call.offset, call.data.size(), call.data);
-  for (std::uint64_t number = call.offset / kSectorBytes; number * kSectorBytes < end; ++number) {
+  for (std::uint64_t number = first; number * kSectorBytes < end; ++number) {
     Unit unit{.file = file, .through_mapping = (call.flags & kThroughMapping) != 0};
     unit.sectors[number] = Sector(newest, number);
-    if (unit.sectors[number] != Sector(before, number)) AddUnit(std::move(unit));
+    if (unit.sectors[number] != before[number - first]) AddUnit(std::move(unit));
   }
   if (end > old_size) AddUnit({.file = file, .size = end});
 }
@@ -198,7 +200,7 @@ std::string DiskModel::SectorBefore(std::size_t unit, std::uint64_t number) cons
   return Sector(files_[static_cast<std::size_t>(file)].durable, number);
 }
 
-DiskImage DiskModel::Build(const std::vector<bool>& chosen) const {
+DiskImage DiskModel::Build(const std::vector<bool>& chosen, const TornSector* torn) const {
   std::map<std::string, int> names = durable_names_;
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     if (!chosen[i]) continue;
@@ -216,7 +218,10 @@ DiskImage DiskModel::Build(const std::vector<bool>& chosen) const {
     std::uint64_t size = file.durable_size;
     for (std::size_t i = 0; i < pending_.size(); ++i) {
       if (!chosen[i] || pending_[i].file != index) continue;
-      for (const auto& [number, sector] : pending_[i].sectors) PutSector(content, number, sector);
+      for (const auto& [number, sector] : pending_[i].sectors) {
+        const bool is_torn = torn != nullptr && torn->unit == i && torn->number == number;
+        PutSector(content, number, is_torn ? torn->content : sector);
+      }
       if (pending_[i].size) size = *pending_[i].size;
     }
     content.resize(size, '\0');

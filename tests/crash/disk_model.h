@@ -40,6 +40,13 @@ struct Unit {
   bool background = false;
 };
 
+// A sector of a unit that arrives as something between old and new.
+struct TornSector {
+  std::size_t unit = 0;
+  std::uint64_t number = 0;
+  std::string content = {};
+};
+
 // The contents of a directory tree.
 struct DiskImage {
   std::vector<std::string> directories = {};      // parents first
@@ -64,8 +71,8 @@ class DiskModel {
   // What sector `number` of `unit.file` holds on the disk if `unit` has not reached it, but all before it have.
   std::string SectorBefore(std::size_t unit, std::uint64_t number) const;
 
-  // The image with the units of which `chosen` is true.
-  DiskImage Build(const std::vector<bool>& chosen) const;
+  // The image with the units of which `chosen` is true, one of them perhaps torn.
+  DiskImage Build(const std::vector<bool>& chosen, const TornSector* torn = nullptr) const;
 
   bool IsBackground(const std::string& path) const;
 

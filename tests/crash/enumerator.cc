@@ -16,7 +16,8 @@ namespace {
 constexpr std::size_t kWordBytes = 8;
 constexpr std::size_t kExhaustiveUnitsMax = 12;  // 2^12 images a moment; beyond that, samples
 constexpr std::size_t kSystematicUnitsMax = 256;
-constexpr int kRoundsMax = 30;  // of samples, if one does not give enough different images
+constexpr double kSystematicPart = 0.6;  // of the images wanted: the rest are samples
+constexpr int kRoundsMax = 30;           // of samples, if one does not give enough different images
 
 std::uint64_t HashOf(const DiskImage& disk, const DiskModel& model) {
   std::uint64_t hash = 0;
@@ -59,12 +60,19 @@ class Enumeration {
       : trace_(trace), options_(options), sink_(sink), random_(options.seed) {}
 
   EnumerationCounts Run() {
+    counting_ = true;
+    Pass(/*samples=*/0);
+    counting_ = false;
+    const double wanted = kSystematicPart * static_cast<double>(options_.images);
+    systematic_part_ = options_.systematic ? wanted / std::max(wanted, static_cast<double>(systematic_)) : 0;
     Pass(/*samples=*/0);
     for (int round = 1; round <= kRoundsMax && counts_.images < options_.images && open_moments_ > 0; ++round) {
       const std::uint64_t missing = options_.images - counts_.images;
       const std::uint64_t before = counts_.images;
       // Some samples will turn out to be known already.
-      Pass(missing + missing / 4 > open_moments_ ? (missing + missing / 4) / open_moments_ + 1 : 1);
+      const std::uint64_t samples = missing + missing / 4;
+      sampled_part_ = std::min(1.0, static_cast<double>(samples) / static_cast<double>(open_moments_));
+      Pass(samples > open_moments_ ? samples / open_moments_ + 1 : 1);
       if (counts_.images == before) break;
     }
     return counts_;
@@ -115,10 +123,10 @@ class Enumeration {
     }
     if (call != nullptr && call->kind == CallKind::kWrite && !(call->flags & kThroughMapping) && options_.tears &&
         options_.tears(*call)) {
-      TearUnits(/*by_rule=*/false);
+      TearLastUnit(/*by_rule=*/false);
     }
     if (call != nullptr && (call->flags & kThroughMapping) != 0 && call->kind == CallKind::kWrite) {
-      TearUnits(/*by_rule=*/true);
+      TearLastUnit(/*by_rule=*/true);
     }
   }
 
@@ -130,21 +138,35 @@ class Enumeration {
     return chosen;
   }
 
+  // Whether one of the systematic images is left out, because there are more than are wanted.
+  bool LeaveOut() {
+    if (counting_) ++systematic_;
+    return counting_ || (systematic_part_ < 1 && !Happens(systematic_part_));
+  }
+
+  bool Happens(double probability) { return std::uniform_real_distribution<>()(random_) < probability; }
+
   void Systematic() {
-    Emit(Chosen(false), "none");
+    if (!counting_ && options_.systematic) {
+      Emit(Chosen(false), "none");
+      if (!units_.empty()) Emit(Chosen(true), "all");
+    }
     if (units_.empty()) return;
-    Emit(Chosen(true), "all");
     // Where nothing is ever made durable, units pile up: then it is some of the prefixes and of the units.
     const std::size_t stride = units_.size() / kSystematicUnitsMax + 1;
     for (std::size_t n = 1 + random_() % stride; n < units_.size(); n += stride) {
+      if (LeaveOut()) continue;
       std::vector<bool> prefix = Chosen(false);
       for (std::size_t i = 0; i < n; ++i) prefix[units_[i]] = true;
       Emit(prefix, "prefix");
     }
     for (std::size_t i = random_() % stride; i < units_.size(); i += stride) {
-      std::vector<bool> but_one = Chosen(true);
-      but_one[units_[i]] = false;
-      Emit(but_one, "all but one");
+      if (!LeaveOut()) {
+        std::vector<bool> but_one = Chosen(true);
+        but_one[units_[i]] = false;
+        Emit(but_one, "all but one");
+      }
+      if (LeaveOut()) continue;
       std::vector<bool> one = Chosen(false);
       one[units_[i]] = true;
       Emit(one, "one");
@@ -157,6 +179,7 @@ class Enumeration {
     const std::size_t n = units_.size();
     if (n <= 3) return;
     ++open_moments_;
+    if (sampled_part_ < 1 && !Happens(sampled_part_)) return;
     if (n <= kExhaustiveUnitsMax && (std::uint64_t{1} << n) <= samples_) {
       for (std::uint64_t bits = 0; bits < (std::uint64_t{1} << n) && !Enough(); ++bits) {
         std::vector<bool> chosen = Chosen(false);
@@ -166,43 +189,53 @@ class Enumeration {
       return;
     }
     for (std::uint64_t sample = 0; sample < samples_ && !Enough(); ++sample) {
-      // Few, half or most of the units: each finds other mistakes.
-      const std::uint64_t odds = 1 + random_() % 15;
+      // Few, half or most of the units: each finds other mistakes. None and all have come up, if anything has.
+      const std::uint64_t odds = options_.systematic ? 1 + random_() % 15 : random_() % 17;
       std::vector<bool> chosen = Chosen(false);
       for (const std::size_t unit : units_) chosen[unit] = random_() % 16 < odds;
       Emit(chosen, "sample");
+      TearOneOf(chosen);
     }
   }
 
-  // The units of this call are the last ones.
-  void TearUnits(bool by_rule) {
-    const std::size_t last = model_->pending().size();
-    if (last == 0) return;
-    const Unit& unit = model_->pending()[last - 1];
-    if (unit.file < 0 || unit.sectors.size() != 1 || unit.background) return;
-    Tear tear{.unit = last - 1, .sector = unit.sectors.begin()->first, .after = unit.sectors.begin()->second};
-    tear.by_rule = by_rule;
+  // The sector of a unit, and the words of it that the unit changes. Fewer than two words cannot be torn apart.
+  Tear TearOf(std::size_t index) const {
+    const Unit& unit = model_->pending()[index];
+    if (unit.file < 0 || unit.sectors.size() != 1 || unit.background) return {};
+    Tear tear{.unit = index, .sector = unit.sectors.begin()->first, .after = unit.sectors.begin()->second};
     tear.before = model_->SectorBefore(tear.unit, tear.sector);
     for (std::size_t word = 0; word < kSectorBytes / kWordBytes; ++word) {
       if (std::memcmp(&tear.before[word * kWordBytes], &tear.after[word * kWordBytes], kWordBytes) != 0) {
         tear.words.push_back(word);
       }
     }
+    return tear;
+  }
+
+  // The unit of this call is the last one.
+  void TearLastUnit(bool by_rule) {
+    if (model_->pending().empty()) return;
+    Tear tear = TearOf(model_->pending().size() - 1);
+    tear.by_rule = by_rule;
     const std::size_t n = tear.words.size();
     if (n < 2) return;
     if (sampling_) return SampleTears(tear);
     for (std::size_t split = 1; split < n; ++split) {
+      if (LeaveOut()) continue;
       std::vector<bool> prefix(n, false);
       std::fill_n(prefix.begin(), split, true);
-      EmitTorn(tear, prefix);
+      EmitTorn(tear, prefix, Chosen(true));
     }
     for (std::size_t i = 0; i < n; ++i) {
-      std::vector<bool> but_one(n, true);
-      but_one[i] = false;
-      EmitTorn(tear, but_one);
+      if (!LeaveOut()) {
+        std::vector<bool> but_one(n, true);
+        but_one[i] = false;
+        EmitTorn(tear, but_one, Chosen(true));
+      }
+      if (LeaveOut()) continue;
       std::vector<bool> one(n, false);
       one[i] = true;
-      EmitTorn(tear, one);
+      EmitTorn(tear, one, Chosen(true));
     }
     if (n > 3) ++open_moments_;
   }
@@ -214,36 +247,37 @@ class Enumeration {
     const bool exhaustive = n <= kExhaustiveUnitsMax && (std::uint64_t{1} << n) <= samples_;
     const std::uint64_t count = exhaustive ? std::uint64_t{1} << n : samples_;
     for (std::uint64_t bits = 0; bits < count && !Enough(); ++bits) {
-      const std::uint64_t mix = exhaustive ? bits : random_();
-      std::vector<bool> taken(n);
-      for (std::size_t i = 0; i < n; ++i) taken[i] = ((mix >> (i % 64)) & 1) != 0;
-      EmitTorn(tear, taken);
+      EmitTorn(tear, Mix(n, exhaustive ? bits : random_()), Chosen(true));
     }
   }
 
-  // All else that is pending has arrived: the torn unit is what was under way.
-  void EmitTorn(const Tear& tear, const std::vector<bool>& taken) {
-    std::string sector = tear.before;
-    std::string text = "torn, new words";
+  // Of the stores through a mapping that are pending, any may have been caught in the middle, whatever else arrived.
+  void TearOneOf(const std::vector<bool>& chosen) {
+    std::vector<std::size_t> mapped;
+    for (const std::size_t unit : units_) {
+      if (chosen[unit] && model_->pending()[unit].through_mapping) mapped.push_back(unit);
+    }
+    if (mapped.empty()) return;
+    const Tear tear = TearOf(mapped[random_() % mapped.size()]);
+    if (tear.words.size() >= 2) EmitTorn(tear, Mix(tear.words.size(), random_()), chosen);
+  }
+
+  static std::vector<bool> Mix(std::size_t words, std::uint64_t bits) {
+    std::vector<bool> taken(words);
+    for (std::size_t i = 0; i < words; ++i) taken[i] = ((bits >> (i % 64)) & 1) != 0;
+    return taken;
+  }
+
+  // Of the torn sector the `taken` words arrive; of the other units those that are chosen.
+  void EmitTorn(const Tear& tear, const std::vector<bool>& taken, const std::vector<bool>& chosen) {
+    TornSector torn{.unit = tear.unit, .number = tear.sector, .content = tear.before};
+    std::string text = absl::StrCat("units", Places(chosen, units_), " of ", units_.size(), ", one torn, new words");
     for (std::size_t i = 0; i < taken.size(); ++i) {
       if (!taken[i]) continue;
-      std::memcpy(&sector[tear.words[i] * kWordBytes], &tear.after[tear.words[i] * kWordBytes], kWordBytes);
+      std::memcpy(&torn.content[tear.words[i] * kWordBytes], &tear.after[tear.words[i] * kWordBytes], kWordBytes);
       absl::StrAppend(&text, " ", tear.words[i]);
     }
-    std::vector<bool> chosen = Chosen(true);
-    DiskImage disk = model_->Build(chosen);
-    chosen[tear.unit] = false;
-    const DiskImage without = model_->Build(chosen);
-    // The file that the unit belongs to, under whatever names it has, is the one that differs.
-    for (auto& [path, content] : disk.files) {
-      const auto old = without.files.find(path);
-      if (old == without.files.end() || old->second == content) continue;
-      const std::uint64_t begin = tear.sector * kSectorBytes;
-      if (begin >= content.size()) continue;
-      content.replace(begin, std::min<std::uint64_t>(kSectorBytes, content.size() - begin),
-                      sector.substr(0, content.size() - begin));
-    }
-    Give(std::move(disk), text, !tear.by_rule);
+    Give(model_->Build(chosen, &torn), text, !tear.by_rule);
   }
 
   void Emit(const std::vector<bool>& chosen, const char* kind) {
@@ -287,6 +321,10 @@ class Enumeration {
   std::uint64_t moments_in_pass_ = 0;
   std::uint64_t samples_ = 0;
   bool sampling_ = false;
+  bool counting_ = false;           // a first pass, in which nothing is built
+  std::uint64_t systematic_ = 0;    // images, as counted then
+  double systematic_part_ = 1;      // of these that is wanted
+  double sampled_part_ = 1;         // of the moments with more to try
   std::uint64_t open_moments_ = 0;  // with more subsets than have been tried
   std::size_t call_ = 0;
   Obligation obligation_;

@@ -40,10 +40,15 @@ struct CrashImage {
 
 struct EnumerationOptions {
   std::uint64_t seed = 0;
-  std::uint64_t images = 20'000;  // how many different ones are wanted; all systematic ones come even if they are more
+
+  // How many different ones are wanted, more or less. If the systematic ones are more, it is a random part of them.
+  std::uint64_t images = 20'000;
   std::vector<std::string> background = {};  // DiskModel
   Obligation at_start = {};
   bool ignore_barriers = false;  // a control: as if nothing had ever been made durable
+
+  // Without, there are random images only: enough for a control.
+  bool systematic = true;
 
   // Writes of which any mix of old and new 8-byte words may be on the disk.
   std::function<bool(const Call&)> tears = {};

@@ -171,6 +171,33 @@ TEST(EnumeratorTest, AStoreThroughAMappingMayBeTornIntoWords) {
   EXPECT_THAT(seen, UnorderedElementsAre("aaa", "xyz"));
 }
 
+TEST(EnumeratorTest, AStoreMayBeTornWhileLaterOnesHaveArrived) {
+  Trace trace = {InitialFile("f", Sectors("aaaaaa"))};
+  for (std::uint64_t sector = 0; sector < 6; ++sector) {
+    trace.push_back(Write(sector * kSectorBytes, Sectors("b"), kThroughMapping));
+  }
+  bool seen = false;
+  Enumerate(trace, {.seed = 1, .images = 3000}, [&](const CrashImage& image) {
+    const std::string& content = image.disk.files.at("f");
+    const std::string first = content.substr(0, kSectorBytes);
+    const bool torn = first != Sectors("a") && first != Sectors("b");
+    if (torn && content.substr(5 * kSectorBytes) == Sectors("b")) seen = true;
+    EXPECT_FALSE(image.torn_write);  // no rule of the disk is broken
+  });
+  EXPECT_TRUE(seen);
+}
+
+TEST(EnumeratorTest, OfTooManySystematicImagesARandomPartIsTaken) {
+  Trace trace = {InitialFile("f", Sectors(std::string(60, 'a')))};
+  for (std::uint64_t sector = 0; sector < 60; ++sector) trace.push_back(Write(sector * kSectorBytes, Sectors("b")));
+  const auto count = [&](std::uint64_t images) {
+    return Enumerate(trace, {.seed = 1, .images = images}, [](const CrashImage&) {}).images;
+  };
+  EXPECT_GE(count(1'000), 1'000);
+  EXPECT_LE(count(1'000), 1'100);
+  EXPECT_GE(count(20'000), 20'000);
+}
+
 TEST(EnumeratorTest, AChosenWriteIsTornAndSaysSo) {
   std::string two_words = Sectors("a");
   two_words.replace(32, 8, 8, 'x');

@@ -1,20 +1,26 @@
-// Cuts the power of a foldlog log at every call, in every way that the disk model allows, and checks what is left.
+// Cuts the power of a foldlog log at every call, in every way that the disk model allows, and checks what is left; then
+// cuts it again while the log recovers from that, and once more during the recovery from this.
 //
 //   power_cut_test [--images N] [--commits N] [--nested N] [--workers N] [--control-images N] [--keep DIRECTORY]
+//                  [--trace FILE]
 //
-// The seed is printed, and FOLDLOG_TEST_SEED repeats it. Fails if an acknowledged event is lost, an image is refused or
-// unsound, or a check crashes or hangs; and if the same run without LMDB's barriers does NOT fail: that would mean that
-// this test could not see a loss.
+// The seed is printed. FOLDLOG_TEST_SEED repeats the workload, but the threads of the log meet differently each time;
+// with --trace, and the trace that was kept, the same images come again. Fails if an acknowledged event is lost, an
+// image is refused or unsound, or a check crashes or hangs; and if the same run without one of its flushes does NOT
+// fail: that would mean that this test could not see a loss.
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -34,8 +40,9 @@ namespace fs = std::filesystem;
 struct Arguments {
   std::uint64_t seed = 0;
   std::map<std::string, std::uint64_t> numbers = {
-      {"--images", 20'000}, {"--commits", 90}, {"--nested", 60}, {"--workers", 2}, {"--control-images", 1'500}};
+      {"--images", 20'000}, {"--commits", 170}, {"--nested", 30}, {"--workers", 2}, {"--control-images", 1'500}};
   std::string keep = {};
+  std::string trace = {};     // to be repeated, instead of a new recording
   std::string programs = {};  // where the workload and the recorder are: beside this program
 
   std::uint64_t operator[](const char* name) const { return numbers.at(name); }
@@ -79,6 +86,48 @@ absl::StatusOr<Recording> RecordRun(const Arguments& arguments, std::vector<std:
   return recording;
 }
 
+// A trace that was kept: what its run left behind is in it.
+absl::StatusOr<Recording> ReadRecording(const std::string& trace_path, const std::string& directory) {
+  Recording recording;
+  ASSIGN_OR_RETURN(recording.trace, ReadTrace(trace_path));
+  DiskModel model({});
+  for (const Call& call : recording.trace) {
+    model.Begin(call);
+    model.End(call);
+  }
+  Materialise(model.Build(std::vector<bool>(model.pending().size(), true)), directory);
+  ASSIGN_OR_RETURN(recording.reference, ReadEvents(directory + "/log"));
+  return recording;
+}
+
+absl::StatusOr<Recording> RecordWorkload(const Arguments& arguments, std::uint64_t seed, const std::string& directory,
+                                         const std::string& left_out = "") {
+  fs::remove_all(directory);
+  fs::create_directories(directory);
+  if (!arguments.trace.empty() && left_out.empty()) return ReadRecording(arguments.trace, directory);
+  return RecordRun(arguments, {"run", directory, absl::StrCat(arguments["--commits"]), absl::StrCat(seed), left_out},
+                   directory);
+}
+
+// What the workload is there for: without it, the images would prove little of the tail.
+absl::Status CheckWorkload(const Recording& recording) {
+  constexpr std::string_view kSkipMark = "FLS1\xff\xff\xff\xff";
+  std::uint64_t laps = 0;
+  std::uint64_t drains = 0;
+  std::uint64_t stores = 0;
+  for (const Call& call : recording.trace) {
+    const bool stored = call.kind == CallKind::kWrite && (call.flags & kThroughMapping) != 0;
+    if (stored) ++stores;
+    if (stored && call.data.find(kSkipMark) != std::string::npos) ++laps;
+    if (call.kind == CallKind::kWrite && IsLmdbMetaWrite(call)) ++drains;
+  }
+  printf("recorded %zu calls and %llu stores, %zu events, %llu drains, %llu skip marks seen\n", recording.trace.size(),
+         static_cast<unsigned long long>(stores), recording.reference.size(), static_cast<unsigned long long>(drains),
+         static_cast<unsigned long long>(laps));
+  if (laps < 2 || drains < 4) return absl::InternalError("too little happens to the tail: lengthen the workload");
+  return absl::OkStatus();
+}
+
 // Some of the images that go by, each with the same chance.
 class Sample {
  public:
@@ -104,9 +153,13 @@ class Sample {
 };
 
 EnumerationOptions Options(std::uint64_t seed, std::uint64_t images) {
-  // What the two lock files say is evidence, not truth: any content will do, so any is tried.
-  return {
-      .seed = seed, .images = images, .background = {"writer.lock", "-lock"}, .at_start = {}, .tears = IsLmdbMetaWrite};
+  // What the lock files say is evidence, not truth, and the shared page means nothing after a power cut: any content
+  // will do, so any is tried.
+  return {.seed = seed,
+          .images = images,
+          .background = {"writer.lock", "-lock", "tail-shm"},
+          .at_start = {},
+          .tears = IsLmdbMetaWrite};
 }
 
 Report Check(const Recording& recording, const EnumerationOptions& options, const Arguments& arguments,
@@ -123,21 +176,34 @@ Report Check(const Recording& recording, const EnumerationOptions& options, cons
   return pool.Finish();
 }
 
-// The power goes again while the log recovers from the first cut.
-absl::StatusOr<Report> CutAgain(const CrashImage& image, std::uint64_t seed, const Recording& first,
-                                const Arguments& arguments, const std::string& scratch) {
-  const std::string directory = scratch + "/again";
+// How a recovery is cut short: so many images of it, and of some of these the recovery again.
+struct Nesting {
+  std::uint64_t images = 0;
+  std::size_t deeper = 0;
+};
+constexpr Nesting kNestings[] = {{300, 1}, {60, 0}};
+
+// The power goes again while the log recovers from the cut that left `image`, and again while it recovers from that.
+absl::Status CutAgain(const CrashImage& image, std::size_t depth, const Recording& first, const Arguments& arguments,
+                      const std::string& scratch, std::vector<Report>& reports) {
+  const std::string directory = absl::StrCat(scratch, "/again", depth);
   fs::remove_all(directory);
   fs::create_directories(directory);
   Materialise(image.disk, directory);
+  PretendReboot(directory + "/log");
   ASSIGN_OR_RETURN(const Recording second, RecordRun(arguments, {"recover", directory}, directory));
   const std::size_t old = std::min(first.reference.size(), second.reference.size());
   for (std::size_t i = 0; i < old && static_cast<std::int64_t>(i) < image.obligation.acknowledged; ++i) {
     if (!(first.reference[i] == second.reference[i])) return absl::InternalError("recovery changed an event");
   }
-  EnumerationOptions options = Options(seed, /*images=*/300);
+  EnumerationOptions options = Options(arguments.seed, kNestings[depth].images);
   options.at_start = image.obligation;
-  return Check(second, options, arguments, scratch, /*keep=*/true, nullptr);
+  Sample sample(kNestings[depth].deeper, image.hash);
+  reports[depth].Add(Check(second, options, arguments, scratch, /*keep=*/true, &sample));
+  for (const CrashImage& deeper : sample.images()) {
+    RETURN_IF_ERROR(CutAgain(deeper, depth + 1, second, arguments, scratch, reports));
+  }
+  return absl::OkStatus();
 }
 
 void Print(const std::string& title, const Report& report, std::chrono::steady_clock::time_point begin) {
@@ -147,51 +213,69 @@ void Print(const std::string& title, const Report& report, std::chrono::steady_c
   fflush(stdout);
 }
 
-absl::Status Campaign(const Arguments& arguments, const std::string& scratch) {
+// One recorded run, and all that may become of it. Adds to `total`.
+absl::Status CutOneRun(const Arguments& arguments, std::uint64_t seed, std::uint64_t images, const std::string& scratch,
+                       Report& total) {
   const auto begin = std::chrono::steady_clock::now();
   const std::string directory = scratch + "/run";
-  fs::create_directories(directory);
-  ASSIGN_OR_RETURN(const Recording recording,
-                   RecordRun(arguments, {"run", directory, absl::StrCat(arguments["--commits"])}, directory));
-  printf("recorded %zu calls, %zu events\n", recording.trace.size(), recording.reference.size());
-  Sample sample(arguments["--nested"], arguments.seed);
-  Report total = Check(recording, Options(arguments.seed, arguments["--images"]), arguments, scratch, true, &sample);
-  Print("power cut", total, begin);
-  if (total.images < arguments["--images"]) return absl::InternalError("too few images: lengthen the workload");
+  ASSIGN_OR_RETURN(const Recording recording, RecordWorkload(arguments, seed, directory));
+  RETURN_IF_ERROR(CheckWorkload(recording));
+  Sample sample(arguments["--nested"], seed);
+  Report report = Check(recording, Options(seed, images), arguments, scratch, true, &sample);
+  Print("power cut", report, begin);
+  if (report.images < images) return absl::InternalError("too few images: lengthen the workload");
 
   const auto nested_begin = std::chrono::steady_clock::now();
-  Report nested;
+  std::vector<Report> nested(std::size(kNestings));
   for (const CrashImage& image : sample.images()) {
-    absl::StatusOr<Report> report = CutAgain(image, arguments.seed, recording, arguments, scratch);
-    if (!report.ok()) {
-      return absl::InternalError(absl::StrCat(report.status().ToString(), "; of ", image.origin));
-    }
-    nested.Add(*report);
+    const absl::Status cut = CutAgain(image, 0, recording, arguments, scratch, nested);
+    if (!cut.ok()) return absl::InternalError(absl::StrCat(cut.ToString(), "; of ", image.origin));
   }
-  Print("power cut during recovery", nested, nested_begin);
-  total.Add(nested);
-  if (total.failed() == 0) return absl::OkStatus();
+  Print("power cut during recovery", nested[0], nested_begin);
+  Print("power cut during recovery from that", nested[1], nested_begin);
+  for (const Report& deeper : nested) report.Add(deeper);
+  total.Add(report);
+  if (report.failed() == 0) return absl::OkStatus();
   fs::create_directories(arguments.keep);
-  fs::copy_file(directory + ".trace", arguments.keep + "/run.trace", fs::copy_options::overwrite_existing);
+  const std::string trace = arguments.trace.empty() ? directory + ".trace" : arguments.trace;
+  fs::copy_file(trace, arguments.keep + "/run.trace", fs::copy_options::overwrite_existing);
   return absl::InternalError(absl::StrCat("foldlog did not survive a power cut; images and trace are in ",
-                                          arguments.keep, ", and FOLDLOG_TEST_SEED=", arguments.seed, " repeats them"));
+                                          arguments.keep, ", and FOLDLOG_TEST_SEED=", seed, " with --trace ",
+                                          arguments.keep, "/run.trace repeats them"));
 }
 
-// With a barrier missing, the test must fail. `corrupts`: not only by lost events.
-absl::Status Control(const std::string& flags, bool corrupts, const Arguments& arguments, const std::string& scratch) {
+// Threads meet differently in each run, so a long campaign is many of them.
+absl::Status Campaign(const Arguments& arguments, const std::string& scratch) {
+  constexpr std::uint64_t kImagesOfARunMax = 100'000;
   const auto begin = std::chrono::steady_clock::now();
-  const std::string directory = scratch + "/" + flags;
-  fs::create_directories(directory);
-  ASSIGN_OR_RETURN(const Recording recording, RecordRun(arguments, {"run", directory, "14", flags}, directory));
+  Report total;
+  std::uint64_t left = arguments["--images"];
+  std::uint64_t runs = 0;
+  for (; left > 0; ++runs) {
+    const std::uint64_t images = std::min(left, kImagesOfARunMax);
+    RETURN_IF_ERROR(CutOneRun(arguments, arguments.seed + runs, images, scratch, total));
+    left -= images;
+  }
+  Print(absl::StrCat("all of ", runs, runs == 1 ? " run" : " runs"), total, begin);
+  return absl::OkStatus();
+}
+
+// With a flush missing, the test must fail. `corrupts`: not only by lost events.
+absl::Status Control(const std::string& left_out, bool corrupts, const Arguments& arguments,
+                     const std::string& scratch) {
+  const auto begin = std::chrono::steady_clock::now();
+  ASSIGN_OR_RETURN(const Recording recording,
+                   RecordWorkload(arguments, arguments.seed, scratch + "/" + left_out, left_out));
   EnumerationOptions options = Options(arguments.seed, arguments["--control-images"]);
   options.tears = nullptr;
+  options.systematic = false;
   const Report report = Check(recording, options, arguments, scratch, false, nullptr);
   Report shown = report;
   shown.failures.resize(std::min<std::size_t>(1, shown.failures.size()));
-  Print("control, LMDB with " + flags, shown, begin);
+  Print("control " + left_out, shown, begin);
   const std::uint64_t damaged = report.corrupt + report.signals + report.hangs;
   if (report.lost == 0 || (corrupts && damaged == 0)) {
-    return absl::InternalError(absl::StrCat("the control ", flags, " was not found out: this test proves nothing"));
+    return absl::InternalError(absl::StrCat("the control ", left_out, " was not found out: this test proves nothing"));
   }
   return absl::OkStatus();
 }
@@ -201,9 +285,11 @@ absl::Status ControlWithoutBarriers(const Arguments& arguments, const std::strin
   const auto begin = std::chrono::steady_clock::now();
   const std::string directory = scratch + "/barriers";
   fs::create_directories(directory);
-  ASSIGN_OR_RETURN(const Recording recording, RecordRun(arguments, {"run", directory, "5"}, directory));
+  ASSIGN_OR_RETURN(const Recording recording,
+                   RecordRun(arguments, {"run", directory, "5", absl::StrCat(arguments.seed)}, directory));
   EnumerationOptions options = Options(arguments.seed, arguments["--control-images"]);
   options.tears = nullptr;
+  options.systematic = false;
   options.ignore_barriers = true;
   Report report = Check(recording, options, arguments, scratch, false, nullptr);
   report.failures.resize(std::min<std::size_t>(1, report.failures.size()));
@@ -220,8 +306,11 @@ absl::StatusOr<Arguments> Parse(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; i += 2) {
     const auto number = arguments.numbers.find(argv[i]);
     if (number != arguments.numbers.end() && absl::SimpleAtoi(argv[i + 1], &number->second)) continue;
-    if (std::string(argv[i]) != "--keep") return absl::InvalidArgumentError(absl::StrCat("what is ", argv[i], "?"));
-    arguments.keep = argv[i + 1];
+    const std::string option = argv[i];
+    if (option != "--keep" && option != "--trace") {
+      return absl::InvalidArgumentError(absl::StrCat("what is ", option, " ", argv[i + 1], "?"));
+    }
+    (option == "--keep" ? arguments.keep : arguments.trace) = fs::absolute(argv[i + 1]);
   }
   if (argc % 2 == 0) return absl::InvalidArgumentError("an argument lacks its value");
   return arguments;
@@ -234,6 +323,7 @@ absl::Status Run(int argc, char** argv) {
   if (arguments["--control-images"] > 0) {
     RETURN_IF_ERROR(Control("nosync", /*corrupts=*/true, arguments, scratch.path()));
     RETURN_IF_ERROR(Control("nometasync", /*corrupts=*/false, arguments, scratch.path()));
+    RETURN_IF_ERROR(Control("notailsync", /*corrupts=*/false, arguments, scratch.path()));
     RETURN_IF_ERROR(ControlWithoutBarriers(arguments, scratch.path()));
   }
   return Campaign(arguments, scratch.path());

@@ -89,21 +89,24 @@ class Recorder {
     polled_[info.st_ino] = {own, Content(own)};
   }
 
-  // Notes what changed in polled files since they were last looked at.
+  // Notes what changed in polled files since they were last looked at. Other threads may be storing meanwhile: what is
+  // seen of a sector is what is noted, and what comes after it is found the next time.
   void LookAtPolledFiles() {
     for (auto& [inode, file] : polled_) {
-      std::string now = Content(file.fd);
-      if (now.size() != file.content.size()) {
-        Write({.kind = Kind(CallKind::kResize), .file = inode, .value = now.size()});
-        file.content.resize(now.size());
+      seen_.resize(SizeOf(file.fd));
+      ReadInto(file.fd, seen_);
+      if (seen_.size() != file.content.size()) {
+        Write({.kind = Kind(CallKind::kResize), .file = inode, .value = seen_.size()});
+        file.content.resize(seen_.size());
       }
-      for (std::size_t begin = 0; begin < now.size(); begin += kPolledBytes) {
-        const std::size_t size = std::min(kPolledBytes, now.size() - begin);
-        if (std::memcmp(now.data() + begin, file.content.data() + begin, size) == 0) continue;
+      if (seen_ == file.content) continue;
+      for (std::size_t begin = 0; begin < seen_.size(); begin += kPolledBytes) {
+        const std::size_t size = std::min(kPolledBytes, seen_.size() - begin);
+        if (std::memcmp(seen_.data() + begin, file.content.data() + begin, size) == 0) continue;
         Write({.kind = Kind(CallKind::kWrite), .flags = kThroughMapping, .file = inode, .offset = begin}, {}, {},
-              std::string_view(now).substr(begin, size));
+              std::string_view(seen_).substr(begin, size));
       }
-      file.content = std::move(now);
+      file.content.swap(seen_);
     }
   }
 
@@ -186,16 +189,23 @@ class Recorder {
     return static_cast<int>(syscall(SYS_openat, AT_FDCWD, link, O_RDONLY | O_CLOEXEC));
   }
 
-  static std::string Content(int fd) {
+  static std::size_t SizeOf(int fd) {
     struct stat info = {};
-    if (syscall(SYS_fstat, fd, &info) != 0) return {};
-    std::string content(static_cast<std::size_t>(info.st_size), '\0');
+    return syscall(SYS_fstat, fd, &info) == 0 ? static_cast<std::size_t>(info.st_size) : 0;
+  }
+
+  static void ReadInto(int fd, std::string& content) {
     std::size_t done = 0;
     while (done < content.size()) {
       const long got = syscall(SYS_pread64, fd, content.data() + done, content.size() - done, done);
       if (got <= 0) break;
       done += static_cast<std::size_t>(got);
     }
+  }
+
+  static std::string Content(int fd) {
+    std::string content(SizeOf(fd), '\0');
+    ReadInto(fd, content);
     return content;
   }
 
@@ -240,6 +250,7 @@ class Recorder {
   int trace_ = -1;
   std::set<ino_t> files_;
   std::map<ino_t, PolledFile> polled_;
+  std::string seen_;  // what a polled file holds now; kept for its memory
 };
 
 }  // namespace foldlog::power_cut

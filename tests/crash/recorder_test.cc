@@ -104,6 +104,18 @@ const std::map<std::string, std::function<void()>>& Scenes() {
          work('b');
          other.join();
        }},
+      {"stores",  // by one thread, while another makes calls
+       [] {
+         const int fd = open("tail", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+         posix_fallocate(fd, 0, 65536);
+         void* const map = mmap(nullptr, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+         std::thread storing([map] {
+           for (std::uint64_t i = 0; i < 200'000; ++i) static_cast<volatile std::uint64_t*>(map)[i % 8192] = i;
+         });
+         for (int i = 0; i < 50; ++i) fdatasync(fd);
+         storing.join();
+         munmap(map, 65536);
+       }},
       {"unknown",
        [] {
          const int fd = open("f", O_RDWR | O_CREAT, 0666);
