@@ -5,6 +5,7 @@
 #define FOLDLOG_LOG_TAIL_DRAIN_H_
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <optional>
