@@ -152,11 +152,11 @@ class TailLog final : public EventLog {
     return health_.Check();
   }
 
+  // Each grows, and none may be seen beyond the next: what is stored is durable, and what is durable is there.
   LogExtent CurrentExtent() const {
-    return {.base = base_,
-            .end = ring_.end().end,
-            .durable_through = flush_.durable(),
-            .stored_through = ring_.drained_sequence()};
+    const Sequence stored = ring_.drained_sequence();
+    const Sequence durable = std::max(flush_.durable(), stored);
+    return {.base = base_, .end = ring_.end().end, .durable_through = durable, .stored_through = stored};
   }
 
   // Past the tail: one transaction of LMDB.
