@@ -198,8 +198,9 @@ TEST_F(TailWalkTest, FrameThatIsNotIntactOrNotTheNextIsNotCopied) {
 
 TEST_F(TailWalkTest, AnyWordsAreWalkedWithoutHarm) {
   std::mt19937_64 random(TestSeed());
+  const ChainEnd other{kBase.sequence, kBase.hash ^ 1};  // which no frame in the ring continues
   const std::vector<std::uint64_t> likely = {kSkipMark,  kFrameMagic,        kFrameMagic | (std::uint64_t{64} << 32),
-                                             kBase.hash, kBase.sequence + 1, ~std::uint64_t{0},
+                                             other.hash, other.sequence + 1, ~std::uint64_t{0},
                                              0};
   for (int i = 0; i < 2000; ++i) {
     Append(1);
@@ -208,7 +209,7 @@ TEST_F(TailWalkTest, AnyWordsAreWalkedWithoutHarm) {
     for (std::uint64_t hits = random() % 200; hits > 0; --hits) {
       words[random() % words.size()] = random() % 2 == 0 ? random() : likely[random() % likely.size()];
     }
-    const TailPlace place{random(), kBase};
+    const TailPlace place{random(), other};
     EXPECT_EQ(ScanTail(words, place, true).end, place);
     std::vector<std::uint64_t> copy;
     EXPECT_FALSE(CopyFrameBehind(words, place, copy).has_value());
