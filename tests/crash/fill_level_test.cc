@@ -170,11 +170,12 @@ constexpr int kNoLoopDevice = 78;
 
 // The image is in memory: what is tested is the room on the file system, not the disk below it.
 int OnExt4(const std::string& directory) {
+  if (geteuid() != 0 || !MountSmall(directory, "8m")) return kNoLoopDevice;
   const std::string image = directory + "/image";
   const std::string mounted = directory + "/mounted";
   std::filesystem::create_directory(mounted);
-  if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-    return kNoLoopDevice;
+  std::ofstream(image).close();
+  std::filesystem::resize_file(image, std::uint64_t{4} << 20);
   const std::string make =
       "mkfs.ext4 -q -F -m 0 " + image + " >/dev/null 2>&1 && mount -o loop " + image + " " + mounted + " 2>/dev/null";
   if (system(make.c_str()) != 0) return kNoLoopDevice;  // NOLINT: the path is this test's own
