@@ -76,7 +76,10 @@ absl::Status TailDrain::StoreDirectly(const FrameSpan& run) {
 
 void TailDrain::AddSnapshot(const Snapshot& snapshot) {
   const std::lock_guard lock(mutex_);
-  if (snapshots_.size() < kSnapshotsMax) snapshots_.push_back(snapshot);
+  if (snapshots_.size() >= kSnapshotsMax) return;
+  const auto behind = std::find_if(snapshots_.begin(), snapshots_.end(),
+                                   [&](const Snapshot& other) { return other.at.sequence > snapshot.at.sequence; });
+  snapshots_.insert(behind, snapshot);
 }
 
 std::optional<Snapshot> TailDrain::FindSnapshot(Sequence at_most) const {

@@ -108,8 +108,11 @@ class TailLog final : public EventLog {
     RETURN_IF_ERROR(CheckProcess());
     const std::shared_lock open(closing_);
     RETURN_IF_ERROR(CheckOpen());
-    if (auto waiting = drain_->FindSnapshot(at_most)) return waiting;  // newer than all that are stored
-    return store_->FindSnapshot(at_most);
+    // First those that wait: one that is stored meanwhile is found in one place or the other.
+    std::optional<Snapshot> waiting = drain_->FindSnapshot(at_most);
+    ASSIGN_OR_RETURN(std::optional<Snapshot> stored, store_->FindSnapshot(at_most));
+    const bool stored_is_newer = stored && (!waiting || stored->at.sequence > waiting->at.sequence);
+    return stored_is_newer ? std::move(stored) : std::move(waiting);
   }
 
   absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const override {
