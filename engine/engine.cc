@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/checkpoint_view.h"
 #include "engine/fold.h"
 #include "engine/frame.h"
 #include "engine/projection/import.h"
@@ -142,7 +143,7 @@ absl::Status Engine::Impl::AppendCheckpoints(const OperationHandle& handle,
   RETURN_IF_ERROR(log->Append(run, Room::kOrdinary));
   end = run.after;
   for (const foldlog::Checkpoint& checkpoint : checkpoints) {
-    RETURN_IF_ERROR(ApplyCheckpoint(state.sequence + 1, now, state.epoch, checkpoint, state));
+    RETURN_IF_ERROR(ApplyCheckpoint(state.sequence + 1, ViewOf(now, state.epoch, checkpoint), state));
   }
   SnapshotIfDue();
   return absl::OkStatus();

@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "engine/checkpoint_codec.h"
 #include "engine/codec_parts.h"
 #include "engine/status_macros.h"
 
@@ -231,6 +232,13 @@ absl::StatusOr<EventBody> DecodeBody(schema::Event::Reader in) {
                    ", which this version does not know; read this log with a newer foldlog"));
 }
 
+Event ToEvent(const CheckpointView& plain) {
+  Checkpoint body{.files_processed = plain.files_processed, .batch_num = plain.batch_num};
+  if (plain.current_path) body.current_path.emplace(*plain.current_path);
+  if (plain.last_processed_file) body.last_processed_file.emplace(*plain.last_processed_file);
+  return {plain.time, plain.epoch, std::move(body)};
+}
+
 }  // namespace
 
 // A checkpoint is small and comes in millions: what is reserved for it has to be cleared each time.
@@ -247,6 +255,11 @@ absl::Status EncodeEvent(const Event& event, std::vector<std::uint64_t>& words) 
 }
 
 absl::StatusOr<Event> DecodeEvent(std::span<const std::uint64_t> words) {
+  if (const std::optional<CheckpointView> plain = DecodePlainCheckpoint(words)) return ToEvent(*plain);
+  return DecodeAnyEvent(words);
+}
+
+absl::StatusOr<Event> DecodeAnyEvent(std::span<const std::uint64_t> words) {
   return DecodeMessage<schema::Event>(words, [](schema::Event::Reader in) -> absl::StatusOr<Event> {
     ASSIGN_OR_RETURN(EventBody body, DecodeBody(in));
     return Event{in.getTime(), in.getEpoch(), std::move(body)};

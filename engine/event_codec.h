@@ -20,6 +20,9 @@ absl::Status EncodeEvent(const Event& event, std::vector<std::uint64_t>& words);
 // DataLoss if the bytes are no event; Unimplemented if they are one of a kind that this version does not know.
 absl::StatusOr<Event> DecodeEvent(std::span<const std::uint64_t> words);
 
+// The same by Cap'n Proto alone, without the short way for plain checkpoints.
+absl::StatusOr<Event> DecodeAnyEvent(std::span<const std::uint64_t> words);
+
 }  // namespace foldlog
 
 #endif  // FOLDLOG_EVENT_CODEC_H_

@@ -3,34 +3,46 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/checkpoint_codec.h"
+#include "engine/event_codec.h"
+#include "engine/frame.h"
+#include "engine/frame_reader.h"
 #include "engine/state_codec.h"
 #include "engine/status_macros.h"
-#include "foldlog/event_reader.h"
 
 namespace foldlog {
 namespace {
 
-// Does the log hold, at the snapshot's place, the very event that it was taken after?
-bool BelongsTo(const Snapshot& snapshot, const State& state, const EventLog& log, const LogExtent& extent) {
-  if (state.sequence != snapshot.at.sequence) return false;
-  if (snapshot.at.sequence == extent.base.sequence) return snapshot.at == extent.base;
-  EventReader reader(log, snapshot.at.sequence);
-  const auto event = reader.Next();
-  return event.ok() && event->has_value() && (*event)->hash == snapshot.at.hash;
+// Nearly all events are plain checkpoints, which are folded from where they lie.
+absl::Status ApplyFrame(const FrameView& frame, State& state) {
+  const Sequence sequence = frame.header.sequence;
+  const std::optional<CheckpointView> plain = DecodePlainCheckpoint(frame.payload);
+  if (plain) return ApplyCheckpoint(sequence, *plain, state);
+  ASSIGN_OR_RETURN(Event event, DecodeEvent(frame.payload));
+  return Apply({sequence, frame.header.hash, std::move(event)}, state);
 }
 
-absl::StatusOr<Fold> NewestSnapshot(const EventLog& log, const LogExtent& extent, Sequence at_most) {
-  while (true) {
-    ASSIGN_OR_RETURN(std::optional<Snapshot> snapshot, log.FindSnapshot(at_most));
-    if (!snapshot) break;
-    absl::StatusOr<State> state = DecodeState(snapshot->words);
-    if (state.ok() && BelongsTo(*snapshot, *state, log, extent)) {
-      return Fold{*std::move(state), snapshot->at, snapshot->at.sequence};
-    }
-    if (snapshot->at.sequence == 0) break;
-    at_most = snapshot->at.sequence - 1;
+// Takes the fold on from where the reader stands.
+absl::StatusOr<Fold> FoldOn(FrameReader& reader, Fold fold, Sequence target) {
+  while (reader.position().sequence < target) {
+    ASSIGN_OR_RETURN(const std::optional<FrameView> frame, reader.Peek());
+    if (!frame) return absl::DataLossError(absl::StrCat("the log ends before event ", target));
+    RETURN_IF_ERROR(ApplyFrame(*frame, fold.state));
+    reader.StepOver(*frame);
   }
-  return Fold{State{.sequence = extent.base.sequence}, extent.base, 0};
+  fold.at = reader.position();
+  return fold;
+}
+
+// Stands behind the event that `snapshot` was taken after, if the log holds that very event.
+std::optional<FrameReader> ReaderBehind(const Snapshot& snapshot, const EventLog& log, const LogExtent& extent) {
+  if (snapshot.at == extent.base) return FrameReader(log, extent.base);
+  if (snapshot.at.sequence <= extent.base.sequence) return std::nullopt;
+  FrameReader reader(log, snapshot.at.sequence);
+  const auto frame = reader.Peek();
+  if (!frame.ok() || !frame->has_value() || (*frame)->end() != snapshot.at) return std::nullopt;
+  reader.StepOver(**frame);
+  return reader;
 }
 
 }  // namespace
@@ -42,15 +54,19 @@ absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
     return absl::OutOfRangeError(absl::StrCat("event ", target, " does not exist: the log ", log.name(),
                                               " ends with event ", extent.end.sequence));
   }
-  ASSIGN_OR_RETURN(Fold fold, NewestSnapshot(log, extent, target));
-  EventReader reader(log, fold.at);
-  while (fold.at.sequence < target) {
-    ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, reader.Next());
-    if (!event) return absl::DataLossError(absl::StrCat("the log ", log.name(), " ends before event ", target));
-    RETURN_IF_ERROR(Apply(*event, fold.state));
-    fold.at = {event->sequence, event->hash};
+  ASSIGN_OR_RETURN(std::optional<Snapshot> snapshot, log.FindSnapshot(target));
+  while (snapshot) {
+    const ChainEnd taken_at = snapshot->at;
+    absl::StatusOr<State> state = DecodeState(snapshot->words);
+    std::optional<FrameReader> reader = ReaderBehind(*snapshot, log, extent);
+    if (state.ok() && state->sequence == taken_at.sequence && reader) {
+      return FoldOn(*reader, {*std::move(state), taken_at, taken_at.sequence}, target);
+    }
+    if (taken_at.sequence == 0) break;
+    ASSIGN_OR_RETURN(snapshot, log.FindSnapshot(taken_at.sequence - 1));
   }
-  return fold;
+  FrameReader reader(log, extent.base);
+  return FoldOn(reader, {State{.sequence = extent.base.sequence}, extent.base, 0}, target);
 }
 
 }  // namespace foldlog

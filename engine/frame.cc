@@ -84,6 +84,12 @@ bool IsIntact(const FrameView& frame) {
   return HashFrame(frame.payload.data() - kFrameHeaderWords, frame.size_words()) == frame.header.hash;
 }
 
+std::optional<FrameView> FrameBehind(const ChainEnd& end, std::span<const std::uint64_t> words) {
+  const auto frame = FrameAtStartOf(words);
+  const bool next = frame && frame->header.sequence == end.sequence + 1 && frame->header.previous_hash == end.hash;
+  return next && IsIntact(*frame) ? frame : std::nullopt;
+}
+
 absl::Status CheckFrameHash(const FrameView& frame) {
   return IsIntact(frame) ? absl::OkStatus() : absl::DataLossError("the frame's bytes do not match its hash");
 }

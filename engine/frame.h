@@ -77,6 +77,9 @@ absl::StatusOr<FrameView> PeekFrame(std::span<const std::uint64_t> words);
 // Whether `frame` is intact: its hash covers all of it but magic and size, which were checked before.
 bool IsIntact(const FrameView& frame);
 
+// The frame at the start of `words`, if it is whole, intact, and the next one of the chain.
+std::optional<FrameView> FrameBehind(const ChainEnd& end, std::span<const std::uint64_t> words);
+
 // The same, with DataLoss.
 absl::Status CheckFrameHash(const FrameView& frame);
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/checkpoint_view.h"
 #include "engine/seconds.h"
 #include "engine/status_macros.h"
 #include "engine/text.h"
@@ -40,19 +41,21 @@ class Folder {
     return Done();
   }
 
-  absl::Status operator()(const Checkpoint& body) {
+  absl::Status operator()(const Checkpoint& body) { return (*this)(ViewOf(time_, epoch_, body)); }
+
+  absl::Status operator()(const CheckpointView& body) {
     RETURN_IF_ERROR(RequireActive());
     Operation& operation = *state_.operation;
     if (InImport()) {
-      if (!body.error) return Misfit("a checkpoint that belongs to an import brings an error");
+      if (!body.has_error) return Misfit("a checkpoint that belongs to an import brings an error");
       NoteError();
       return Done();
     }
     operation.files_processed = body.files_processed;
-    if (body.current_path) operation.current_path = body.current_path;
-    if (body.last_processed_file) operation.last_processed_file = body.last_processed_file;
+    Set(body.current_path, operation.current_path);
+    Set(body.last_processed_file, operation.last_processed_file);
     if (body.batch_num) operation.batch_num = *body.batch_num;
-    if (body.error) NoteError();
+    if (body.has_error) NoteError();
     ++operation.checkpoints;
     Progress();
     return Done();
@@ -161,6 +164,13 @@ class Folder {
     return Done();
   }
 
+  // In the memory that the text before took.
+  static void Set(const std::optional<std::string_view>& from, std::optional<std::string>& to) {
+    if (!from) return;
+    if (!to) to.emplace();
+    to->assign(*from);
+  }
+
   void NoteError() {
     Operation& operation = *state_.operation;
     ++operation.error_count;
@@ -216,10 +226,10 @@ absl::Status Apply(const RecordedEvent& event, State& state) {
   return std::visit(folder, body);
 }
 
-absl::Status ApplyCheckpoint(Sequence sequence, TimeNs time, Epoch epoch, const Checkpoint& checkpoint, State& state) {
+absl::Status ApplyCheckpoint(Sequence sequence, const CheckpointView& checkpoint, State& state) {
   static const std::size_t kind = EventBody(Checkpoint{}).index();
   RETURN_IF_ERROR(CheckFollows(sequence, state));
-  return Folder(sequence, time, epoch, kind, state)(checkpoint);
+  return Folder(sequence, checkpoint.time, checkpoint.epoch, kind, state)(checkpoint);
 }
 
 }  // namespace foldlog

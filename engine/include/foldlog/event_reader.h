@@ -11,13 +11,15 @@
 #ifndef FOLDLOG_EVENT_READER_H_
 #define FOLDLOG_EVENT_READER_H_
 
-#include <cstddef>
+#include <memory>
 #include <optional>
 
 #include "absl/status/statusor.h"
 #include "foldlog/event_log.h"
 
 namespace foldlog {
+
+class FrameReader;
 
 class EventReader {
  public:
@@ -27,21 +29,19 @@ class EventReader {
   // Continues a chain whose end is known, as a snapshot's: the first frame must name `after.hash`.
   EventReader(const EventLog& log, const ChainEnd& after);
 
+  EventReader(EventReader&&) noexcept;
+  EventReader& operator=(EventReader&&) noexcept;
+  ~EventReader();
+
   // The next event, or nothing at the end of the log. DataLoss if a frame is damaged or breaks the chain; Unimplemented
   // if an event is of a kind that this version does not know.
   absl::StatusOr<std::optional<RecordedEvent>> Next();
 
   // The end of the chain as far as it has been read.
-  const ChainEnd& position() const { return position_; }
+  const ChainEnd& position() const;
 
  private:
-  absl::Status Refill();
-
-  const EventLog& log_;
-  ChainEnd position_;
-  bool link_known_;
-  FrameRun run_;
-  std::size_t offset_words_ = 0;
+  std::unique_ptr<FrameReader> frames_;
 };
 
 }  // namespace foldlog

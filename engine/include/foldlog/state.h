@@ -75,9 +75,6 @@ std::string_view Name(OperationStatus status);
 // the operation's, a kind that the status does not allow. `state` is then unchanged.
 absl::Status Apply(const RecordedEvent& event, State& state);
 
-// The same for a checkpoint that is not in an event yet.
-absl::Status ApplyCheckpoint(Sequence sequence, TimeNs time, Epoch epoch, const Checkpoint& checkpoint, State& state);
-
 }  // namespace foldlog
 
 #endif  // FOLDLOG_STATE_H_

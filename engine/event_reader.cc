@@ -1,0 +1,31 @@
+#include "foldlog/event_reader.h"
+
+#include <utility>
+
+#include "engine/event_codec.h"
+#include "engine/frame_reader.h"
+#include "engine/status_macros.h"
+
+namespace foldlog {
+
+EventReader::EventReader(const EventLog& log, Sequence from) : frames_(std::make_unique<FrameReader>(log, from)) {}
+
+EventReader::EventReader(const EventLog& log, const ChainEnd& after)
+    : frames_(std::make_unique<FrameReader>(log, after)) {}
+
+EventReader::EventReader(EventReader&&) noexcept = default;
+EventReader& EventReader::operator=(EventReader&&) noexcept = default;
+EventReader::~EventReader() = default;
+
+absl::StatusOr<std::optional<RecordedEvent>> EventReader::Next() {
+  ASSIGN_OR_RETURN(const std::optional<FrameView> frame, frames_->Peek());
+  if (!frame) return std::optional<RecordedEvent>();
+  absl::StatusOr<Event> event = DecodeEvent(frame->payload);
+  if (!event.ok()) return frames_->InContext(event.status());
+  frames_->StepOver(*frame);
+  return RecordedEvent{frame->header.sequence, frame->header.hash, *std::move(event)};
+}
+
+const ChainEnd& EventReader::position() const { return frames_->position(); }
+
+}  // namespace foldlog
