@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <random>
+#include <string>
 
 #include "foldlog/log_directory.h"
 #include "tests/small_disk.h"
@@ -10,6 +12,13 @@
 
 namespace foldlog {
 namespace {
+
+std::string Incompressible(std::size_t bytes) {
+  static std::mt19937_64 random(TestSeed());
+  std::string text(bytes, '\0');
+  for (char& c : text) c = static_cast<char>(random());
+  return text;
+}
 
 void Fill(const std::string& path) {
   std::ofstream file(path);
@@ -135,7 +144,7 @@ int EveryFillLevel(const std::string& directory) {
       REQUIRE(handle.ok() || absl::IsResourceExhausted(handle.status()));
       absl::Status status = handle.status();
       for (int i = 0; i < 400 && status.ok(); ++i) {
-        status = (*engine)->Checkpoint(*handle, {.files_processed = i, .current_path = std::string(9000, 'p')});
+        status = (*engine)->Checkpoint(*handle, {.files_processed = i, .current_path = Incompressible(9000)});
       }
       REQUIRE(absl::IsResourceExhausted(status));
       const Sequence last = (*engine)->state().sequence;

@@ -51,19 +51,28 @@ RunCollector::RunCollector(Sequence from, std::size_t bytes_max) : words_max_(by
   run_.before = run_.after = {from - 1, 0};
 }
 
+// Looks at every frame, and copies those wanted at once.
 absl::StatusOr<bool> RunCollector::Add(std::span<const std::uint64_t> words) {
-  while (!words.empty()) {
-    ASSIGN_OR_RETURN(const FrameView frame, PeekFrame(words));
-    if (frame.header.sequence > run_.after.sequence) {
-      if (!run_.empty() && run_.words.size() + frame.size_words() > words_max_) return false;
-      if (run_.empty()) run_.before.hash = frame.header.previous_hash;
-      run_.words.insert(run_.words.end(), words.begin(),
-                        words.begin() + static_cast<std::ptrdiff_t>(frame.size_words()));
-      run_.after = frame.end();
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  bool full = false;
+  while (end < words.size() && !full) {
+    ASSIGN_OR_RETURN(const FrameView frame, PeekFrame(words.subspan(end)));
+    const std::size_t size = frame.size_words();
+    if (frame.header.sequence <= run_.after.sequence) {
+      begin = end += size;
+      continue;
     }
-    words = words.subspan(frame.size_words());
+    const bool first = run_.empty() && begin == end;
+    full = !first && run_.words.size() + end - begin + size > words_max_;
+    if (full) break;
+    if (first) run_.before.hash = frame.header.previous_hash;
+    run_.after = frame.end();
+    end += size;
   }
-  return run_.words.size() < words_max_;
+  const auto wanted = words.subspan(begin, end - begin);
+  run_.words.insert(run_.words.end(), wanted.begin(), wanted.end());
+  return !full && run_.words.size() < words_max_;
 }
 
 FrameRun RunCollector::Take() && { return std::move(run_); }

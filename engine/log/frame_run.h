@@ -47,6 +47,11 @@ class RunCollector {
   // DataLoss if there is no frame where one should be.
   absl::StatusOr<bool> Add(std::span<const std::uint64_t> words);
 
+  // Whether so many bytes more can be taken whole; always if nothing was taken yet.
+  bool HasRoom(std::size_t bytes) const {
+    return run_.empty() || run_.words.size() + bytes / sizeof(std::uint64_t) <= words_max_;
+  }
+
   FrameRun Take() &&;
 
  private:

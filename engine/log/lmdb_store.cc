@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/frame.h"
+#include "engine/log/batch.h"
 #include "engine/status_macros.h"
 
 namespace foldlog {
@@ -90,38 +91,12 @@ struct Entry {
   std::span<const std::uint64_t> words;
 };
 
-// A reader steps through a batch from its start, so a batch is no larger than this unless a single frame is; and a
-// transaction stays far below the 512 MB of dirty pages that LMDB can take.
-// LMDB puts 16 bytes in front of a value of many pages: so much fills them.
-constexpr std::size_t kMaxBatchWords = ((std::size_t{1} << 20) - 16) / sizeof(std::uint64_t);
 // Where events come that fast, the pages written would soon crowd everything else out of the page cache, and memory
 // that has to be cleared, or fetched from a host, for each of them costs more than the disk. So they are let go.
 constexpr std::size_t kFloodWords = (std::size_t{2} << 20) / sizeof(std::uint64_t);
 
+// Far below the 512 MB of dirty pages that a transaction of LMDB's can take.
 constexpr std::size_t kMaxAppendWords = (std::size_t{128} << 20) / sizeof(std::uint64_t);
-
-// The run, which was checked to be a chain, cut at frame boundaries.
-std::vector<Entry> SplitIntoBatches(const FrameSpan& run) {
-  std::vector<Entry> batches;
-  if (run.words.empty()) return batches;
-  std::span<const std::uint64_t> rest = run.words;
-  Sequence first = run.before.sequence + 1;
-  Sequence next = first;
-  std::size_t size = 0;
-  while (size < rest.size()) {
-    const std::size_t frame = PeekFrame(rest.subspan(size))->size_words();
-    if (size > 0 && size + frame > kMaxBatchWords) {
-      batches.push_back({first, rest.first(size)});
-      rest = rest.subspan(size);
-      first = next;
-      size = 0;
-    }
-    size += frame;
-    ++next;
-  }
-  batches.push_back({first, rest});
-  return batches;
-}
 
 // The words of a snapshot as they are stored.
 std::vector<std::uint64_t> ToStored(const Snapshot& snapshot) {
@@ -202,8 +177,9 @@ absl::Status LmdbStore::TryWrite(CommitRecord next, const Addition& addition) {
         absl::StrCat("somebody else has written to ", env_->path(), " under this writer's lock"));
   }
   next.txn_id = mdb_txn_id(txn.get());
-  for (const Entry& batch : SplitIntoBatches(addition.frames)) {
-    RETURN_IF_ERROR(Put(txn, env_->events(), batch, MDB_APPEND, env_->path()));
+  for (const Batch& batch : SplitIntoBatches(addition.frames)) {
+    const Entry entry{batch.first, codec_.Pack(batch.frames)};
+    RETURN_IF_ERROR(Put(txn, env_->events(), entry, MDB_APPEND, env_->path()));
     ++next.batches;
   }
   for (const Snapshot& snapshot : addition.snapshots) {
@@ -213,6 +189,7 @@ absl::Status LmdbStore::TryWrite(CommitRecord next, const Addition& addition) {
     RETURN_IF_ERROR(put);
     ++next.snapshots;
   }
+  next.hash = HashOf(next);
   const Entry record{kCommitKey, std::span(reinterpret_cast<const std::uint64_t*>(&next), sizeof next / 8)};
   RETURN_IF_ERROR(Put(txn, env_->meta(), record, 0, env_->path()));
   RETURN_IF_ERROR(LmdbStatus(txn.Commit(), "write to", env_->path()));
@@ -230,9 +207,14 @@ absl::StatusOr<FrameRun> LmdbStore::Read(Sequence from, std::size_t bytes_max) c
 
   ASSIGN_OR_RETURN(Cursor cursor, Cursor::Open(txn, env_->events(), env_->path()));
   ASSIGN_OR_RETURN(bool more, cursor.SeekAtMost(from));
+  BatchCodec codec;
   while (more) {
-    ASSIGN_OR_RETURN(const auto words, cursor.words());
-    absl::StatusOr<bool> wanted = collector.Add(words);
+    ASSIGN_OR_RETURN(const auto stored, cursor.words());
+    // A further batch is taken whole or not at all: else it would be unpacked twice.
+    if (!collector.HasRoom(BatchCodec::UnpackedBytes(stored))) break;
+    const absl::StatusOr<std::span<const std::uint64_t>> frames = codec.Unpack(stored);
+    if (!frames.ok()) return Damaged(cursor.key(), frames.status());
+    const absl::StatusOr<bool> wanted = collector.Add(*frames);
     if (!wanted.ok()) return Damaged(cursor.key(), wanted.status());
     if (!*wanted) break;
     ASSIGN_OR_RETURN(more, cursor.Next());

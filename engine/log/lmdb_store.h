@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/log/frame_run.h"
+#include "engine/log/batch.h"
 #include "engine/log/lmdb_env.h"
 #include "foldlog/event_log.h"
 
@@ -51,6 +52,7 @@ class LmdbStore {
   std::shared_ptr<LmdbEnv> env_;
   const std::string name_;
   CommitRecord commit_;            // the writer's own last one
+  BatchCodec codec_;               // the writer's
   std::uint64_t cached_from_ = 0;  // before that byte, what was written has been dropped from the page cache
 };
 
