@@ -42,7 +42,7 @@ TEST_F(LogDirectoryTest, HoldsTheFilesThatFormatMdLists) {
   MakeLog(1);
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(log_dir_)) names.insert(entry.path().filename());
-  EXPECT_THAT(names, testing::ElementsAre("log.mdb", "log.mdb-lock", "tail", "tail-shm", "writer.lock"));
+  EXPECT_THAT(names, testing::ElementsAre("log.mdb", "log.mdb-lock", "snapshots", "tail", "tail-shm", "writer.lock"));
 }
 
 TEST_F(LogDirectoryTest, ParentsAreCreated) {

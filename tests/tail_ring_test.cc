@@ -22,7 +22,7 @@ std::size_t FrameWords(std::size_t path_bytes) { return RunAfter({}, {EventWithP
 class Tail {
  public:
   explicit Tail(std::size_t size, const TailPlace& start = {})
-      : words_(size), ring_(words_, start, start), model_before_(start.end) {}
+      : words_(size), ring_(words_, start, {.end = start}), model_before_(start.end) {}
 
   FrameRun Append(const std::vector<Event>& events) {
     FrameRun run = RunAfter(ring_.end().end, events);

@@ -35,7 +35,7 @@ class TailWalkTest : public testing::Test {
 
   std::vector<std::uint64_t> words_ = std::vector<std::uint64_t>(kRingWords);
   TailPlace start_{.position = 5 * kRingWords - 70, .end = kBase};  // so that the chain goes over the end of a lap
-  TailRing ring_{words_, start_, start_};
+  TailRing ring_{words_, start_, {.end = start_}};
   std::vector<std::uint64_t> starts_;
 };
 
@@ -147,7 +147,7 @@ TEST_F(TailWalkTest, ChainLongerThanTheRingEnds) {
   const std::size_t frame = first.words.size();
   std::vector<std::uint64_t> words(kFrameHeaderWords + 3 * frame);
   start_ = {.position = kFrameHeaderWords, .end = kBase};
-  TailRing ring(words, start_, start_);
+  TailRing ring(words, start_, {.end = start_});
   for (int i = 1; i <= 3; ++i) ring.Append(SpanOf(RunAfter(ring.end().end, {CheckpointEvent(i)})));
   ASSERT_EQ(ring.end().position, words.size());
   EXPECT_EQ(ScanTail(words, start_, false).end, ring.end());
@@ -227,7 +227,7 @@ bool IsOfTheFile(const void* page) {
   return (entry >> kFilePageBit & 1) != 0;
 }
 
-TEST_F(TailWalkTest, RedirtyingStoresIntoEveryPageBetweenTwoPlacesAndChangesNothing) {
+TEST_F(TailWalkTest, WhatWasFoundIsStoredAnewPageByPageAndDoesNotChange) {
   constexpr std::uint64_t kPages = 8;
   constexpr std::uint64_t kPageWords = 512;
   const TempDir directory;
@@ -242,7 +242,9 @@ TEST_F(TailWalkTest, RedirtyingStoresIntoEveryPageBetweenTwoPlacesAndChangesNoth
   volatile std::uint64_t sum = 0;
   for (std::uint64_t page = 0; page < kPages; ++page) sum = sum + ring[page * kPageWords];
 
-  RedirtyTail(ring, 16 * kPages * kPageWords + 6 * kPageWords + 511, 17 * kPages * kPageWords + kPageWords + 1);
+  const TailPlace drained{.position = 16 * kPages * kPageWords + 6 * kPageWords + 511, .end = kBase};
+  const TailPlace end{.position = 17 * kPages * kPageWords + kPageWords + 1, .end = {kBase.sequence + 9, 1}};
+  TailRing(ring, drained, {.end = end}).StoreFoundAnew();
   std::vector<bool> stored;
   for (std::uint64_t page = 0; page < kPages; ++page) stored.push_back(!IsOfTheFile(&ring[page * kPageWords]));
   EXPECT_EQ(stored, (std::vector<bool>{true, true, false, false, false, false, true, true}));

@@ -63,6 +63,17 @@ absl::Status ReadFully(int fd, std::span<std::byte> into, std::uint64_t offset, 
   return absl::OkStatus();
 }
 
+absl::Status WriteFully(int fd, std::span<const std::byte> bytes, std::uint64_t offset, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t put = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return ErrnoStatus(put < 0 ? errno : ENOSPC, absl::StrCat("write ", path));
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
+  }
+  return absl::OkStatus();
+}
+
 // Magic numbers as listed in statfs(2); those not in its list are from linux/magic.h and the file systems' sources.
 std::optional<std::string_view> UnsupportedFileSystem(long f_type) {
   switch (static_cast<unsigned long>(f_type) & 0xffffffff) {

@@ -49,6 +49,9 @@ absl::Status FlushData(int fd, const std::string& path);
 // Fills `into` from `offset` on. DataLoss if the file ends before or cannot be read.
 absl::Status ReadFully(int fd, std::span<std::byte> into, std::uint64_t offset, const std::string& path);
 
+// Writes all of `bytes` at `offset`.
+absl::Status WriteFully(int fd, std::span<const std::byte> bytes, std::uint64_t offset, const std::string& path);
+
 // The name of a file system type (statfs f_type) on which a log is refused: network file systems, and FUSE, behind
 // which one may hide. Nothing if it is fine.
 std::optional<std::string_view> UnsupportedFileSystem(long f_type);

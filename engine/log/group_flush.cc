@@ -1,54 +1,80 @@
 #include "engine/log/group_flush.h"
 
-#include <thread>
+#include <sched.h>
+
+#include <utility>
+
+#include "engine/status_macros.h"
 
 namespace foldlog {
 
-using Clock = std::chrono::steady_clock;
-
-// No thread is left waiting: who sees an event that is not durable and no leader becomes the leader, and every leader
-// ends with a new round, which wakes those who wait for the one before it.
+// Who joins a round has appended before, and a round looks for the end of the ring after it has closed: so its flush
+// covers them all.
 absl::Status GroupFlush::Sync(Sequence through) {
-  if (durable() >= through) return absl::OkStatus();
-  waiting_.fetch_add(1, std::memory_order_relaxed);
-  absl::Status status;
-  while (durable() < through && (status = health_.Check()).ok()) {
-    const std::uint32_t round = rounds_.load(std::memory_order_acquire);
-    if (!led_.exchange(true, std::memory_order_acquire)) {
-      if (durable() < through) Lead();
-      led_.store(false, std::memory_order_release);
-      rounds_.fetch_add(1, std::memory_order_release);
-      rounds_.notify_all();
+  while (durable() < through) {
+    RETURN_IF_ERROR(health_.Check());
+    const Place place = JoinRound();
+    if (place.leads) {
+      Lead(place.round);
     } else {
-      rounds_.wait(round, std::memory_order_acquire);
+      WaitForEnd(place.round);
     }
   }
-  waiting_.fetch_sub(1, std::memory_order_relaxed);
-  return status;
+  return absl::OkStatus();
 }
 
-// What is in the tail before the flush is durable after it.
-void GroupFlush::Lead() {
-  WaitForCompany();
-  company_ = waiting_.load(std::memory_order_relaxed);
+GroupFlush::Place GroupFlush::JoinRound() {
+  const std::lock_guard lock(mutex_);
+  gathered_.fetch_add(1, std::memory_order_relaxed);
+  return {gathering_, !std::exchange(has_leader_, true)};
+}
+
+void GroupFlush::Lead(std::uint64_t round) {
+  if (round >= kFlushesAtOnce) WaitForEnd(round - kFlushesAtOnce);
+  Gather();
+  {
+    const std::lock_guard lock(mutex_);
+    ++gathering_;
+    has_leader_ = false;
+    gathered_.store(0, std::memory_order_relaxed);
+  }
+  std::call_once(found_is_stored_anew_, [this] { ring_.StoreFoundAnew(); });
   const Sequence through = ring_.end_sequence();
-  const auto start = Clock::now();
-  const absl::Status flushed = file_.Flush();
-  flush_time_ = Clock::now() - start;
-  if (flushed.ok()) {
+  if (through > durable() && health_.Check().ok()) Flush(round % kFlushesAtOnce, through);
+  NoteEnd(round);
+}
+
+void GroupFlush::Flush(std::size_t which, Sequence through) {
+  if (const absl::Status flushed = file_.Flush(which); flushed.ok()) {
     NoteDurable(through);
   } else {
     health_.Stop(flushed, durable()).IgnoreError();
   }
 }
 
-// The threads that the last flush was for are likely to come back at once with their next events. Waiting for them a
-// little, at most half a flush, lets each flush serve all of them instead of every other one; a lone thread never
-// waits.
-void GroupFlush::WaitForCompany() const {
-  if (company_ == 1) return;
-  const auto deadline = Clock::now() + flush_time_ / 2;
-  while (waiting_.load(std::memory_order_relaxed) < company_ && Clock::now() < deadline) std::this_thread::yield();
+// Threads that the last flush has woken are likely to come back at once with their next events. As long as they do, each
+// time that the processor is offered to them, they are waited for: a flush costs far more. A lone thread passes.
+void GroupFlush::Gather() const {
+  int seen = 0;
+  for (int now = gathered_.load(std::memory_order_relaxed); now != seen;
+       now = gathered_.load(std::memory_order_relaxed)) {
+    seen = now;
+    sched_yield();
+  }
+}
+
+void GroupFlush::WaitForEnd(std::uint64_t round) const {
+  const std::atomic<std::uint64_t>& ended = ended_[round % kRoundsAtOnce];
+  for (std::uint64_t last = ended.load(std::memory_order_acquire); last <= round;
+       last = ended.load(std::memory_order_acquire)) {
+    ended.wait(last, std::memory_order_acquire);
+  }
+}
+
+void GroupFlush::NoteEnd(std::uint64_t round) {
+  std::atomic<std::uint64_t>& ended = ended_[round % kRoundsAtOnce];
+  ended.store(round + 1, std::memory_order_release);
+  ended.notify_all();
 }
 
 void GroupFlush::NoteDurable(Sequence through) {

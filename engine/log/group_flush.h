@@ -1,12 +1,18 @@
 // Group commit: of the threads that wait for the tail to become durable at the same time one, the leader, flushes it
 // for all (DeWitt et al., Implementation Techniques for Main Memory Database Systems, SIGMOD 1984).
+//
+// Two flushes can be at work at once: while one waits for the disk, the threads that it does not cover gather for the
+// next, which starts when the one before the last has ended. So the disk always has something to do, and waking those
+// whose events are durable costs nobody time.
 
 #ifndef FOLDLOG_LOG_GROUP_FLUSH_H_
 #define FOLDLOG_LOG_GROUP_FLUSH_H_
 
+#include <array>
 #include <atomic>
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <mutex>
 
 #include "absl/status/status.h"
 #include "engine/log/tail_file.h"
@@ -19,7 +25,8 @@ namespace foldlog {
 // Any number of threads.
 class GroupFlush {
  public:
-  GroupFlush(const TailFile& file, const TailRing& ring, TailShared& shared, WriterHealth& health, Sequence durable)
+  // Events up to `durable` are known to be. Later ones that are in the ring already may be in the page cache only.
+  GroupFlush(const TailFile& file, TailRing& ring, TailShared& shared, WriterHealth& health, Sequence durable)
       : file_(file), ring_(ring), shared_(shared), health_(health), durable_(durable) {}
 
   // Returns when all events up to `through` are durable, or the writer has stopped.
@@ -31,19 +38,35 @@ class GroupFlush {
   Sequence durable() const { return durable_.load(std::memory_order_acquire); }
 
  private:
-  void Lead();
-  void WaitForCompany() const;
+  // Rounds are numbered in the order in which they begin.
+  struct Place {
+    std::uint64_t round;
+    bool leads;
+  };
+  static constexpr std::size_t kFlushesAtOnce = TailFile::kFlushesAtOnce;
+  static constexpr std::size_t kRoundsAtOnce = kFlushesAtOnce + 1;  // one gathers
+
+  Place JoinRound();
+  void Lead(std::uint64_t round);
+  void Gather() const;
+  void Flush(std::size_t which, Sequence through);
+  void WaitForEnd(std::uint64_t round) const;
+  void NoteEnd(std::uint64_t round);
 
   const TailFile& file_;
-  const TailRing& ring_;
+  TailRing& ring_;
   TailShared& shared_;
   WriterHealth& health_;
   std::atomic<Sequence> durable_;
-  std::atomic<bool> led_ = false;           // somebody flushes right now
-  std::atomic<std::uint32_t> rounds_ = 0;   // flushes done: what followers wait on
-  std::atomic<int> waiting_ = 0;            // threads in Sync(), the leader among them
-  int company_ = 1;                         // the leader's: how many the last round was for
-  std::chrono::nanoseconds flush_time_{0};  // the leader's: how long the last flush took
+  std::once_flag found_is_stored_anew_;
+
+  std::mutex mutex_;
+  std::uint64_t gathering_ = 0;  // the round that takes threads in: the last that has not begun to flush
+  bool has_leader_ = false;      // that round
+  std::atomic<int> gathered_ = 0;
+
+  // For each round at work the number of the last one in its place that has ended, plus one: what followers wait on.
+  std::array<std::atomic<std::uint64_t>, kRoundsAtOnce> ended_ = {};
 };
 
 }  // namespace foldlog

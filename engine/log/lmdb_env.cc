@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -31,6 +33,9 @@ constexpr const char* kTemporaryName = "log.mdb.new";
 
 // With less room than this, a write that came short did so because the disk is full.
 constexpr std::uint64_t kFullDiskBytes = std::uint64_t{1} << 20;
+
+// The head of a meta page that LMDB writes: of the page, and MDB_meta.
+constexpr std::size_t kMetaBytes = 152;
 
 // How often to look for a snapshot to check while a writer keeps committing. An attempt is lost to two whole commits
 // between two system calls, or to reading a meta page in the middle of its being written, which looks like damage.
@@ -103,14 +108,16 @@ absl::Status FillNewLog(MDB_env* env, const std::string& path, const LogId& log_
   if (rc == 0) rc = mdb_dbi_open(txn, "meta", flags, &meta);
   absl::Status status = LmdbStatus(rc, "create tables in", path);
   const FormatRecord format = NewFormatRecord(log_id);
-  const CommitRecord commit{.txn_id = mdb_txn_id(txn),
+  CommitRecord commit{.txn_id = mdb_txn_id(txn),
                             .base_sequence = 0,
                             .base_hash = GenesisHash(format.log_id),
                             .last_sequence = 0,
                             .last_hash = GenesisHash(format.log_id),
                             .batches = 0,
                             .snapshots = 0,
-                            .tail_position = 0};
+                            .tail_position = 0,
+                            .hash = 0};
+  commit.hash = HashOf(commit);
   if (status.ok()) status = PutRecord(txn, meta, kFormatKey, &format, sizeof format, path);
   if (status.ok()) status = PutRecord(txn, meta, kCommitKey, &commit, sizeof commit, path);
   if (!status.ok()) {
@@ -152,6 +159,8 @@ void CloseOnExec(MDB_env* env) {
 
 }  // namespace
 
+std::uint64_t HashOf(const CommitRecord& commit) { return XXH3_64bits(&commit, offsetof(CommitRecord, hash)); }
+
 absl::Status LmdbStatus(int rc, std::string_view what, const std::string& path) {
   if (rc == 0) return absl::OkStatus();
   // LMDB reports a write that came short as an input/output error, whatever the cause. This is the usual one.
@@ -187,7 +196,7 @@ LmdbEnv::~LmdbEnv() {
   if (env_ != nullptr) mdb_env_close(env_);
 }
 
-absl::StatusOr<std::shared_ptr<LmdbEnv>> LmdbEnv::Open(const std::string& path) {
+absl::StatusOr<std::shared_ptr<LmdbEnv>> LmdbEnv::Open(const std::string& path, Access access) {
   Registry& registry = Registry::TheRegistry();
   const std::lock_guard lock(registry.mutex);
 
@@ -200,6 +209,7 @@ absl::StatusOr<std::shared_ptr<LmdbEnv>> LmdbEnv::Open(const std::string& path) 
 
   const FileId id{info.st_dev, info.st_ino};
   if (!registry.entries.contains(id)) {
+    if (access == Access::kRead) RETURN_IF_ERROR(env->MakeDurable());
     RETURN_IF_ERROR(env->OpenFile());
     registry.entries[id] = {env.release(), 0};
   }
@@ -222,13 +232,26 @@ void LmdbEnv::Release(LmdbEnv* env) {
   }
 }
 
+// After a kill the page cache may hold a meta page whose write to the disk never finished. Nothing read from here on
+// shall be less durable than it looks.
+absl::Status LmdbEnv::MakeDurable() const {
+  if (fdatasync(file_.get()) == 0 || errno == EROFS || errno == EINVAL) return absl::OkStatus();
+  return ErrnoStatus(errno, absl::StrCat("make durable ", path_));
+}
+
+// For the same reason, but without waiting for the many pages of a commit that was interrupted and counts for nothing:
+// of a commit whose meta page was written LMDB has flushed everything else before.
+absl::Status LmdbEnv::RewriteNewestMeta() const {
+  std::array<std::byte, kMetaBytes> meta;
+  const std::uint64_t offset = checked_txn_id_ % 2 * page_bytes_;
+  RETURN_IF_ERROR(ReadFully(file_.get(), meta, offset, path_));
+  const FileDescriptor file(open(path_.c_str(), O_WRONLY | O_DSYNC | O_CLOEXEC | O_NOFOLLOW));
+  if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path_));
+  return WriteFully(file.get(), meta, offset, path_);
+}
+
 absl::Status LmdbEnv::OpenFile() {
   RETURN_IF_ERROR(CheckLmdbMetas(file_.get(), path_, kMapBytes).status());
-  // After a kill the page cache may hold a meta page whose write to the disk never finished. Nothing read from here on
-  // shall be less durable than it looks.
-  if (fdatasync(file_.get()) != 0 && errno != EROFS && errno != EINVAL) {
-    return ErrnoStatus(errno, absl::StrCat("make durable ", path_));
-  }
   RETURN_IF_ERROR(AllocateLockFile(path_));
   ASSIGN_OR_RETURN(env_, NewEnv(path_));
   read_only_ = access(path_.c_str(), W_OK) != 0;
@@ -255,9 +278,13 @@ absl::Status LmdbEnv::CheckNewestSnapshot() {
     ASSIGN_OR_RETURN(const LmdbTransaction txn, LmdbTransaction::BeginRead(*this));
     const std::uint64_t txn_id = mdb_txn_id(txn.get());
     if (txn_id == checked_txn_id_) return absl::OkStatus();
-    absl::Status sound = CheckLmdbSnapshot(file_.get(), path_, kMapBytes, txn_id).status();
+    const absl::StatusOr<LmdbFileSummary> summary = CheckLmdbSnapshot(file_.get(), path_, kMapBytes, txn_id);
+    absl::Status sound = summary.status();
     if (!sound.ok() && attempt < (absl::IsAborted(sound) ? kAttemptsWhenOvertaken : kAttemptsWhenDamaged)) continue;
-    if (sound.ok()) checked_txn_id_ = txn_id;
+    if (sound.ok()) {
+      checked_txn_id_ = txn_id;
+      page_bytes_ = summary->page_bytes;
+    }
     return sound;
   }
 }
@@ -281,8 +308,8 @@ absl::Status LmdbEnv::PrepareForWriting() {
                      "in one directory does not protect it; make it a copy of its own"));
   }
   { RETURN_IF_ERROR(LmdbTransaction::BeginWrite(*this).status()); }  // repairs what a killed writer left, and ends
-  RETURN_IF_ERROR(LmdbStatus(mdb_env_sync(env_, 1), "make durable", path_));
-  return CheckNewestSnapshot();
+  RETURN_IF_ERROR(CheckNewestSnapshot());
+  return RewriteNewestMeta();
 }
 
 absl::Status LmdbEnv::OpenTables(MDB_txn* txn) {
@@ -371,6 +398,10 @@ absl::Status LmdbTransaction::ReadRecord(MDB_dbi table, std::uint64_t key, std::
 absl::StatusOr<CommitRecord> LmdbTransaction::ReadCommitRecord(const LmdbEnv& env, Kind kind) const {
   CommitRecord commit = {};
   RETURN_IF_ERROR(ReadRecord(env.meta(), kCommitKey, std::as_writable_bytes(std::span(&commit, 1))));
+  if (commit.hash != HashOf(commit)) {
+    return absl::DataLossError(
+        absl::StrCat(*path_, ": the commit record does not match its hash; put back a copy of the log"));
+  }
   MDB_stat events = {};
   MDB_stat snapshots = {};
   mdb_stat(txn_, env.events(), &events);

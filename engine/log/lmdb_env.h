@@ -46,16 +46,19 @@ struct CommitRecord {
   std::uint64_t batches;        // entries of the table `events`
   std::uint64_t snapshots;      // entries of the table `snapshots`
   std::uint64_t tail_position;  // where in the tail the frame behind last_sequence is, or will be
+  std::uint64_t hash;           // XXH3-64 of all before it
   bool operator==(const CommitRecord&) const = default;
 };
-static_assert(sizeof(CommitRecord) == 64);
+static_assert(sizeof(CommitRecord) == 72);
+
+std::uint64_t HashOf(const CommitRecord& commit);
 
 // More words than a log can have had, at any speed, in all the time there is: what is beyond was not written by a log,
 // and counting on from there could wrap.
 inline constexpr std::uint64_t kTailPositionMax = std::uint64_t{1} << 62;
 
 inline constexpr std::uint64_t kFormatMagic = 0x474f4c444c4f46;  // "FOLDLOG"
-inline constexpr std::uint32_t kFormatVersion = 2;
+inline constexpr std::uint32_t kFormatVersion = 3;
 inline constexpr std::uint64_t kFormatKey = 1;
 inline constexpr std::uint64_t kCommitKey = 2;
 
@@ -74,7 +77,9 @@ class LmdbEnv {
   // The environment of this process for the file `path`, opened and checked if it is not open yet. It stays open as
   // long as one of the pointers given out lives. NotFound, PermissionDenied, DataLoss, or FailedPrecondition for a
   // newer format.
-  static absl::StatusOr<std::shared_ptr<LmdbEnv>> Open(const std::string& path);
+  // For readers, what the file shows is made durable first, for a writer PrepareForWriting() does that.
+  enum class Access { kRead, kWrite };
+  static absl::StatusOr<std::shared_ptr<LmdbEnv>> Open(const std::string& path, Access access);
 
   // Creates the file of the empty log `log_id`, complete and durable, or leaves none: it is built under a temporary
   // name. Its entry in the directory is for the caller to make durable.
@@ -106,7 +111,9 @@ class LmdbEnv {
 
   static void Release(LmdbEnv* env);
   absl::Status OpenFile();
+  absl::Status MakeDurable() const;
   absl::Status CheckNewestSnapshot();
+  absl::Status RewriteNewestMeta() const;
   absl::Status OpenTables(MDB_txn* txn);
   absl::Status CheckFormat(MDB_txn* txn);
 
@@ -114,6 +121,7 @@ class LmdbEnv {
   const pid_t pid_;
   FileDescriptor file_;  // for checking; closing it harms no lock of LMDB's, which are on another file
   std::uint64_t checked_txn_id_ = 0;
+  std::uint64_t page_bytes_ = 0;
   MDB_env* env_ = nullptr;
   LogId log_id_ = {};
   bool read_only_ = false;

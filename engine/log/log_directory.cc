@@ -14,6 +14,7 @@
 #include "engine/log/lmdb_env.h"
 #include "engine/log/lmdb_store.h"
 #include "engine/log/reader_log.h"
+#include "engine/log/snapshot_cache.h"
 #include "engine/log/tail_file.h"
 #include "engine/log/tail_log.h"
 #include "engine/log/tail_shared.h"
@@ -109,16 +110,6 @@ absl::StatusOr<std::unique_ptr<TailFile>> OpenTail(const std::string& directory,
                    "where the log was copied"));
 }
 
-// Follows the chain behind what is in LMDB through the tail, and makes sure that what is found there stays found: it
-// may be in the page cache only, and even there the kernel may take for clean what has failed to reach the disk.
-absl::StatusOr<TailContents> RecoverTail(const TailFile& tail, const TailPlace& drained, bool power_may_have_gone) {
-  const TailContents found = ScanTail(tail.ring(), drained, /*search_rest=*/power_may_have_gone);
-  if (found.end == drained) return found;
-  RedirtyTail(tail.ring(), drained.position, found.end.position);
-  RETURN_IF_ERROR(tail.Flush());
-  return found;
-}
-
 // How the last writer ended; nothing if there was none, or its record is lost.
 std::optional<OwnerFate> FateOfLastWriter(const WriterInfo& previous, const Owner& self) {
   if (!previous.writer) return std::nullopt;
@@ -144,7 +135,7 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   // was killed before it made them durable.
   RETURN_IF_ERROR(SyncDirectory(directory));
   if (!exists) RETURN_IF_ERROR(SyncDirectory(ParentOf(directory)));
-  ASSIGN_OR_RETURN(std::shared_ptr<LmdbEnv> env, LmdbEnv::Open(LogFile(directory)));
+  ASSIGN_OR_RETURN(std::shared_ptr<LmdbEnv> env, LmdbEnv::Open(LogFile(directory), LmdbEnv::Access::kWrite));
   RETURN_IF_ERROR(env->PrepareForWriting());
   const LogId log_id = env->log_id();
   ASSIGN_OR_RETURN(auto store, LmdbStore::Open(std::move(env), directory));
@@ -154,19 +145,20 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   const TailPlace drained{commit.tail_position, {commit.last_sequence, commit.last_hash}};
   WriterInfo previous = lock->previous();
   RecoveryReport report{.last_writer = FateOfLastWriter(previous, self)};
-  ASSIGN_OR_RETURN(const TailContents found, RecoverTail(*tail, drained, PowerMayHaveGone(report.last_writer)));
+  const TailContents found = ScanTail(tail->ring(), drained, /*search_rest=*/PowerMayHaveGone(report.last_writer));
   report.events_from_tail = found.end.end.sequence - drained.end.sequence;
   report.frames_discarded = found.discarded;
   RETURN_IF_ERROR(lock->NoteRecovery(report));
-  ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, log_id, found.end.end.sequence));
+  ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, log_id, drained.end.sequence));
   auto log = NewTailLog({.name = directory,
                          .lock = std::move(lock),
                          .store = std::move(store),
                          .tail = std::move(tail),
                          .shared = std::move(shared),
+                         .snapshots = SnapshotCache(directory, SnapshotCache::Access::kWrite),
                          .base = {commit.base_sequence, commit.base_hash},
                          .drained = drained,
-                         .end = found.end,
+                         .found = found,
                          .flush_interval = options.flush_interval});
   return WritableLog{std::move(log), std::move(self), std::move(previous), report};
 }
@@ -174,10 +166,11 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
 absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& given) {
   const std::string directory = WithoutTrailingSlashes(given);
   RETURN_IF_ERROR(PrepareDirectory(directory, Create::kNever).status());
-  ASSIGN_OR_RETURN(std::shared_ptr<LmdbEnv> env, LmdbEnv::Open(LogFile(directory)));
+  ASSIGN_OR_RETURN(std::shared_ptr<LmdbEnv> env, LmdbEnv::Open(LogFile(directory), LmdbEnv::Access::kRead));
   ASSIGN_OR_RETURN(auto tail, OpenTail(directory, env->log_id(), TailFile::Access::kRead));
   ASSIGN_OR_RETURN(auto store, LmdbStore::Open(std::move(env), directory));
-  return NewReaderLog(directory, std::move(store), std::move(tail), TailShared::OpenForReading(directory));
+  return NewReaderLog(directory, std::move(store), std::move(tail), TailShared::OpenForReading(directory),
+                      SnapshotCache(directory, SnapshotCache::Access::kRead));
 }
 
 absl::StatusOr<WriterInfo> InspectWriter(const std::string& directory) {

@@ -20,8 +20,13 @@ namespace {
 // is overwritten before it is in LMDB, one that is found neither in the tail nor in LMDB does not exist yet.
 class ReaderLog final : public EventLog {
  public:
-  ReaderLog(std::string name, std::unique_ptr<LmdbStore> store, std::unique_ptr<TailFile> tail, TailShared shared)
-      : name_(std::move(name)), store_(std::move(store)), tail_(std::move(tail)), shared_(std::move(shared)) {}
+  ReaderLog(std::string name, std::unique_ptr<LmdbStore> store, std::unique_ptr<TailFile> tail, TailShared shared,
+            SnapshotCache snapshots)
+      : name_(std::move(name)),
+        store_(std::move(store)),
+        tail_(std::move(tail)),
+        shared_(std::move(shared)),
+        snapshots_(std::move(snapshots)) {}
 
   absl::Status Append(const FrameRun&, Room) override { return RefuseWriting(); }
   absl::Status AppendWhole(const FrameRun&) override { return RefuseWriting(); }
@@ -57,7 +62,8 @@ class ReaderLog final : public EventLog {
 
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {
     ASSIGN_OR_RETURN(const auto open, LockOpen());
-    return store_->FindSnapshot(at_most);
+    ASSIGN_OR_RETURN(std::optional<Snapshot> stored, store_->FindSnapshot(at_most));
+    return Newer(snapshots_.Find(at_most), std::move(stored));
   }
 
   absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const override {
@@ -139,6 +145,7 @@ class ReaderLog final : public EventLog {
   std::unique_ptr<LmdbStore> store_;  // nothing once closed
   const std::unique_ptr<TailFile> tail_;
   const TailShared shared_;
+  const SnapshotCache snapshots_;
   mutable std::shared_mutex closing_;  // held shared by what must not be closed under
   mutable std::mutex mutex_;           // of known_
   mutable TailPlace known_;            // a place that the chain is known to lead to
@@ -147,8 +154,9 @@ class ReaderLog final : public EventLog {
 }  // namespace
 
 std::unique_ptr<EventLog> NewReaderLog(std::string name, std::unique_ptr<LmdbStore> store,
-                                       std::unique_ptr<TailFile> tail, TailShared shared) {
-  return std::make_unique<ReaderLog>(std::move(name), std::move(store), std::move(tail), std::move(shared));
+                                       std::unique_ptr<TailFile> tail, TailShared shared, SnapshotCache snapshots) {
+  return std::make_unique<ReaderLog>(std::move(name), std::move(store), std::move(tail), std::move(shared),
+                                     std::move(snapshots));
 }
 
 }  // namespace foldlog

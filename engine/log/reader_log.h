@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/log/lmdb_store.h"
+#include "engine/log/snapshot_cache.h"
 #include "engine/log/tail_file.h"
 #include "engine/log/tail_shared.h"
 #include "foldlog/event_log.h"
@@ -15,7 +16,7 @@ namespace foldlog {
 
 // `name` is the directory. Append(), Sync() and PutSnapshot() of the result are refused.
 std::unique_ptr<EventLog> NewReaderLog(std::string name, std::unique_ptr<LmdbStore> store,
-                                       std::unique_ptr<TailFile> tail, TailShared shared);
+                                       std::unique_ptr<TailFile> tail, TailShared shared, SnapshotCache snapshots);
 
 }  // namespace foldlog
 

@@ -37,17 +37,6 @@ std::string PathIn(const std::string& directory) { return directory + "/tail"; }
 
 std::uint64_t HashOf(const TailHeader& header) { return XXH3_64bits(&header, offsetof(TailHeader, hash)); }
 
-absl::Status WriteFully(int fd, std::span<const std::byte> bytes, std::uint64_t offset, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t put = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return ErrnoStatus(put < 0 ? errno : ENOSPC, absl::StrCat("write ", path));
-    bytes = bytes.subspan(static_cast<std::size_t>(put));
-    offset += static_cast<std::uint64_t>(put);
-  }
-  return absl::OkStatus();
-}
-
 absl::Status WriteNewTail(int fd, const TailHeader& header, const std::string& path) {
   std::array<std::byte, kPageBytes> page = {};
   std::memcpy(page.data(), &header, sizeof header);
@@ -108,8 +97,8 @@ absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::st
 
 }  // namespace
 
-TailFile::TailFile(FileDescriptor file, Mapping map, std::string path)
-    : file_(std::move(file)),
+TailFile::TailFile(Files files, Mapping map, std::string path)
+    : files_(std::move(files)),
       map_(std::move(map)),
       ring_(reinterpret_cast<std::uint64_t*>(map_.data() + kPageBytes),
             (map_.bytes() - kPageBytes) / sizeof(std::uint64_t)),
@@ -140,19 +129,23 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
                                                          Access access) {
   std::string path = PathIn(directory);
   const bool writable = access == Access::kWrite;
-  FileDescriptor file(open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
-  if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path));
-  ASSIGN_OR_RETURN(const TailHeader header, ReadHeader(file.get(), log_id, path));
+  Files files;
+  for (FileDescriptor& file : files) {
+    file = FileDescriptor(open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+    if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path));
+  }
+  const int file = files[0].get();
+  ASSIGN_OR_RETURN(const TailHeader header, ReadHeader(file, log_id, path));
   const std::uint64_t bytes = kPageBytes + header.ring_bytes;
-  if (writable) RETURN_IF_ERROR(CheckOneName(file.get(), path));
-  if (writable) RETURN_IF_ERROR(FillHoles(file.get(), bytes, path));
-  posix_fadvise(file.get(), 0, 0, POSIX_FADV_RANDOM);
-  Mapping map(file.get(), bytes, writable);
+  if (writable) RETURN_IF_ERROR(CheckOneName(file, path));
+  if (writable) RETURN_IF_ERROR(FillHoles(file, bytes, path));
+  posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
+  Mapping map(file, bytes, writable);
   if (!map.valid()) return ErrnoStatus(errno, absl::StrCat("map ", path));
   madvise(map.data(), bytes, MADV_RANDOM);
-  return std::unique_ptr<TailFile>(new TailFile(std::move(file), std::move(map), std::move(path)));
+  return std::unique_ptr<TailFile>(new TailFile(std::move(files), std::move(map), std::move(path)));
 }
 
-absl::Status TailFile::Flush() const { return FlushData(file_.get(), path_); }
+absl::Status TailFile::Flush(std::size_t which) const { return FlushData(files_.at(which).get(), path_); }
 
 }  // namespace foldlog

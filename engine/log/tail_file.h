@@ -44,13 +44,16 @@ class TailFile {
   std::span<std::uint64_t> ring() const { return ring_; }
   const std::string& path() const { return path_; }
 
-  // Makes everything stored into the ring so far durable, in one flush.
-  absl::Status Flush() const;
+  // Makes everything stored into the ring so far durable. So many flushes may be at work at once if their `which`
+  // differs: each has a descriptor of its own, for the kernel tells each of them once that writing has failed.
+  static constexpr std::size_t kFlushesAtOnce = 2;
+  absl::Status Flush(std::size_t which) const;
 
  private:
-  TailFile(FileDescriptor file, Mapping map, std::string path);
+  using Files = std::array<FileDescriptor, kFlushesAtOnce>;
+  TailFile(Files files, Mapping map, std::string path);
 
-  FileDescriptor file_;
+  Files files_;
   Mapping map_;
   std::span<std::uint64_t> ring_;
   const std::string path_;

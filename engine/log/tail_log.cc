@@ -32,14 +32,18 @@ class TailLog final : public EventLog {
         store_(std::move(parts.store)),
         tail_(std::move(parts.tail)),
         shared_(std::move(parts.shared)),
+        snapshots_(std::move(parts.snapshots)),
         base_(parts.base),
-        end_(parts.end.end),
+        end_(parts.found.end.end),
         reserve_words_(std::min(kReserveWords, tail_->ring().size() / kReserveShare)),
         health_(name_),
-        ring_(tail_->ring(), parts.drained, parts.end),
-        flush_(*tail_, ring_, shared_, health_, parts.end.end.sequence),
+        ring_(tail_->ring(), parts.drained, parts.found),
+        flush_(*tail_, ring_, shared_, health_, parts.drained.end.sequence),
         drain_(std::make_unique<TailDrain>(*store_, ring_, flush_, health_)),
-        interval_(std::make_unique<IntervalFlush>(ring_, flush_, shared_, health_, parts.flush_interval)) {}
+        interval_(std::make_unique<IntervalFlush>(ring_, flush_, shared_, health_, parts.flush_interval)) {
+    // What was found in the tail is not known to be durable: it will be within the interval.
+    if (parts.found.end != parts.drained) interval_->NoteAppended();
+  }
 
   // In a child made by fork() the threads are not there, but what they waited for looks as if they were: it is left
   // alone.
@@ -81,6 +85,7 @@ class TailLog final : public EventLog {
   absl::Status PutSnapshot(const Snapshot& snapshot) override {
     RETURN_IF_ERROR(CheckWritable());
     RETURN_IF_ERROR(CheckSnapshotPlace(snapshot, CurrentExtent(), name_));
+    snapshots_.Put(snapshot);
     drain_->AddSnapshot(snapshot);
     return absl::OkStatus();
   }
@@ -111,8 +116,7 @@ class TailLog final : public EventLog {
     // First those that wait: one that is stored meanwhile is found in one place or the other.
     std::optional<Snapshot> waiting = drain_->FindSnapshot(at_most);
     ASSIGN_OR_RETURN(std::optional<Snapshot> stored, store_->FindSnapshot(at_most));
-    const bool stored_is_newer = stored && (!waiting || stored->at.sequence > waiting->at.sequence);
-    return stored_is_newer ? std::move(stored) : std::move(waiting);
+    return Newer(Newer(std::move(waiting), std::move(stored)), snapshots_.Find(at_most));
   }
 
   absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const override {
@@ -191,6 +195,7 @@ class TailLog final : public EventLog {
   std::unique_ptr<LmdbStore> store_;
   const std::unique_ptr<TailFile> tail_;
   TailShared shared_;
+  SnapshotCache snapshots_;
   const ChainEnd base_;
   ChainEnd end_;  // the appending thread's
   const std::size_t reserve_words_;

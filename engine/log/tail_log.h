@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/log/lmdb_store.h"
+#include "engine/log/snapshot_cache.h"
 #include "engine/log/tail_file.h"
 #include "engine/log/tail_shared.h"
 #include "engine/log/tail_walk.h"
@@ -25,9 +26,10 @@ struct TailLogParts {
   std::unique_ptr<LmdbStore> store;
   std::unique_ptr<TailFile> tail;
   TailShared shared;
+  SnapshotCache snapshots;
   ChainEnd base;
-  TailPlace drained;  // the end of what is in LMDB
-  TailPlace end;      // the end of what is in the tail, and durable
+  TailPlace drained;   // the end of what is in LMDB
+  TailContents found;  // what is behind that in the tail
   std::chrono::milliseconds flush_interval;
 };
 

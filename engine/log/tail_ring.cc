@@ -27,8 +27,12 @@ TailPlace MovingPlace::Load() const {
   }
 }
 
-TailRing::TailRing(std::span<std::uint64_t> words, const TailPlace& drained, const TailPlace& end)
-    : words_(words), drained_(drained), end_(end) {}
+TailRing::TailRing(std::span<std::uint64_t> words, const TailPlace& drained, const TailContents& found)
+    : words_(words),
+      found_end_(found.end.position),
+      drained_(drained),
+      end_(found.end),
+      read_to_(found.near_end) {}
 
 bool TailRing::HasRoom(std::size_t run_words, std::size_t reserve_words) const {
   const std::uint64_t end = end_.position();
@@ -66,6 +70,16 @@ absl::StatusOr<TailRing::Stretch> TailRing::NextStretch(std::size_t words_max) c
   return Stretch{{piece.first(size), drained.end, after}, {start + size, after}};
 }
 
+// What has been freed meanwhile is left alone: somebody may be writing there.
+void TailRing::StoreFoundAnew() {
+  constexpr std::uint64_t kPageWords = 4096 / sizeof(std::uint64_t);
+  const std::shared_lock lock(freeing_);
+  for (std::uint64_t at = drained_.position(); at < found_end_; at += kPageWords - at % kPageWords) {
+    const std::atomic_ref<std::uint64_t> word(words_[at % words_.size()]);
+    word.store(word.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  }
+}
+
 void TailRing::Free(const TailPlace& place) {
   const std::unique_lock lock(freeing_);
   drained_.Store(place);
@@ -78,10 +92,18 @@ void TailRing::Replace(const ChainEnd& end) {
   drained_.Store(place);
 }
 
+// The nearest known place from which the chain leads to `sequence`, which has not been freed.
+TailPlace TailRing::StartBefore(Sequence sequence) const {
+  const TailPlace drained = drained_.Load();
+  const std::lock_guard lock(reading_);
+  const bool usable = read_to_.end.sequence >= drained.end.sequence && read_to_.end.sequence < sequence;
+  return usable ? read_to_ : drained;
+}
+
 absl::StatusOr<std::optional<FrameRun>> TailRing::Read(Sequence from, std::size_t bytes_max) const {
   const std::shared_lock lock(freeing_);
-  TailPlace at = drained_.Load();
-  if (from <= at.end.sequence) return std::optional<FrameRun>();
+  if (from <= drained_.sequence()) return std::optional<FrameRun>();
+  TailPlace at = StartBefore(from);
   const TailPlace end = end_.Load();
   RunCollector collector(from, bytes_max);
   bool wanted = true;
@@ -92,8 +114,10 @@ absl::StatusOr<std::optional<FrameRun>> TailRing::Read(Sequence from, std::size_
     if (frame.header.sequence >= from) {
       ASSIGN_OR_RETURN(wanted, collector.Add(rest.first(frame.size_words())));
     }
-    at = {start + frame.size_words(), frame.end()};
+    if (wanted) at = {start + frame.size_words(), frame.end()};
   }
+  const std::lock_guard remembering(reading_);
+  read_to_ = at;
   return std::optional<FrameRun>(std::move(collector).Take());
 }
 

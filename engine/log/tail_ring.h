@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <span>
@@ -37,8 +38,8 @@ class MovingPlace {
 
 class TailRing {
  public:
-  // `drained`: everything before it is in LMDB; `end`: behind the last frame.
-  TailRing(std::span<std::uint64_t> words, const TailPlace& drained, const TailPlace& end);
+  // `drained`: everything before it is in LMDB; `found`: what is behind that.
+  TailRing(std::span<std::uint64_t> words, const TailPlace& drained, const TailContents& found);
 
   std::size_t size_words() const { return words_.size(); }
 
@@ -59,6 +60,11 @@ class TailRing {
   };
   absl::StatusOr<Stretch> NextStretch(std::size_t words_max) const;
 
+  // Stores every page anew that holds what was in the ring when this was made, so that the next flush writes it. It was
+  // found in the page cache after an earlier writer's death, and may have failed to reach the disk: the kernel then takes
+  // it for clean. Any thread.
+  void StoreFoundAnew();
+
   // Everything before `place` is in LMDB: its words may be used again. Waits for those who read them.
   void Free(const TailPlace& place);
 
@@ -74,9 +80,14 @@ class TailRing {
   std::uint64_t backlog_words() const { return end_.position() - drained_.position(); }
 
  private:
+  TailPlace StartBefore(Sequence sequence) const;
+
   std::span<std::uint64_t> words_;
+  const std::uint64_t found_end_;
   MovingPlace drained_;
   MovingPlace end_;
+  mutable std::mutex reading_;         // of read_to_
+  mutable TailPlace read_to_;          // where the last Read() ended: the next one is likely to go on there
   mutable std::shared_mutex freeing_;  // held shared by readers of the words, so that freeing waits for them
 };
 

@@ -1,7 +1,7 @@
 #include "engine/log/tail_walk.h"
 
-#include <atomic>
 #include <cstring>
+#include <utility>
 
 namespace foldlog {
 namespace {
@@ -38,12 +38,6 @@ std::uint64_t FrameStart(std::span<const std::uint64_t> ring, std::uint64_t posi
   return ring[position % ring.size()] == kSkipMark ? NextLap(position, ring.size()) : position;
 }
 
-std::optional<FrameView> FrameBehind(const ChainEnd& end, std::span<const std::uint64_t> words) {
-  const auto frame = FrameAtStartOf(words);
-  const bool next = frame && frame->header.sequence == end.sequence + 1 && frame->header.previous_hash == end.hash;
-  return next && IsIntact(*frame) ? frame : std::nullopt;
-}
-
 std::optional<TailPlace> CopyFrameBehind(std::span<const std::uint64_t> ring, const TailPlace& at,
                                          std::vector<std::uint64_t>& copy) {
   const std::uint64_t position = FrameStart(ring, at.position);
@@ -57,7 +51,9 @@ std::optional<TailPlace> CopyFrameBehind(std::span<const std::uint64_t> ring, co
 }
 
 TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPlace& start, bool search_rest) {
-  TailContents contents{.end = start};
+  constexpr Sequence kNear = 8192;
+  TailContents contents{.end = start, .near_end = start};
+  TailPlace nearer = start;
   TailPlace& end = contents.end;
   std::span<const std::uint64_t> rest;
   while (true) {
@@ -67,18 +63,11 @@ TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPlace& star
     // A chain cannot be longer than the ring, whatever the words say.
     if (!frame || position + frame->size_words() - start.position > ring.size()) break;
     end = {position + frame->size_words(), frame->end()};
+    if (end.end.sequence % kNear == 0) contents.near_end = std::exchange(nearer, end);
   }
   if (search_rest) contents.discarded = CountNewer(ring, end.end.sequence);
   if (IsTornFrameBehind(end.end, rest)) ++contents.discarded;
   return contents;
-}
-
-void RedirtyTail(std::span<std::uint64_t> ring, std::uint64_t from, std::uint64_t to) {
-  constexpr std::uint64_t kPageWords = 4096 / sizeof(std::uint64_t);
-  for (std::uint64_t at = from; at < to; at += kPageWords - at % kPageWords) {
-    const std::atomic_ref<std::uint64_t> word(ring[at % ring.size()]);
-    word.store(word.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  }
 }
 
 }  // namespace foldlog

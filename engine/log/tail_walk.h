@@ -34,9 +34,6 @@ inline std::uint64_t NextLap(std::uint64_t position, std::uint64_t ring_words) {
 // Where the frame behind `position` starts: right there, or behind a skip mark.
 std::uint64_t FrameStart(std::span<const std::uint64_t> ring, std::uint64_t position);
 
-// The frame at the start of `words`, if it is whole, intact, and the next one of the chain.
-std::optional<FrameView> FrameBehind(const ChainEnd& end, std::span<const std::uint64_t> words);
-
 // The same in a ring that somebody else may be writing to: the frame behind `at` is copied to `copy` and looked at
 // there. Returns the place behind it; nothing if there is none, or it changed meanwhile.
 std::optional<TailPlace> CopyFrameBehind(std::span<const std::uint64_t> ring, const TailPlace& at,
@@ -45,16 +42,13 @@ std::optional<TailPlace> CopyFrameBehind(std::span<const std::uint64_t> ring, co
 // What is found in a tail when nobody writes to it.
 struct TailContents {
   TailPlace end;                // behind the last frame that continues the chain
+  TailPlace near_end = {};      // some thousand frames before, or the start: who wants the last ones begins here
   std::uint64_t discarded = 0;  // frames that do not, but are newer: what a power cut tore apart
 };
 
 // Follows the chain from `start` on as far as it goes. `search_rest`: whether to look for newer frames behind the end.
 // After the death of a process there are none but one unfinished; looking through the whole ring takes a millisecond.
 TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPlace& start, bool search_rest);
-
-// Makes the pages between two positions dirty again, so that the next flush writes them. Found in the page cache after
-// an earlier writer's death, they may have failed to reach the disk: the kernel then takes them for clean.
-void RedirtyTail(std::span<std::uint64_t> ring, std::uint64_t from, std::uint64_t to);
 
 }  // namespace foldlog
 

@@ -61,7 +61,8 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenAndCheck(const std::string& log,
   }
   ASSIGN_OR_RETURN(const LogExtent extent, engine->log().Extent());
   RETURN_IF_ERROR(Require(extent.end.sequence == events.size(), "the log ends with its last event"));
-  RETURN_IF_ERROR(Require(engine->durable_through() == events.size(), "all that is found is durable"));
+  RETURN_IF_ERROR(engine->Flush());
+  RETURN_IF_ERROR(Require(engine->durable_through() == events.size(), "all that is found can be made durable"));
   RETURN_IF_ERROR(Require(engine->state() == state, "the engine's state is the fold of all events"));
   ASSIGN_OR_RETURN(const State by_snapshot, StateAt(engine->log()));
   RETURN_IF_ERROR(Require(by_snapshot == state, "the state by snapshot is the fold of all events"));

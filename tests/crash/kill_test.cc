@@ -282,6 +282,7 @@ class KillTest {
     ASSIGN_OR_RETURN(auto engine, Engine::Open(log_, Options()));
     exists_ = true;
     RETURN_IF_ERROR(CheckFound(engine->log()));
+    RETURN_IF_ERROR(engine->Flush());
     if (engine->durable_through() != engine->state().sequence)
       return absl::InternalError("recovery left something open");
     return engine->Close();

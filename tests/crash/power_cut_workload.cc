@@ -96,7 +96,8 @@ class MarkedEngine {
     options.new_id = [this] { return "operation-" + std::to_string(++last_id_); };
     ASSIGN_OR_RETURN(engine_, Engine::Open(directory, std::move(options)));
     last_ = engine_->state().sequence;
-    return AcknowledgeAll();
+    MarkAcknowledged(engine_->durable_through());
+    return absl::OkStatus();
   }
 
   // `command` appends `events` events and returns a status, or a handle that is kept.
