@@ -193,15 +193,19 @@ TEST_F(TailDamageTest, TailOfAnotherLogIsRefused) {
 
 TEST_F(TailDamageTest, WhatIsNoFileIsRefused) {
   std::filesystem::rename(tail_, directory_ / "kept");
-  std::filesystem::create_directory(tail_);
-  EXPECT_OUTCOME(kRefused, kRefused, Try("tail"));
-  std::filesystem::remove(tail_);
-  std::filesystem::create_symlink(directory_ / "kept", tail_);
-  EXPECT_OUTCOME(kRefused, kRefused, Try("tail"));
-  std::filesystem::remove(tail_);
-  ASSERT_EQ(mkfifo(tail_.c_str(), 0600), 0);
-  EXPECT_OUTCOME(kRefused, kRefused, Try("tail"));
-  std::filesystem::remove(tail_);
+  const std::vector<std::function<void()>> something_else = {
+      [&] { std::filesystem::create_directory(tail_); },
+      [&] { std::filesystem::create_symlink(directory_ / "kept", tail_); },
+      [&] { ASSERT_EQ(mkfifo(tail_.c_str(), 0600), 0); },
+  };
+  for (const auto& put_there : something_else) {
+    put_there();
+    const auto refused = Fails(StatusCode::kFailedPrecondition, HasSubstr(tail_ + " is not a regular file"));
+    EXPECT_THAT(OpenLogForReading(log_dir_), refused);
+    EXPECT_THAT(OpenLogForWriting(log_dir_), refused);
+    EXPECT_OUTCOME(kRefused, kRefused, Try("tail"));
+    std::filesystem::remove(tail_);
+  }
   std::filesystem::rename(directory_ / "kept", tail_);
   EXPECT_OUTCOME(kDone, kDone, Try("tail"));
 }

@@ -21,7 +21,6 @@ namespace {
 
 constexpr std::size_t kPageBytes = 4096;
 constexpr std::uint64_t kSharedMagic = 0x4d4853474c46;  // "FLGSHM"
-constexpr mode_t kFileMode = 0666;                      // as the umask allows
 
 std::string PathIn(const std::string& directory) { return directory + "/tail-shm"; }
 
@@ -53,11 +52,7 @@ absl::StatusOr<TailShared> TailShared::OpenForWriting(const std::string& directo
                                                       Sequence durable) {
   static_assert(sizeof(Page) == 80 && std::atomic_ref<std::uint32_t>::is_always_lock_free);
   const std::string path = PathIn(directory);
-  const FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, kFileMode));
-  if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path));
-  struct stat info = {};
-  if (fstat(file.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file"));
+  ASSIGN_OR_RETURN(const FileDescriptor file, OpenRegularFile(path, O_RDWR | O_CREAT));
   // Storing into a page without a block behind it kills the process when the disk is full.
   if (const int error = posix_fallocate(file.get(), 0, kPageBytes); error != 0) {
     return ErrnoStatus(error, absl::StrCat("make room for ", path));
@@ -75,11 +70,10 @@ absl::StatusOr<TailShared> TailShared::OpenForWriting(const std::string& directo
 }
 
 TailShared TailShared::OpenForReading(const std::string& directory) {
-  const FileDescriptor file(open(PathIn(directory).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+  const absl::StatusOr<FileDescriptor> file = OpenRegularFile(PathIn(directory), O_RDONLY);
   struct stat info = {};
-  const bool usable = file.valid() && fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode) &&
-                      info.st_size >= static_cast<off_t>(kPageBytes);
-  return usable ? TailShared(Mapping(file.get(), kPageBytes, /*writable=*/false)) : TailShared(Mapping());
+  const bool usable = file.ok() && fstat(file->get(), &info) == 0 && info.st_size >= static_cast<off_t>(kPageBytes);
+  return usable ? TailShared(Mapping(file->get(), kPageBytes, /*writable=*/false)) : TailShared(Mapping());
 }
 
 Sequence TailShared::durable(const LogId& log_id) const {
