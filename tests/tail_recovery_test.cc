@@ -82,11 +82,12 @@ TEST_F(TailRecoveryTest, LogClosedInGoodOrderFindsNothingInItsTail) {
   EXPECT_EQ(engine->recovery(), (RecoveryReport{.last_writer = OwnerFate::kClosedWithoutEnd}));
 }
 
-TEST_F(TailRecoveryTest, EventsOfAKilledWriterAreFoundAndDurable) {
+TEST_F(TailRecoveryTest, EventsOfAKilledWriterAreFoundAndBecomeDurable) {
   WriteAndDie(9);
   ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
   EXPECT_EQ(engine->recovery(), (RecoveryReport{.events_from_tail = 10, .last_writer = OwnerFate::kProcessDied}));
   EXPECT_EQ(engine->state().operation->files_processed, 9);
+  ASSERT_OK(engine->Flush());
   EXPECT_EQ(engine->durable_through(), 10u);
   EXPECT_EQ(ReadAll(engine->log()).size(), 10u);
 }
