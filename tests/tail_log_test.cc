@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "foldlog/log_directory.h"
+#include "tests/child_process.h"
 #include "tests/flush_faults.h"
 #include "tests/test_support.h"
 
@@ -306,6 +307,36 @@ TEST_F(TailLogTest, ClosingPutsEverythingIntoTheStore) {
   Open();
   EXPECT_EQ(recovery_.events_from_tail, 0u);
   EXPECT_EQ(log_->Extent()->stored_through, 3u);
+}
+
+TEST_F(TailLogTest, WriterSignsOffOnlyIfEverythingIsSafe) {
+  const auto last_has_signed_off = [&] {
+    const auto info = InspectWriter(directory_ / "log");
+    return info.ok() && info->writer && !info->signed_off.empty() && info->signed_off.back() == info->writer->instance;
+  };
+  Open();
+  ASSERT_OK(Append(1));
+  ASSERT_OK(log_->Close());
+  EXPECT_TRUE(last_has_signed_off());
+  Open();
+  ASSERT_OK(Append(1));
+  FailFlushes(1, EIO);
+  EXPECT_FALSE(log_->Close().ok());
+  EXPECT_FALSE(last_has_signed_off());
+}
+
+// It ended in no good order, and the next one is told so.
+TEST_F(TailLogTest, WriterWhoseLastFlushFailedCountsAsDead) {
+  EXPECT_EQ(InChild([&] {
+              Open();
+              if (!Append(5).ok()) return 1;
+              FailFlushes(1, EIO);
+              return log_->Close().ok() ? 2 : 0;
+            }),
+            0);
+  Open();
+  EXPECT_EQ(recovery_.last_writer, OwnerFate::kProcessDied);
+  EXPECT_EQ(recovery_.events_from_tail, 5u);
 }
 
 TEST_F(TailLogTest, HandledSignalEndsAWait) {
