@@ -7,6 +7,9 @@
 #ifndef FOLDLOG_TESTS_EVENT_LOG_CONTRACT_H_
 #define FOLDLOG_TESTS_EVENT_LOG_CONTRACT_H_
 
+#include <pthread.h>
+#include <signal.h>
+
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -325,6 +328,24 @@ TYPED_TEST_P(EventLogContract, ClosingEndsAWait) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, kLongWait / 2);
 }
 
+TYPED_TEST_P(EventLogContract, HandledSignalEndsAWait) {
+  struct sigaction action = {};
+  action.sa_handler = [](int) {};
+  ASSERT_EQ(sigaction(SIGUSR1, &action, nullptr), 0);
+  std::atomic<bool> waiting = true;
+  const auto start = std::chrono::steady_clock::now();
+  std::thread waiter([&] {
+    EXPECT_FALSE(this->log_->WaitForMore(0, kLongWait).value_or(true));
+    waiting = false;
+  });
+  while (waiting) {
+    pthread_kill(waiter.native_handle(), SIGUSR1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  waiter.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, kLongWait / 2);
+}
+
 REGISTER_TYPED_TEST_SUITE_P(EventLogContract, NewLogIsEmpty, RunAppendedAsAWholeIsDurableAndInPlace,
                             AppendedEventsAreReadBackInOrder, ReadingStartsAnywhereEvenInsideARun,
                             ReadGivesAtLeastOneEventHoweverSmallTheBudget, ReadKeepsToItsBudget,
@@ -336,7 +357,7 @@ REGISTER_TYPED_TEST_SUITE_P(EventLogContract, NewLogIsEmpty, RunAppendedAsAWhole
                             WhatWasAppendedIsThereAfterReopening, ReadersFollowAWriterInAnotherThread,
                             WaitingEndsAtOnceIfThereIsMore, WaitingEndsAfterItsTimeIfThereIsNoMore,
                             WaitingEndsWhenSomethingIsAppended, WaitingForAnEventFurtherAheadGoesOn, ClosingEndsAWait,
-                            ASnapshotPutLateDoesNotHideANewerOne);
+                            ASnapshotPutLateDoesNotHideANewerOne, HandledSignalEndsAWait);
 
 }  // namespace foldlog
 

@@ -1,9 +1,6 @@
 // A log with a tail, as its writer has it: when events are durable, who waits for whose flush, and what a failed flush
 // means.
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <thread>
 
 #include "foldlog/log_directory.h"
@@ -337,25 +334,6 @@ TEST_F(TailLogTest, WriterWhoseLastFlushFailedCountsAsDead) {
   Open();
   EXPECT_EQ(recovery_.last_writer, OwnerFate::kProcessDied);
   EXPECT_EQ(recovery_.events_from_tail, 5u);
-}
-
-TEST_F(TailLogTest, HandledSignalEndsAWait) {
-  Open();
-  struct sigaction action = {};
-  action.sa_handler = [](int) {};
-  ASSERT_EQ(sigaction(SIGUSR1, &action, nullptr), 0);
-  std::atomic<bool> waiting = true;
-  const auto start = steady_clock::now();
-  std::thread waiter([&] {
-    EXPECT_FALSE(log_->WaitForMore(0, kLongWait).value_or(true));
-    waiting = false;
-  });
-  while (waiting) {
-    pthread_kill(waiter.native_handle(), SIGUSR1);
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  waiter.join();
-  EXPECT_LT(steady_clock::now() - start, kLongWait / 2);
 }
 
 }  // namespace

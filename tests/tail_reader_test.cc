@@ -1,9 +1,11 @@
 // Readers in other processes than the writer: what they see of the tail, how they are woken, and that they miss nothing
 // and see nothing that is not there, whatever the writer does meanwhile.
 
+#include <atomic>
 #include <chrono>
 #include <iostream>
 #include <list>
+#include <thread>
 
 #include "foldlog/log_directory.h"
 #include "tests/child_process.h"
@@ -295,6 +297,45 @@ TEST_F(WritersDeathTest, WaitingReaderIsWokenByTheNextWriter) {
   OpenWriter(kSmallTail, milliseconds(50));
   AppendThrough(21);
   EXPECT_EQ(reader.Wait(), 0);
+}
+
+TEST_F(TailReaderTest, ClosingEndsAWaitWithTheSharedPageAndWithout) {
+  OpenQuietWriter();
+  AppendThrough(5);
+  for (const bool shared : {true, false}) {
+    if (!shared) std::filesystem::remove(log_dir_ + "/tail-shm");
+    ASSERT_OK_AND_ASSIGN(const auto reader, OpenLogForReading(log_dir_));
+    absl::Status status;
+    const auto start = steady_clock::now();
+    std::thread waiting([&] { status = reader->WaitForMore(5, kLongWait).status(); });
+    usleep(20'000);
+    EXPECT_OK(reader->Close());
+    waiting.join();
+    EXPECT_THAT(status, Fails(absl::StatusCode::kFailedPrecondition, testing::HasSubstr("closed")));
+    EXPECT_LT(steady_clock::now() - start, kLongWait / 2);
+  }
+}
+
+// Also one that has looked and is about to wait.
+TEST_F(TailReaderTest, ClosingEndsAWaitThatIsJustBeginning) {
+  OpenQuietWriter();
+  for (int i = 0; i < 500; ++i) {
+    ASSERT_OK_AND_ASSIGN(const auto reader, OpenLogForReading(log_dir_));
+    std::atomic<bool> running = false;
+    absl::Status status;
+    const auto start = steady_clock::now();
+    std::thread waiting([&] {
+      running = true;
+      status = reader->WaitForMore(0, kLongWait).status();
+    });
+    while (!running) std::this_thread::yield();
+    for (const auto end = steady_clock::now() + std::chrono::nanoseconds(i * 100); steady_clock::now() < end;) {
+    }
+    EXPECT_OK(reader->Close());
+    waiting.join();
+    ASSERT_THAT(status, Fails(absl::StatusCode::kFailedPrecondition, testing::HasSubstr("closed"))) << i;
+    ASSERT_LT(steady_clock::now() - start, kLongWait / 2) << i;
+  }
 }
 
 TEST_F(TailReaderTest, ReaderWithoutTheSharedPageLooksForItself) {
