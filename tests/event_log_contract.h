@@ -8,10 +8,10 @@
 #define FOLDLOG_TESTS_EVENT_LOG_CONTRACT_H_
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <string>
 #include <thread>
@@ -34,6 +34,7 @@ class EventLogContract : public testing::Test {
   // Appends `count` checkpoints as one run.
   void AppendEvents(int count) {
     std::vector<Event> events;
+    events.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i)
       events.push_back(CheckpointEvent(static_cast<std::int64_t>(End().sequence) + i + 1));
     ASSERT_OK(log_->Append(RunAfter(End(), events), Room::kOrdinary));
@@ -260,8 +261,10 @@ TYPED_TEST_P(EventLogContract, WhatWasAppendedIsThereAfterReopening) {
 TYPED_TEST_P(EventLogContract, ReadersFollowAWriterInAnotherThread) {
   constexpr Sequence kEvents = 300;
   std::atomic<bool> failed = false;
+  constexpr int kReaders = 3;
   std::vector<std::thread> readers;
-  for (int i = 0; i < 3; ++i) {
+  readers.reserve(kReaders);
+  for (int i = 0; i < kReaders; ++i) {
     readers.emplace_back([&] {
       EventReader reader(*this->log_, 1);
       while (reader.position().sequence < kEvents && !failed) {

@@ -39,6 +39,7 @@ class TailLogTest : public testing::Test {
   absl::Status Append(int count) {
     const ChainEnd end = log_->Extent()->end;
     std::vector<Event> events;
+    events.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) events.push_back(CheckpointEvent(i));
     return log_->Append(RunAfter(end, events), Room::kOrdinary);
   }
@@ -140,6 +141,7 @@ int FlushesOf(EventLog& log, int thread_count, int rounds) {
   std::atomic<int> failures = 0;
   const int before = flush_count;
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<std::size_t>(thread_count));
   for (int t = 0; t < thread_count; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < rounds; ++i) {
@@ -259,8 +261,10 @@ TEST_F(TailLogTest, ExtentNeverClaimsMoreThanThereIs) {
   Open(milliseconds(1));
   std::atomic<bool> done = false;
   std::atomic<int> wrong = 0;
+  constexpr int kThreads = 2;
   std::vector<std::thread> threads;
-  for (int i = 0; i < 2; ++i) {
+  threads.reserve(kThreads);
+  for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
       while (!done) {
         const LogExtent extent = *log_->Extent();
