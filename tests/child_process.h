@@ -4,10 +4,10 @@
 #ifndef FOLDLOG_TESTS_CHILD_PROCESS_H_
 #define FOLDLOG_TESTS_CHILD_PROCESS_H_
 
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <functional>
 #include <utility>
 

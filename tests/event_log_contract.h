@@ -7,8 +7,11 @@
 #ifndef FOLDLOG_TESTS_EVENT_LOG_CONTRACT_H_
 #define FOLDLOG_TESTS_EVENT_LOG_CONTRACT_H_
 
+#include <pthread.h>
+
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <string>
 #include <thread>
@@ -31,6 +34,7 @@ class EventLogContract : public testing::Test {
   // Appends `count` checkpoints as one run.
   void AppendEvents(int count) {
     std::vector<Event> events;
+    events.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i)
       events.push_back(CheckpointEvent(static_cast<std::int64_t>(End().sequence) + i + 1));
     ASSERT_OK(log_->Append(RunAfter(End(), events), Room::kOrdinary));
@@ -257,8 +261,10 @@ TYPED_TEST_P(EventLogContract, WhatWasAppendedIsThereAfterReopening) {
 TYPED_TEST_P(EventLogContract, ReadersFollowAWriterInAnotherThread) {
   constexpr Sequence kEvents = 300;
   std::atomic<bool> failed = false;
+  constexpr int kReaders = 3;
   std::vector<std::thread> readers;
-  for (int i = 0; i < 3; ++i) {
+  readers.reserve(kReaders);
+  for (int i = 0; i < kReaders; ++i) {
     readers.emplace_back([&] {
       EventReader reader(*this->log_, 1);
       while (reader.position().sequence < kEvents && !failed) {
@@ -325,6 +331,24 @@ TYPED_TEST_P(EventLogContract, ClosingEndsAWait) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, kLongWait / 2);
 }
 
+TYPED_TEST_P(EventLogContract, HandledSignalEndsAWait) {
+  struct sigaction action = {};
+  action.sa_handler = [](int) {};
+  ASSERT_EQ(sigaction(SIGUSR1, &action, nullptr), 0);
+  std::atomic<bool> waiting = true;
+  const auto start = std::chrono::steady_clock::now();
+  std::thread waiter([&] {
+    EXPECT_FALSE(this->log_->WaitForMore(0, kLongWait).value_or(true));
+    waiting = false;
+  });
+  while (waiting) {
+    pthread_kill(waiter.native_handle(), SIGUSR1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  waiter.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, kLongWait / 2);
+}
+
 REGISTER_TYPED_TEST_SUITE_P(EventLogContract, NewLogIsEmpty, RunAppendedAsAWholeIsDurableAndInPlace,
                             AppendedEventsAreReadBackInOrder, ReadingStartsAnywhereEvenInsideARun,
                             ReadGivesAtLeastOneEventHoweverSmallTheBudget, ReadKeepsToItsBudget,
@@ -336,7 +360,7 @@ REGISTER_TYPED_TEST_SUITE_P(EventLogContract, NewLogIsEmpty, RunAppendedAsAWhole
                             WhatWasAppendedIsThereAfterReopening, ReadersFollowAWriterInAnotherThread,
                             WaitingEndsAtOnceIfThereIsMore, WaitingEndsAfterItsTimeIfThereIsNoMore,
                             WaitingEndsWhenSomethingIsAppended, WaitingForAnEventFurtherAheadGoesOn, ClosingEndsAWait,
-                            ASnapshotPutLateDoesNotHideANewerOne);
+                            ASnapshotPutLateDoesNotHideANewerOne, HandledSignalEndsAWait);
 
 }  // namespace foldlog
 

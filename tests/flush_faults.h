@@ -23,6 +23,8 @@ inline void FailFlushes(int count, int error) {
 
 }  // namespace foldlog
 
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming,misc-definitions-in-headers): names that the
+// linker gives, for one source file
 extern "C" {
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd) {
@@ -36,5 +38,6 @@ int __wrap_fdatasync(int fd) {
   return __real_fdatasync(fd);
 }
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming,misc-definitions-in-headers)
 
 #endif  // FOLDLOG_TESTS_FLUSH_FAULTS_H_

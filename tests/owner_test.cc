@@ -2,11 +2,11 @@
 
 #include "foldlog/owner.h"
 
-#include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 #include <thread>
 
@@ -28,9 +28,9 @@ class Child {
   }
   ~Child() { Kill(), Reap(); }
   pid_t pid() const { return pid_; }
-  void Kill() { kill(pid_, SIGKILL); }
-  void Reap() { waitpid(pid_, nullptr, 0); }
-  void AwaitZombie() {
+  void Kill() const { kill(pid_, SIGKILL); }
+  void Reap() const { waitpid(pid_, nullptr, 0); }
+  void AwaitZombie() const {
     siginfo_t info = {};
     waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT);
   }

@@ -1,12 +1,10 @@
 // A log with a tail, as its writer has it: when events are durable, who waits for whose flush, and what a failed flush
 // means.
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <thread>
 
 #include "foldlog/log_directory.h"
+#include "tests/child_process.h"
 #include "tests/flush_faults.h"
 #include "tests/test_support.h"
 
@@ -41,6 +39,7 @@ class TailLogTest : public testing::Test {
   absl::Status Append(int count) {
     const ChainEnd end = log_->Extent()->end;
     std::vector<Event> events;
+    events.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) events.push_back(CheckpointEvent(i));
     return log_->Append(RunAfter(end, events), Room::kOrdinary);
   }
@@ -142,6 +141,7 @@ int FlushesOf(EventLog& log, int thread_count, int rounds) {
   std::atomic<int> failures = 0;
   const int before = flush_count;
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<std::size_t>(thread_count));
   for (int t = 0; t < thread_count; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < rounds; ++i) {
@@ -280,8 +280,10 @@ TEST_F(TailLogTest, ExtentNeverClaimsMoreThanThereIs) {
   Open(milliseconds(1));
   std::atomic<bool> done = false;
   std::atomic<int> wrong = 0;
+  constexpr int kThreads = 2;
   std::vector<std::thread> threads;
-  for (int i = 0; i < 2; ++i) {
+  threads.reserve(kThreads);
+  for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
       while (!done) {
         const LogExtent extent = *log_->Extent();
@@ -327,23 +329,34 @@ TEST_F(TailLogTest, ClosingPutsEverythingIntoTheStore) {
   EXPECT_EQ(log_->Extent()->stored_through, 3u);
 }
 
-TEST_F(TailLogTest, HandledSignalEndsAWait) {
+TEST_F(TailLogTest, WriterSignsOffOnlyIfEverythingIsSafe) {
+  const auto last_has_signed_off = [&] {
+    const auto info = InspectWriter(directory_ / "log");
+    return info.ok() && info->writer && !info->signed_off.empty() && info->signed_off.back() == info->writer->instance;
+  };
   Open();
-  struct sigaction action = {};
-  action.sa_handler = [](int) {};
-  ASSERT_EQ(sigaction(SIGUSR1, &action, nullptr), 0);
-  std::atomic<bool> waiting = true;
-  const auto start = steady_clock::now();
-  std::thread waiter([&] {
-    EXPECT_FALSE(log_->WaitForMore(0, kLongWait).value_or(true));
-    waiting = false;
-  });
-  while (waiting) {
-    pthread_kill(waiter.native_handle(), SIGUSR1);
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  waiter.join();
-  EXPECT_LT(steady_clock::now() - start, kLongWait / 2);
+  ASSERT_OK(Append(1));
+  ASSERT_OK(log_->Close());
+  EXPECT_TRUE(last_has_signed_off());
+  Open();
+  ASSERT_OK(Append(1));
+  FailFlushes(1, EIO);
+  EXPECT_FALSE(log_->Close().ok());
+  EXPECT_FALSE(last_has_signed_off());
+}
+
+// It ended in no good order, and the next one is told so.
+TEST_F(TailLogTest, WriterWhoseLastFlushFailedCountsAsDead) {
+  EXPECT_EQ(InChild([&] {
+              Open();
+              if (!Append(5).ok()) return 1;
+              FailFlushes(1, EIO);
+              return log_->Close().ok() ? 2 : 0;
+            }),
+            0);
+  Open();
+  EXPECT_EQ(recovery_.last_writer, OwnerFate::kProcessDied);
+  EXPECT_EQ(recovery_.events_from_tail, 5u);
 }
 
 }  // namespace

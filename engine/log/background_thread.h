@@ -5,8 +5,8 @@
 #define FOLDLOG_LOG_BACKGROUND_THREAD_H_
 
 #include <pthread.h>
-#include <signal.h>
 
+#include <csignal>
 #include <system_error>
 #include <thread>
 #include <utility>

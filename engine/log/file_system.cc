@@ -43,6 +43,19 @@ absl::Status ErrnoStatus(int error, std::string_view what) {
   }
 }
 
+absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flags) {
+  constexpr mode_t kMode = 0666;
+  FileDescriptor file(open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, kMode));
+  const bool is_something_else = !file.valid() && (errno == ELOOP || errno == EISDIR || errno == ENXIO);
+  if (!file.valid() && !is_something_else) return ErrnoStatus(errno, absl::StrCat("open ", path));
+  struct stat info = {};
+  if (file.valid() && fstat(file.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (is_something_else || !S_ISREG(info.st_mode)) {
+    return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file; put back the one that was there"));
+  }
+  return file;
+}
+
 absl::Status FlushData(int fd, const std::string& path) {
   while (fdatasync(fd) != 0) {
     if (errno != EINTR) return ErrnoStatus(errno, absl::StrCat("make durable ", path));

@@ -42,6 +42,10 @@ class FileDescriptor {
 // ResourceExhausted for a full disk.
 absl::Status ErrnoStatus(int error, std::string_view what);
 
+// Opens a file, with O_CREAT under the permissions that the umask allows. FailedPrecondition if `path` is anything but
+// a regular file: a link, a directory, a pipe, which is not waited for.
+absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flags);
+
 // Makes the contents of an open file durable (fdatasync). A flush that a signal interrupted has not been refused, and
 // is taken up again; any other failure is final, for the kernel may have dropped what it could not write.
 absl::Status FlushData(int fd, const std::string& path);

@@ -1,6 +1,6 @@
 #include "foldlog/memory_log.h"
 
-#include <condition_variable>
+#include <atomic>
 #include <iterator>
 #include <map>
 #include <mutex>
@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/frame.h"
 #include "engine/log/frame_run.h"
+#include "engine/log/wake_word.h"
 #include "engine/status_macros.h"
 #include "foldlog/owner.h"
 
@@ -32,7 +33,7 @@ class MemoryLog final : public EventLog {
     if (run.empty()) return absl::OkStatus();
     end_ = run.after;
     runs_.emplace(run.before.sequence + 1, run);
-    appended_.notify_all();
+    WakeWaiting();
     return absl::OkStatus();
   }
 
@@ -80,16 +81,21 @@ class MemoryLog final : public EventLog {
   }
 
   absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const override {
-    std::unique_lock lock(mutex_);
-    appended_.wait_for(lock, timeout, [&] { return closed_ || end_.sequence > behind; });
-    RETURN_IF_ERROR(CheckOpen());
-    return end_.sequence > behind;
+    const auto end = [this]() -> absl::StatusOr<Sequence> {
+      const std::lock_guard lock(mutex_);
+      RETURN_IF_ERROR(CheckOpen());
+      return end_.sequence;
+    };
+    ++waiting_;
+    absl::StatusOr<bool> more = WaitForSequence(changed_, behind, timeout, end);
+    --waiting_;
+    return more;
   }
 
   absl::Status Close() override {
     const std::lock_guard lock(mutex_);
     closed_ = true;
-    appended_.notify_all();
+    WakeWaiting();
     return absl::OkStatus();
   }
 
@@ -102,9 +108,15 @@ class MemoryLog final : public EventLog {
     return closed_ ? absl::FailedPreconditionError("the log (memory) is closed") : absl::OkStatus();
   }
 
+  // A system call, if there is anybody to wake. Under the mutex, behind the change: who comes later will see that.
+  void WakeWaiting() {
+    if (waiting_ > 0) changed_.Wake();
+  }
+
   const std::string name_ = "(memory)";
-  mutable std::mutex mutex_;
-  mutable std::condition_variable appended_;
+  mutable std::atomic<int> waiting_ = 0;  // threads in WaitForMore()
+  WakeWord changed_;
+  mutable std::mutex mutex_;  // of all below
   bool closed_ = false;
   ChainEnd base_;
   ChainEnd end_;

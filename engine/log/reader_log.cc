@@ -1,9 +1,12 @@
 #include "engine/log/reader_log.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +17,9 @@
 
 namespace foldlog {
 namespace {
+
+// How often Close() wakes who has not noticed.
+constexpr std::chrono::milliseconds kWakeInterval{1};
 
 // Sees the tail without any lock, so that it can never stop the writer. The writer may overwrite what it reads at any
 // moment: a frame is copied first, and believed only if the copy is intact and the next one of the chain. As no frame
@@ -71,13 +77,21 @@ class ReaderLog final : public EventLog {
       ASSIGN_OR_RETURN(const LogExtent extent, Extent());
       return extent.end.sequence;
     };
-    return WaitForSequence(shared_, behind, timeout, end);
+    ++waiting_;
+    absl::StatusOr<bool> more = WaitForSequence(shared_, behind, timeout, end);
+    --waiting_;
+    return more;
   }
 
+  // Who waits for more is woken until it has seen that the log is closed: only the writer can wake so that nobody
+  // misses it who is about to wait.
   absl::Status Close() override {
     if (!process_.IsHere()) return absl::OkStatus();  // nothing here is the child's to close, not even the mutex
-    const std::unique_lock closing(closing_);
-    store_.reset();
+    {
+      const std::unique_lock closing(closing_);
+      store_.reset();
+    }
+    for (; waiting_ > 0; std::this_thread::sleep_for(kWakeInterval)) shared_.WakeWaiting();
     return absl::OkStatus();
   }
 
@@ -146,9 +160,10 @@ class ReaderLog final : public EventLog {
   const std::unique_ptr<TailFile> tail_;
   const TailShared shared_;
   const SnapshotCache snapshots_;
-  mutable std::shared_mutex closing_;  // held shared by what must not be closed under
-  mutable std::mutex mutex_;           // of known_
-  mutable TailPlace known_;            // a place that the chain is known to lead to
+  mutable std::atomic<int> waiting_ = 0;  // threads in WaitForMore()
+  mutable std::shared_mutex closing_;     // held shared by what must not be closed under
+  mutable std::mutex mutex_;              // of known_
+  mutable TailPlace known_;               // a place that the chain is known to lead to
 };
 
 }  // namespace

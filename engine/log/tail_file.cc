@@ -73,12 +73,15 @@ absl::Status CheckOneName(int fd, const std::string& path) {
 }
 
 absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::string& path) {
-  TailHeader header = {};
-  RETURN_IF_ERROR(ReadFully(fd, std::as_writable_bytes(std::span(&header, 1)), 0, path));
   const auto damaged = [&](const char* what) {
     return absl::DataLossError(
         absl::StrCat(path, " ", what, ": its newest events can't be read; put the file back from where it was copied"));
   };
+  struct stat info = {};
+  if (fstat(fd, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (info.st_size < static_cast<off_t>(kPageBytes)) return damaged("is cut short");
+  TailHeader header = {};
+  RETURN_IF_ERROR(ReadFully(fd, std::as_writable_bytes(std::span(&header, 1)), 0, path));
   if (header.magic != kTailMagic || header.hash != HashOf(header)) return damaged("has a damaged header");
   if (header.version != kTailVersion || header.header_bytes != kPageBytes) {
     return absl::FailedPreconditionError(absl::StrCat(path, " has format version ", header.version,
@@ -86,8 +89,6 @@ absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::st
                                                       ": use a newer foldlog"));
   }
   if (header.log_id != log_id) return damaged("belongs to another log");
-  struct stat info = {};
-  if (fstat(fd, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
   if (header.ring_bytes < kTailBytesMin || header.ring_bytes > kTailBytesMax || header.ring_bytes % kPageBytes != 0 ||
       static_cast<std::uint64_t>(info.st_size) != kPageBytes + header.ring_bytes) {
     return damaged("does not have the size that its header names");
@@ -130,9 +131,8 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
   std::string path = PathIn(directory);
   const bool writable = access == Access::kWrite;
   Files files;
-  for (FileDescriptor& file : files) {
-    file = FileDescriptor(open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
-    if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path));
+  for (FileDescriptor& each : files) {
+    ASSIGN_OR_RETURN(each, OpenRegularFile(path, writable ? O_RDWR : O_RDONLY));
   }
   const int file = files[0].get();
   ASSIGN_OR_RETURN(const TailHeader header, ReadHeader(file, log_id, path));

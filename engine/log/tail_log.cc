@@ -139,7 +139,7 @@ class TailLog final : public EventLog {
     drain_->Stop();
     store_.reset();  // before the lock, so that the next writer finds LMDB let go by this one
     shared_.Wake();
-    if (const absl::Status signed_off = lock_->SignOff(); status.ok()) status = signed_off;
+    if (status.ok()) status = lock_->SignOff();  // else it counts as one that died
     lock_.reset();
     return status;
   }

@@ -1,15 +1,13 @@
 #include "engine/log/tail_shared.h"
 
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <cstring>
+#include <ctime>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,7 +19,6 @@ namespace {
 
 constexpr std::size_t kPageBytes = 4096;
 constexpr std::uint64_t kSharedMagic = 0x4d4853474c46;  // "FLGSHM"
-constexpr mode_t kFileMode = 0666;                      // as the umask allows
 
 std::string PathIn(const std::string& directory) { return directory + "/tail-shm"; }
 
@@ -42,7 +39,7 @@ BootId ThisBoot() {
 // Aligned and in no need of a constructor, so that a page of zeros is one.
 struct TailShared::Page {
   std::uint64_t magic;
-  std::uint32_t wakes;  // the futex
+  WakeWord wakes;
   std::uint32_t reserved;
   std::uint64_t durable;
   LogId log_id;
@@ -51,13 +48,9 @@ struct TailShared::Page {
 
 absl::StatusOr<TailShared> TailShared::OpenForWriting(const std::string& directory, const LogId& log_id,
                                                       Sequence durable) {
-  static_assert(sizeof(Page) == 80 && std::atomic_ref<std::uint32_t>::is_always_lock_free);
+  static_assert(sizeof(Page) == 80 && std::atomic_ref<std::uint64_t>::is_always_lock_free);
   const std::string path = PathIn(directory);
-  const FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, kFileMode));
-  if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path));
-  struct stat info = {};
-  if (fstat(file.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file"));
+  ASSIGN_OR_RETURN(const FileDescriptor file, OpenRegularFile(path, O_RDWR | O_CREAT));
   // Storing into a page without a block behind it kills the process when the disk is full.
   if (const int error = posix_fallocate(file.get(), 0, kPageBytes); error != 0) {
     return ErrnoStatus(error, absl::StrCat("make room for ", path));
@@ -75,11 +68,10 @@ absl::StatusOr<TailShared> TailShared::OpenForWriting(const std::string& directo
 }
 
 TailShared TailShared::OpenForReading(const std::string& directory) {
-  const FileDescriptor file(open(PathIn(directory).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+  const absl::StatusOr<FileDescriptor> file = OpenRegularFile(PathIn(directory), O_RDONLY);
   struct stat info = {};
-  const bool usable = file.valid() && fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode) &&
-                      info.st_size >= static_cast<off_t>(kPageBytes);
-  return usable ? TailShared(Mapping(file.get(), kPageBytes, /*writable=*/false)) : TailShared(Mapping());
+  const bool usable = file.ok() && fstat(file->get(), &info) == 0 && info.st_size >= static_cast<off_t>(kPageBytes);
+  return usable ? TailShared(Mapping(file->get(), kPageBytes, /*writable=*/false)) : TailShared(Mapping());
 }
 
 Sequence TailShared::durable(const LogId& log_id) const {
@@ -100,22 +92,18 @@ void TailShared::RaiseDurable(Sequence sequence) {
   }
 }
 
-void TailShared::Wake() {
-  std::atomic_ref(page()->wakes).fetch_add(1, std::memory_order_release);
-  syscall(SYS_futex, &page()->wakes, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+void TailShared::Wake() { page()->wakes.Wake(); }
+
+void TailShared::WakeWaiting() const {
+  if (page() != nullptr) page()->wakes.WakeWaiting();
 }
 
-std::uint32_t TailShared::wake_count() const {
-  return page() == nullptr ? 0 : std::atomic_ref(page()->wakes).load(std::memory_order_acquire);
-}
+std::uint32_t TailShared::wake_count() const { return page() == nullptr ? 0 : page()->wakes.wake_count(); }
 
 bool TailShared::Wait(std::uint32_t seen, std::chrono::milliseconds timeout) const {
-  if (page() == nullptr) timeout = std::min(timeout, kLookInterval);
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
-  const timespec time{seconds.count(), std::chrono::nanoseconds(timeout - seconds).count()};
-  const long rc = page() == nullptr ? nanosleep(&time, nullptr)
-                                    : syscall(SYS_futex, &page()->wakes, FUTEX_WAIT, seen, &time, nullptr, 0);
-  return rc == 0 || errno != EINTR;
+  if (page() != nullptr) return page()->wakes.Wait(seen, timeout);
+  const timespec time{0, std::chrono::nanoseconds(std::min(timeout, kLookInterval)).count()};
+  return nanosleep(&time, nullptr) == 0 || errno != EINTR;
 }
 
 }  // namespace foldlog

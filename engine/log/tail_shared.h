@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "engine/log/mapping.h"
 #include "engine/log/tail_file.h"
+#include "engine/log/wake_word.h"
 #include "foldlog/event.h"
 
 namespace foldlog {
@@ -35,11 +36,9 @@ class TailShared {
   // Tells everybody who waits, in any process, that there is more to read. A system call.
   void Wake();
 
-  // Changes with each Wake(); taken before looking, it makes sure that nothing is missed by Wait().
+  // As WakeWord has them. Without a file, Wait() returns soon.
+  void WakeWaiting() const;
   std::uint32_t wake_count() const;
-
-  // Returns when Wake() is called, if it has not been since `seen` was taken; after `timeout`; or for no reason. False
-  // if a signal was handled meanwhile.
   bool Wait(std::uint32_t seen, std::chrono::milliseconds timeout) const;
 
  private:
@@ -52,21 +51,6 @@ class TailShared {
 
   Mapping map_;
 };
-
-// EventLog::WaitForMore() of a log with a shared page. `end` gives its last sequence number, or an error.
-template <typename End>
-absl::StatusOr<bool> WaitForSequence(const TailShared& shared, Sequence behind, std::chrono::milliseconds timeout,
-                                     const End& end) {
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
-  while (true) {
-    const std::uint32_t seen = shared.wake_count();
-    const absl::StatusOr<Sequence> last = end();
-    if (!last.ok()) return last.status();
-    if (*last > behind) return true;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0 || !shared.Wait(seen, left)) return false;
-  }
-}
 
 }  // namespace foldlog
 

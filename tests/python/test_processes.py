@@ -82,8 +82,11 @@ def test_recover_names_what_stands_in_its_way(manager, running):
 
 
 def test_a_program_that_ends_without_closing_signs_off(path, python):
+    # One reference too many, for otherwise the interpreter destroys the manager as it ends, and so closes the log.
     process = python(
-        "import foldlog, sys; manager = foldlog.IndexingStateManager(sys.argv[1], durability='interval'); "
+        "import ctypes, foldlog, sys; "
+        "manager = foldlog.IndexingStateManager(sys.argv[1], durability='interval'); "
+        "ctypes.pythonapi.Py_IncRef(ctypes.py_object(manager)); "
         "operation_id = manager.start_operation(foldlog.IndexingOperationType.INITIAL); "
         "[manager.update_checkpoint(operation_id, files) for files in range(1000)]", path)
     assert process.wait() == 0

@@ -99,7 +99,8 @@ class EventLog {
   // the thread has handled a signal.
   virtual absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const = 0;
 
-  // Makes everything durable and lets go. Later calls are refused; a second Close() does nothing.
+  // Makes everything durable and lets go. Later calls are refused, and who waits is told so; a second Close() does
+  // nothing.
   virtual absl::Status Close() = 0;
 
   // For messages: the directory, or "(memory)".

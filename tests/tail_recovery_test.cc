@@ -1,0 +1,216 @@
+// What opening a log finds in the tail of a writer that died: events that belong to it, frames that do not, and what is
+// reported of both.
+
+#include <cstring>
+
+#include "engine/log/tail_walk.h"
+#include "engine/log/writer_lock.h"
+#include "foldlog/log_directory.h"
+#include "tests/child_process.h"
+#include "tests/file_bytes.h"
+#include "tests/test_support.h"
+
+namespace foldlog {
+namespace {
+
+constexpr std::size_t kHeaderBytes = 4096;
+
+EngineOptions QuietOptions() {
+  EngineOptions options = SmallTailOptions();
+  options.directory.flush_interval = std::chrono::hours(1);
+  return options;
+}
+
+class TailRecoveryTest : public testing::Test {
+ protected:
+  // A writer in another process starts an operation, makes `checkpoints` checkpoints, and is killed. Nothing has left
+  // the tail by then.
+  void WriteAndDie(int checkpoints) {
+    EXPECT_EQ(InChild([&] {
+                auto engine = Engine::Open(log_dir_, QuietOptions());
+                if (!engine.ok()) return 1;
+                const auto handle = (*engine)->Start({});
+                if (!handle.ok()) return 2;
+                for (int i = 1; i <= checkpoints; ++i) {
+                  if (!(*engine)->Checkpoint(*handle, {.files_processed = i}).ok()) return 3;
+                }
+                kill(getpid(), SIGKILL);
+                return 4;
+              }),
+              -1);
+  }
+
+  // Changes a bit in the payload of event `sequence`, of those in the tail.
+  void Tear(Sequence sequence) {
+    std::string bytes = ReadFile(log_dir_ + "/tail");
+    for (std::size_t at = kHeaderBytes; at + sizeof(FrameHeader) < bytes.size(); at += sizeof(std::uint64_t)) {
+      FrameHeader header = {};
+      std::memcpy(&header, bytes.data() + at, sizeof header);
+      if (header.magic != kFrameMagic || header.sequence != sequence) continue;
+      bytes[at + sizeof header + 8] ^= 1;
+      WriteFile(log_dir_ + "/tail", bytes);
+      return;
+    }
+    FAIL() << "event " << sequence << " is not in the tail";
+  }
+
+  // As if the machine had been started anew since.
+  void PretendReboot() {
+    const std::string path = log_dir_ + "/writer.lock";
+    WriterInfo info = ParseWriterRecord(ReadFile(path));
+    ASSERT_TRUE(info.writer.has_value());
+    info.writer->boot_id = "before the reboot";
+    WriteFile(path, FormatWriterRecord(*info.writer, info.signed_off));
+  }
+
+  absl::StatusOr<std::unique_ptr<Engine>> Reopen() { return Engine::Open(log_dir_, QuietOptions()); }
+
+  TempDir directory_;
+  const std::string log_dir_ = directory_ / "log";
+};
+
+TEST_F(TailRecoveryTest, NewLogFindsNothing) {
+  ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
+  EXPECT_EQ(engine->recovery(), RecoveryReport{});
+}
+
+TEST_F(TailRecoveryTest, LogClosedInGoodOrderFindsNothingInItsTail) {
+  ASSERT_OK_AND_ASSIGN(auto engine, Reopen());
+  ASSERT_OK(engine->Start({}));
+  ASSERT_OK(engine->Close());
+  ASSERT_OK_AND_ASSIGN(engine, Reopen());
+  EXPECT_EQ(engine->recovery(), (RecoveryReport{.last_writer = OwnerFate::kClosedWithoutEnd}));
+}
+
+TEST_F(TailRecoveryTest, EventsOfAKilledWriterAreFoundAndBecomeDurable) {
+  WriteAndDie(9);
+  ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
+  EXPECT_EQ(engine->recovery(), (RecoveryReport{.events_from_tail = 10, .last_writer = OwnerFate::kProcessDied}));
+  EXPECT_EQ(engine->state().operation->files_processed, 9);
+  ASSERT_OK(engine->Flush());
+  EXPECT_EQ(engine->durable_through(), 10u);
+  EXPECT_EQ(ReadAll(engine->log()).size(), 10u);
+}
+
+TEST_F(TailRecoveryTest, TornFrameIsDiscardedAndTheLogGoesOnBeforeIt) {
+  WriteAndDie(9);
+  Tear(10);
+  ASSERT_OK_AND_ASSIGN(auto engine, Reopen());
+  EXPECT_EQ(engine->recovery(),
+            (RecoveryReport{.events_from_tail = 9, .frames_discarded = 1, .last_writer = OwnerFate::kProcessDied}));
+  EXPECT_EQ(engine->state().operation->files_processed, 8);
+  ASSERT_OK_AND_ASSIGN(const auto handle, engine->Resume(engine->state().operation->operation_id));
+  ASSERT_OK(engine->Checkpoint(handle, {.files_processed = 77}));
+  EXPECT_EQ(ReadAll(engine->log()).size(), 11u);
+  ASSERT_OK(engine->Close());
+  ASSERT_OK_AND_ASSIGN(engine, Reopen());
+  EXPECT_EQ(engine->state().operation->files_processed, 77);
+}
+
+// A power cut may leave later sectors and not earlier ones, so the whole ring is looked through.
+TEST_F(TailRecoveryTest, AfterARebootAllFramesBehindATornOneAreCounted) {
+  WriteAndDie(9);
+  Tear(4);
+  PretendReboot();
+  ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
+  EXPECT_EQ(engine->recovery().events_from_tail, 3u);
+  EXPECT_EQ(engine->recovery().frames_discarded, 7u);
+  EXPECT_NE(engine->recovery().last_writer, OwnerFate::kProcessDied);
+  EXPECT_NE(engine->recovery().last_writer, std::nullopt);
+  EXPECT_EQ(engine->state().sequence, 3u);
+}
+
+TEST_F(TailRecoveryTest, AfterARebootAnUnharmedTailIsTakenWhole) {
+  WriteAndDie(9);
+  PretendReboot();
+  ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
+  EXPECT_EQ(engine->recovery().events_from_tail, 10u);
+  EXPECT_EQ(engine->recovery().frames_discarded, 0u);
+}
+
+TEST_F(TailRecoveryTest, WritersRecordThatIsLostProvesNothing) {
+  WriteAndDie(3);
+  Tear(2);
+  WriteFile(log_dir_ + "/writer.lock", "nonsense");
+  ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
+  EXPECT_EQ(engine->recovery(), (RecoveryReport{.events_from_tail = 1, .frames_discarded = 3}));
+}
+
+// What was given up must not come back when the chain reaches its place again.
+TEST_F(TailRecoveryTest, DiscardedFramesNeverComeBack) {
+  WriteAndDie(9);
+  Tear(4);
+  PretendReboot();
+  {
+    ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
+    ASSERT_EQ(engine->state().sequence, 3u);
+  }
+  EXPECT_EQ(InChild([&] {
+              auto engine = Reopen();
+              if (!engine.ok() || (*engine)->state().sequence != 3) return 1;
+              const auto handle = (*engine)->Resume((*engine)->state().operation->operation_id);
+              if (!handle.ok()) return 2;
+              kill(getpid(), SIGKILL);
+              return 3;
+            }),
+            -1);
+  PretendReboot();
+  ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
+  EXPECT_EQ(engine->state().sequence, 4u);
+  EXPECT_EQ(engine->recovery().events_from_tail, 1u);
+}
+
+TEST_F(TailRecoveryTest, SecondDeathBeforeAnythingIsDrainedLosesNothing) {
+  WriteAndDie(9);
+  for (int death = 0; death < 3; ++death) {
+    EXPECT_EQ(InChild([&] {
+                if (!Reopen().ok()) return 1;  // destroyed, and so closed, only if it is not killed
+                return 0;
+              }),
+              0);
+    EXPECT_EQ(InChild([&] {
+                auto engine = Reopen();
+                if (!engine.ok()) return 1;
+                const auto handle = (*engine)->Resume((*engine)->state().operation->operation_id);
+                if (!handle.ok() || !(*engine)->Checkpoint(*handle, {.files_processed = 10 + death}).ok()) return 2;
+                kill(getpid(), SIGKILL);
+                return 3;
+              }),
+              -1);
+  }
+  ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
+  EXPECT_EQ(engine->state().operation->files_processed, 12);
+  EXPECT_EQ(ReadAll(engine->log()).size(), 10u + 3 * 2);
+  EXPECT_EQ(engine->recovery().events_from_tail, 2u);
+}
+
+TEST_F(TailRecoveryTest, ReportStaysWithTheWritersRecord) {
+  WriteAndDie(9);
+  Tear(10);
+  ASSERT_OK_AND_ASSIGN(auto engine, Reopen());
+  const RecoveryReport report = engine->recovery();
+  EXPECT_EQ(InspectWriter(log_dir_)->recovery, report);
+  ASSERT_OK(engine->Close());
+  EXPECT_EQ(InspectWriter(log_dir_)->recovery, report);
+  ASSERT_OK_AND_ASSIGN(engine, Reopen());
+  EXPECT_EQ(InspectWriter(log_dir_)->recovery, engine->recovery());
+  EXPECT_NE(engine->recovery(), report);
+}
+
+TEST(WriterRecord, ReportIsReadBackAsWrittenAndAnyBytesGiveNone) {
+  const Owner writer = DescribeThisProcess(NewUuid());
+  const RecoveryReport report{.events_from_tail = 12, .frames_discarded = 3, .last_writer = OwnerFate::kUnknown};
+  EXPECT_EQ(ParseWriterRecord(FormatWriterRecord(writer, {}, report)).recovery, report);
+  EXPECT_EQ(ParseWriterRecord(FormatWriterRecord(writer, {}, RecoveryReport{})).recovery, RecoveryReport{});
+  EXPECT_FALSE(ParseWriterRecord(FormatWriterRecord(writer, {})).recovery.has_value());
+  const std::string title = "foldlog writer 1\n";
+  for (const std::string bad : {"events_from_tail 12\n", "events_from_tail 12\nframes_discarded x\n",
+                                "events_from_tail -1\nframes_discarded 0\n"}) {
+    EXPECT_FALSE(ParseWriterRecord(title + bad).recovery.has_value()) << bad;
+  }
+  const auto odd_fate = ParseWriterRecord(title + "events_from_tail 1\nframes_discarded 0\nlast_writer ascended\n");
+  EXPECT_EQ(odd_fate.recovery, RecoveryReport{.events_from_tail = 1});
+}
+
+}  // namespace
+}  // namespace foldlog
