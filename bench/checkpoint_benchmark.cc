@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <fstream>
@@ -79,10 +80,19 @@ struct Run {
   std::vector<double> taken_ns;
   bool good = true;
 
+  std::atomic<int> merged = 0;
+
   void Merge(Latencies& latencies, bool all_good) {
     const std::lock_guard lock(mutex);
     taken_ns.insert(taken_ns.end(), latencies.taken_ns().begin(), latencies.taken_ns().end());
     good = good && all_good;
+    ++merged;
+    merged.notify_one();
+  }
+
+  // For the thread that reports.
+  void WaitForMerges(int threads) {
+    for (int seen = merged; seen < threads; seen = merged) merged.wait(seen);
   }
 };
 std::unique_ptr<Run> run;  // of the benchmark at work: the library starts its threads
@@ -154,8 +164,9 @@ void Checkpoints(benchmark::State& state, Durability durability) {
   run->Merge(latencies, good);
 }
 
-// By the last thread: what they did is all there, and durable.
+// By one thread for all: what they did is all there, and durable.
 void ReportRun(benchmark::State& state, const std::string& label) {
+  run->WaitForMerges(state.threads());
   const double events = static_cast<double>(state.iterations()) * state.threads();
   if (!run->engine->Flush().ok()) run->good = false;
   const State folded = run->engine->state();

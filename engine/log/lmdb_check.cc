@@ -168,9 +168,11 @@ enum class TreeKind { kFreeList, kMain, kTable };
 
 struct TreeWalk {
   TreeKind kind;
-  std::string name;  // for messages
-  Tree recorded;     // what the file says of the tree
-  Tree found;        // what it holds: only the counts are used
+  std::string name;        // for messages
+  Tree recorded;           // what the file says of the tree
+  Tree found;              // what it holds: only the counts are used
+  std::uint64_t from = 0;  // what leads to smaller keys only is passed over
+  bool whole = true;       // nothing was
 };
 
 // A page, for messages.
@@ -200,7 +202,8 @@ bool KeyLess(TreeKind kind, absl::string_view a, absl::string_view b) {
 
 class SnapshotWalk {
  public:
-  SnapshotWalk(const File& file, const Meta& meta) : file_(file), meta_(meta), page_bytes_(meta.page_bytes()) {}
+  SnapshotWalk(const File& file, const Meta& meta, std::span<const std::string_view> partly, std::uint64_t from)
+      : file_(file), meta_(meta), page_bytes_(meta.page_bytes()), partly_(partly), from_(from) {}
 
   absl::StatusOr<LmdbFileSummary> Run();
 
@@ -213,7 +216,8 @@ class SnapshotWalk {
   }
 
   absl::Status PrepareBitmaps();
-  absl::Status WalkTree(TreeKind kind, std::string name, const Tree& tree);
+  absl::Status WalkTree(TreeWalk walk);
+  static bool IsPassedOver(TreeWalk& tree, const TreePage& page, std::size_t index);
   absl::Status CheckCounts(const TreeWalk& tree) const;
   absl::Status Claim(const Place& place, std::uint64_t count);
   absl::Status VisitPage(TreeWalk& tree, std::uint64_t pgno, std::uint16_t depth, const KeyRange& range);
@@ -228,6 +232,8 @@ class SnapshotWalk {
   const File& file_;
   const Meta& meta_;
   const std::uint64_t page_bytes_;
+  const std::span<const std::string_view> partly_;
+  const std::uint64_t from_;
   std::vector<bool> used_;                            // pages that a tree reaches; all of them must be in the file
   std::vector<bool> free_;                            // pages on the free list; some may never have been written
   std::array<std::vector<char>, kDepthMax> buffers_;  // one page a level, so that keys above stay in place
@@ -236,14 +242,16 @@ class SnapshotWalk {
 
 absl::StatusOr<LmdbFileSummary> SnapshotWalk::Run() {
   RETURN_IF_ERROR(PrepareBitmaps());
-  RETURN_IF_ERROR(WalkTree(TreeKind::kFreeList, "the free list", meta_.free_list));
-  RETURN_IF_ERROR(WalkTree(TreeKind::kMain, "the main database", meta_.main));
+  RETURN_IF_ERROR(WalkTree({TreeKind::kFreeList, "the free list", meta_.free_list, {}}));
+  RETURN_IF_ERROR(WalkTree({TreeKind::kMain, "the main database", meta_.main, {}}));
   LmdbFileSummary summary;
   summary.txn_id = meta_.txn_id;
   summary.page_bytes = page_bytes_;
   summary.last_page = meta_.last_page;
   for (const auto& [name, tree] : tables_) {
-    RETURN_IF_ERROR(WalkTree(TreeKind::kTable, absl::StrCat("table ", absl::CHexEscape(name)), tree));
+    const bool partly = std::find(partly_.begin(), partly_.end(), name) != partly_.end();
+    RETURN_IF_ERROR(WalkTree(
+        {TreeKind::kTable, absl::StrCat("table ", absl::CHexEscape(name)), tree, {}, partly ? from_ : 0}));
     summary.tables.push_back({name, tree.entries});
   }
   return summary;
@@ -262,10 +270,16 @@ absl::Status SnapshotWalk::PrepareBitmaps() {
   return absl::OkStatus();
 }
 
-absl::Status SnapshotWalk::WalkTree(TreeKind kind, std::string name, const Tree& tree) {
-  TreeWalk walk = {kind, std::move(name), tree, {}};
-  if (tree.root != kNoRoot) RETURN_IF_ERROR(VisitPage(walk, tree.root, 1, {}));
-  return CheckCounts(walk);
+absl::Status SnapshotWalk::WalkTree(TreeWalk walk) {
+  if (walk.recorded.root != kNoRoot) RETURN_IF_ERROR(VisitPage(walk, walk.recorded.root, 1, {}));
+  return walk.whole ? CheckCounts(walk) : absl::OkStatus();
+}
+
+// Whether the node leads to nothing but keys before the last one that is at most `from`.
+bool SnapshotWalk::IsPassedOver(TreeWalk& tree, const TreePage& page, std::size_t index) {
+  const bool passed = tree.from != 0 && index + 1 < page.size() && LoadU64(page.node(index + 1).key) <= tree.from;
+  if (passed) tree.whole = false;
+  return passed;
 }
 
 absl::Status SnapshotWalk::CheckCounts(const TreeWalk& tree) const {
@@ -333,6 +347,7 @@ absl::Status SnapshotWalk::CheckKeys(const Place& place, const TreePage& page, c
 absl::Status SnapshotWalk::VisitBranch(TreeWalk& tree, const TreePage& page, std::uint16_t depth,
                                        const KeyRange& range) {
   for (std::size_t index = 0; index < page.size(); ++index) {
+    if (IsPassedOver(tree, page, index)) continue;
     KeyRange child = range;
     if (index > 0) child.from = page.node(index).key;
     if (index + 1 < page.size()) child.until = page.node(index + 1).key;
@@ -349,7 +364,7 @@ absl::Status SnapshotWalk::VisitLeaf(TreeWalk& tree, const Place& place, const T
         (node.flags == kBigData && tree.kind == TreeKind::kMain)) {
       return Damaged(place, "node ", index, " has flags 0x", absl::Hex(node.flags), ", which do not belong there");
     }
-    if (node.flags == kBigData) RETURN_IF_ERROR(VisitOverflow(tree, node));
+    if (node.flags == kBigData && !IsPassedOver(tree, page, index)) RETURN_IF_ERROR(VisitOverflow(tree, node));
     if (tree.kind == TreeKind::kMain) {
       RETURN_IF_ERROR(VisitTableRecord(place, node));
     } else if (tree.kind == TreeKind::kFreeList) {
@@ -453,13 +468,14 @@ absl::StatusOr<std::uint64_t> CheckLmdbMetas(int fd, const std::string& path, st
 }
 
 absl::StatusOr<LmdbFileSummary> CheckLmdbSnapshot(int fd, const std::string& path, std::uint64_t map_bytes,
-                                                  std::uint64_t txn_id) {
+                                                  std::uint64_t txn_id, std::span<const std::string_view> partly,
+                                                  std::uint64_t from) {
   ASSIGN_OR_RETURN(const lmdb_file::File file, lmdb_file::File::Open(fd, path));
   ASSIGN_OR_RETURN(const lmdb_file::Metas metas, lmdb_file::ReadMetas(file, map_bytes));
   for (std::uint64_t slot = 0; slot < lmdb_file::kMetaSlots; ++slot) {
     const lmdb_file::Meta& meta = metas[slot].meta;
     if (!metas[slot].status.ok() || meta.txn_id != txn_id) continue;
-    absl::StatusOr<LmdbFileSummary> summary = lmdb_file::SnapshotWalk(file, meta).Run();
+    absl::StatusOr<LmdbFileSummary> summary = lmdb_file::SnapshotWalk(file, meta, partly, from).Run();
     if (summary.ok()) return summary;
     // What looks like damage may be a commit that overwrote the meta while it was read.
     ASSIGN_OR_RETURN(const lmdb_file::Meta now, file.ReadStruct<lmdb_file::Meta>(slot * meta.page_bytes()));

@@ -264,7 +264,7 @@ absl::Status LmdbEnv::OpenFile() {
   CloseOnExec(env_);
   int stale_readers = 0;
   mdb_reader_check(env_, &stale_readers);
-  RETURN_IF_ERROR(CheckNewestSnapshot());
+  RETURN_IF_ERROR(CheckNewestSnapshot(kNothing));
 
   ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::BeginRead(*this));
   RETURN_IF_ERROR(OpenTables(txn.get()));
@@ -273,16 +273,31 @@ absl::Status LmdbEnv::OpenFile() {
   return LmdbStatus(txn.Commit(), "open the tables of", path_);  // a commit keeps the table handles
 }
 
-absl::Status LmdbEnv::CheckNewestSnapshot() {
+// Going back from the end, each step checks several times as much as it needs, so that many small ones cost no more than
+// checking all at once.
+absl::Status LmdbEnv::EnsureChecked(std::uint64_t from) {
+  constexpr std::uint64_t kAhead = 4;
+  const std::lock_guard lock(checking_);
+  if (from >= checked_from_) return absl::OkStatus();
+  if (checked_from_ != kNothing) {
+    const std::uint64_t step = checked_from_ - from;
+    from = step < from / kAhead ? from - kAhead * step : 0;
+  }
+  return CheckNewestSnapshot(from);
+}
+
+absl::Status LmdbEnv::CheckNewestSnapshot(std::uint64_t from) {
+  static constexpr std::array<std::string_view, 2> kLongTables = {"events", "snapshots"};
   for (int attempt = 1;; ++attempt) {
     ASSIGN_OR_RETURN(const LmdbTransaction txn, LmdbTransaction::BeginRead(*this));
     const std::uint64_t txn_id = mdb_txn_id(txn.get());
-    if (txn_id == checked_txn_id_) return absl::OkStatus();
-    const absl::StatusOr<LmdbFileSummary> summary = CheckLmdbSnapshot(file_.get(), path_, kMapBytes, txn_id);
+    const absl::StatusOr<LmdbFileSummary> summary =
+        CheckLmdbSnapshot(file_.get(), path_, kMapBytes, txn_id, kLongTables, from);
     absl::Status sound = summary.status();
     if (!sound.ok() && attempt < (absl::IsAborted(sound) ? kAttemptsWhenOvertaken : kAttemptsWhenDamaged)) continue;
     if (sound.ok()) {
       checked_txn_id_ = txn_id;
+      checked_from_ = from;
       page_bytes_ = summary->page_bytes;
     }
     return sound;
@@ -308,7 +323,13 @@ absl::Status LmdbEnv::PrepareForWriting() {
                      "in one directory does not protect it; make it a copy of its own"));
   }
   { RETURN_IF_ERROR(LmdbTransaction::BeginWrite(*this).status()); }  // repairs what a killed writer left, and ends
-  RETURN_IF_ERROR(CheckNewestSnapshot());
+  const std::lock_guard lock(checking_);
+  std::uint64_t txn_id = 0;
+  {
+    ASSIGN_OR_RETURN(const LmdbTransaction newest, LmdbTransaction::BeginRead(*this));
+    txn_id = mdb_txn_id(newest.get());
+  }
+  if (txn_id != checked_txn_id_) RETURN_IF_ERROR(CheckNewestSnapshot(checked_from_));
   return RewriteNewestMeta();
 }
 

@@ -12,7 +12,9 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -96,6 +98,10 @@ class LmdbEnv {
   const std::string& path() const { return path_; }
   const LogId& log_id() const { return log_id_; }
 
+  // Makes sure that LMDB may be read from the key `from` of a table of events or snapshots on; with 0, that it may be
+  // written to. Only what was not checked before is. DataLoss if the file is damaged there. Any thread.
+  absl::Status EnsureChecked(std::uint64_t from);
+
   // Asks the kernel to forget what it caches of the file's pages from byte `begin` on, which were written by a commit:
   // nobody will read them soon. Returns the end of the file.
   std::uint64_t DropFromCache(std::uint64_t begin) const;
@@ -109,10 +115,12 @@ class LmdbEnv {
  private:
   explicit LmdbEnv(std::string path);
 
+  static constexpr std::uint64_t kNothing = std::numeric_limits<std::uint64_t>::max();  // but the ways to the last keys
+
   static void Release(LmdbEnv* env);
   absl::Status OpenFile();
   absl::Status MakeDurable() const;
-  absl::Status CheckNewestSnapshot();
+  absl::Status CheckNewestSnapshot(std::uint64_t from);
   absl::Status RewriteNewestMeta() const;
   absl::Status OpenTables(MDB_txn* txn);
   absl::Status CheckFormat(MDB_txn* txn);
@@ -120,7 +128,9 @@ class LmdbEnv {
   const std::string path_;
   const pid_t pid_;
   FileDescriptor file_;  // for checking; closing it harms no lock of LMDB's, which are on another file
+  std::mutex checking_;  // of the next three
   std::uint64_t checked_txn_id_ = 0;
+  std::uint64_t checked_from_ = kNothing;
   std::uint64_t page_bytes_ = 0;
   MDB_env* env_ = nullptr;
   LogId log_id_ = {};
