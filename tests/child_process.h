@@ -4,6 +4,7 @@
 #ifndef FOLDLOG_TESTS_CHILD_PROCESS_H_
 #define FOLDLOG_TESTS_CHILD_PROCESS_H_
 
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,9 +68,12 @@ class Signal {
     const char byte = 1;
     if (write(ends_[1], &byte, 1) != 1) _exit(99);
   }
+  // False if the other end has died, or so it seems after a long time.
   bool Await() const {
+    constexpr int kLongWaitMs = 120'000;
+    pollfd end{.fd = ends_[0], .events = POLLIN, .revents = 0};
     char byte = 0;
-    return ok_ && read(ends_[0], &byte, 1) == 1;
+    return ok_ && poll(&end, 1, kLongWaitMs) == 1 && read(ends_[0], &byte, 1) == 1;
   }
 
  private:
