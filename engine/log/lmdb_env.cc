@@ -287,12 +287,12 @@ absl::Status LmdbEnv::EnsureChecked(std::uint64_t from) {
 }
 
 absl::Status LmdbEnv::CheckNewestSnapshot(std::uint64_t from) {
-  static constexpr std::array<std::string_view, 2> kLongTables = {"events", "snapshots"};
+  static constexpr std::array<std::string_view, 2> kAppendOnly = {"events", "snapshots"};
   for (int attempt = 1;; ++attempt) {
     ASSIGN_OR_RETURN(const LmdbTransaction txn, LmdbTransaction::BeginRead(*this));
     const std::uint64_t txn_id = mdb_txn_id(txn.get());
     const absl::StatusOr<LmdbFileSummary> summary =
-        CheckLmdbSnapshot(file_.get(), path_, kMapBytes, txn_id, kLongTables, from);
+        CheckLmdbSnapshot(file_.get(), path_, kMapBytes, txn_id, kAppendOnly, from);
     absl::Status sound = summary.status();
     if (!sound.ok() && attempt < (absl::IsAborted(sound) ? kAttemptsWhenOvertaken : kAttemptsWhenDamaged)) continue;
     if (sound.ok()) {
@@ -302,14 +302,6 @@ absl::Status LmdbEnv::CheckNewestSnapshot(std::uint64_t from) {
     }
     return sound;
   }
-}
-
-// What cannot be dropped stays; the file's size, if it is not told, is that of no page to drop.
-std::uint64_t LmdbEnv::DropFromCache(std::uint64_t begin) const {
-  struct stat info = {};
-  if (fstat(file_.get(), &info) != 0) return begin;
-  posix_fadvise(file_.get(), static_cast<off_t>(begin), info.st_size - static_cast<off_t>(begin), POSIX_FADV_DONTNEED);
-  return static_cast<std::uint64_t>(info.st_size);
 }
 
 absl::Status LmdbEnv::PrepareForWriting() {

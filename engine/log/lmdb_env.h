@@ -102,10 +102,6 @@ class LmdbEnv {
   // written to. Only what was not checked before is. DataLoss if the file is damaged there. Any thread.
   absl::Status EnsureChecked(std::uint64_t from);
 
-  // Asks the kernel to forget what it caches of the file's pages from byte `begin` on, which were written by a commit:
-  // nobody will read them soon. Returns the end of the file.
-  std::uint64_t DropFromCache(std::uint64_t begin) const;
-
   // To be called by a new writer before it reads anything. A writer that was killed in the middle of a commit may have
   // left a newer transaction in the file than the one LMDB shows to readers; only taking LMDB's own write lock brings
   // the two together. PermissionDenied if the file cannot be written, FailedPrecondition if it has another name
