@@ -1,5 +1,7 @@
 #include "engine/frame.h"
 
+// Inlined: every frame is hashed when it is written and when it is read.
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <cstring>

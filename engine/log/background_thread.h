@@ -23,8 +23,9 @@ class BackgroundThread {
   BackgroundThread& operator=(const BackgroundThread&) = delete;
   ~BackgroundThread() { Join(); }
 
+  // `name` is what top and debuggers show, of at most 15 bytes.
   template <typename Run>
-  absl::Status Start(Run run) {
+  absl::Status Start(const char* name, Run run) {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
@@ -32,6 +33,7 @@ class BackgroundThread {
     absl::Status status;
     try {
       thread_ = std::thread(std::move(run));
+      pthread_setname_np(thread_.native_handle(), name);
     } catch (const std::system_error& e) {
       status = absl::ResourceExhaustedError(absl::StrCat("cannot start a thread: ", e.what()));
     }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/frame.h"
+#include "engine/status_macros.h"
 
 namespace foldlog {
 namespace {
@@ -35,23 +36,20 @@ std::optional<PackedHeader> HeaderOf(std::span<const std::uint64_t> stored) {
 
 }  // namespace
 
-std::vector<Batch> SplitIntoBatches(const FrameSpan& run) {
+absl::StatusOr<std::vector<Batch>> SplitIntoBatches(const FrameSpan& run) {
   std::vector<Batch> batches;
   std::span<const std::uint64_t> rest = run.words;
   Sequence first = run.before.sequence + 1;
-  Sequence next = first;
   std::size_t size = 0;
-  while (size < rest.size()) {
-    const std::size_t frame = FrameAtStartOf(rest.subspan(size))->size_words();
-    if (size > 0 && size + frame > kBatchBytesMax / kWordBytes) {
+  RETURN_IF_ERROR(WalkChain(run, [&](const FrameView& frame) {
+    if (size > 0 && size + frame.size_words() > kBatchBytesMax / kWordBytes) {
       batches.push_back({first, rest.first(size)});
       rest = rest.subspan(size);
-      first = next;
+      first = frame.header.sequence;
       size = 0;
     }
-    size += frame;
-    ++next;
-  }
+    size += frame.size_words();
+  }));
   if (!rest.empty()) batches.push_back({first, rest});
   return batches;
 }

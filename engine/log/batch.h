@@ -24,8 +24,8 @@ struct Batch {
   std::span<const std::uint64_t> frames;
 };
 
-// The run, which was checked to be a chain, cut at frame boundaries.
-std::vector<Batch> SplitIntoBatches(const FrameSpan& run);
+// The run cut at frame boundaries, each batch as long as may be. InvalidArgument if it is no chain.
+absl::StatusOr<std::vector<Batch>> SplitIntoBatches(const FrameSpan& run);
 
 // Packs and unpacks batches in memory of its own, which it keeps. One thread.
 class BatchCodec {

@@ -1,5 +1,6 @@
 #include "engine/log/frame_run.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,23 +9,16 @@
 
 namespace foldlog {
 
+absl::Status CheckStartsAt(const FrameSpan& run, const ChainEnd& end, const std::string& name) {
+  if (run.before == end) return absl::OkStatus();
+  return absl::AbortedError(absl::StrCat("cannot append event ", run.before.sequence + 1, " to the log ", name,
+                                         ", which now ends with event ", end.sequence,
+                                         "; decide again on its latest state"));
+}
+
 absl::Status CheckContinues(const FrameSpan& run, const ChainEnd& end, const std::string& name) {
-  if (run.before != end) {
-    return absl::AbortedError(absl::StrCat("cannot append event ", run.before.sequence + 1, " to the log ", name,
-                                           ", which now ends with event ", end.sequence,
-                                           "; decide again on its latest state"));
-  }
-  ChainEnd at = run.before;
-  for (std::span<const std::uint64_t> rest = run.words; !rest.empty();) {
-    const auto frame = FrameAtStartOf(rest);
-    if (!frame || frame->header.sequence != at.sequence + 1 || frame->header.previous_hash != at.hash) {
-      return absl::InvalidArgumentError("the frames to append are no chain");
-    }
-    at = frame->end();
-    rest = rest.subspan(frame->size_words());
-  }
-  if (at != run.after) return absl::InvalidArgumentError("the frames to append do not end where they claim to");
-  return absl::OkStatus();
+  RETURN_IF_ERROR(CheckStartsAt(run, end, name));
+  return WalkChain(run, [](const FrameView&) {});
 }
 
 absl::Status CheckReadable(Sequence from, const LogExtent& extent, const std::string& name) {
@@ -46,6 +40,8 @@ absl::Status CheckSnapshotPlace(const Snapshot& snapshot, const LogExtent& exten
   return absl::InvalidArgumentError(
       absl::StrCat("a snapshot at event ", snapshot.at.sequence, " is of no event of the log ", name));
 }
+
+constexpr std::size_t kReservedWordsMax = (std::size_t{256} << 10) / sizeof(std::uint64_t);
 
 RunCollector::RunCollector(Sequence from, std::size_t bytes_max) : words_max_(bytes_max / sizeof(std::uint64_t)) {
   run_.before = run_.after = {from - 1, 0};
@@ -71,6 +67,8 @@ absl::StatusOr<bool> RunCollector::Add(std::span<const std::uint64_t> words) {
     end += size;
   }
   const auto wanted = words.subspan(begin, end - begin);
+  // Memory is asked for once: growing would touch several times as many fresh pages as are needed in the end.
+  if (run_.words.empty()) run_.words.reserve(std::max(wanted.size(), std::min(words_max_, kReservedWordsMax)));
   run_.words.insert(run_.words.end(), wanted.begin(), wanted.end());
   return !full && run_.words.size() < words_max_;
 }

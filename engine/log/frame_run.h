@@ -5,11 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/frame.h"
 #include "foldlog/event_log.h"
 
 namespace foldlog {
@@ -25,8 +27,27 @@ struct FrameSpan {
 
 inline FrameSpan SpanOf(const FrameRun& run) { return {run.words, run.before, run.after}; }
 
-// Aborted unless `run` starts where the log ends: optimistic concurrency. InvalidArgument if the run is not what it
-// says it is.
+// Gives each frame of `run` to `use`. InvalidArgument if the run is not the chain that it says it is.
+template <typename Use>
+absl::Status WalkChain(const FrameSpan& run, const Use& use) {
+  ChainEnd at = run.before;
+  for (std::span<const std::uint64_t> rest = run.words; !rest.empty();) {
+    const std::optional<FrameView> frame = FrameAtStartOf(rest);
+    if (!frame || frame->header.sequence != at.sequence + 1 || frame->header.previous_hash != at.hash) {
+      return absl::InvalidArgumentError("the frames to append are no chain");
+    }
+    use(*frame);
+    at = frame->end();
+    rest = rest.subspan(frame->size_words());
+  }
+  return at == run.after ? absl::OkStatus()
+                         : absl::InvalidArgumentError("the frames to append do not end where they claim to");
+}
+
+// Aborted unless `run` starts where the log ends: optimistic concurrency.
+absl::Status CheckStartsAt(const FrameSpan& run, const ChainEnd& end, const std::string& name);
+
+// The same, and that it is a chain.
 absl::Status CheckContinues(const FrameSpan& run, const ChainEnd& end, const std::string& name);
 
 // OutOfRange unless `from` is an event of the log or the place right behind the last one.

@@ -15,7 +15,7 @@ IntervalFlush::IntervalFlush(const TailRing& ring, GroupFlush& flush, TailShared
       shared_(shared),
       health_(health),
       tick_(std::max(std::chrono::nanoseconds(bound) / kTicksInBound, kTickMin)) {
-  const absl::Status started = thread_.Start([this] { Run(); });
+  const absl::Status started = thread_.Start("foldlog-flush", [this] { Run(); });
   if (!started.ok()) health_.Stop(started, flush_.durable()).IgnoreError();
 }
 

@@ -168,11 +168,12 @@ enum class TreeKind { kFreeList, kMain, kTable };
 
 struct TreeWalk {
   TreeKind kind;
-  std::string name;        // for messages
-  Tree recorded;           // what the file says of the tree
-  Tree found;              // what it holds: only the counts are used
-  std::uint64_t from = 0;  // what leads to smaller keys only is passed over
-  bool whole = true;       // nothing was
+  std::string name;          // for messages
+  Tree recorded;             // what the file says of the tree
+  Tree found = {};           // what it holds: only the counts are used
+  bool append_only = false;  // runs of overflow pages are not read
+  std::uint64_t from = 0;    // what leads to smaller keys only is passed over
+  bool whole = true;         // nothing was
 };
 
 // A page, for messages.
@@ -202,8 +203,8 @@ bool KeyLess(TreeKind kind, absl::string_view a, absl::string_view b) {
 
 class SnapshotWalk {
  public:
-  SnapshotWalk(const File& file, const Meta& meta, std::span<const std::string_view> partly, std::uint64_t from)
-      : file_(file), meta_(meta), page_bytes_(meta.page_bytes()), partly_(partly), from_(from) {}
+  SnapshotWalk(const File& file, const Meta& meta, std::span<const std::string_view> append_only, std::uint64_t from)
+      : file_(file), meta_(meta), page_bytes_(meta.page_bytes()), append_only_(append_only), from_(from) {}
 
   absl::StatusOr<LmdbFileSummary> Run();
 
@@ -232,7 +233,7 @@ class SnapshotWalk {
   const File& file_;
   const Meta& meta_;
   const std::uint64_t page_bytes_;
-  const std::span<const std::string_view> partly_;
+  const std::span<const std::string_view> append_only_;
   const std::uint64_t from_;
   std::vector<bool> used_;                            // pages that a tree reaches; all of them must be in the file
   std::vector<bool> free_;                            // pages on the free list; some may never have been written
@@ -242,16 +243,19 @@ class SnapshotWalk {
 
 absl::StatusOr<LmdbFileSummary> SnapshotWalk::Run() {
   RETURN_IF_ERROR(PrepareBitmaps());
-  RETURN_IF_ERROR(WalkTree({TreeKind::kFreeList, "the free list", meta_.free_list, {}}));
-  RETURN_IF_ERROR(WalkTree({TreeKind::kMain, "the main database", meta_.main, {}}));
+  RETURN_IF_ERROR(WalkTree({TreeKind::kFreeList, "the free list", meta_.free_list}));
+  RETURN_IF_ERROR(WalkTree({TreeKind::kMain, "the main database", meta_.main}));
   LmdbFileSummary summary;
   summary.txn_id = meta_.txn_id;
   summary.page_bytes = page_bytes_;
   summary.last_page = meta_.last_page;
   for (const auto& [name, tree] : tables_) {
-    const bool partly = std::find(partly_.begin(), partly_.end(), name) != partly_.end();
-    RETURN_IF_ERROR(WalkTree(
-        {TreeKind::kTable, absl::StrCat("table ", absl::CHexEscape(name)), tree, {}, partly ? from_ : 0}));
+    const bool append_only = std::find(append_only_.begin(), append_only_.end(), name) != append_only_.end();
+    RETURN_IF_ERROR(WalkTree({.kind = TreeKind::kTable,
+                              .name = absl::StrCat("table ", absl::CHexEscape(name)),
+                              .recorded = tree,
+                              .append_only = append_only,
+                              .from = append_only ? from_ : 0}));
     summary.tables.push_back({name, tree.entries});
   }
   return summary;
@@ -289,7 +293,9 @@ absl::Status SnapshotWalk::CheckCounts(const TreeWalk& tree) const {
   };
   RETURN_IF_ERROR(compare("branch pages", tree.found.branch_pages, tree.recorded.branch_pages));
   RETURN_IF_ERROR(compare("leaf pages", tree.found.leaf_pages, tree.recorded.leaf_pages));
-  RETURN_IF_ERROR(compare("overflow pages", tree.found.overflow_pages, tree.recorded.overflow_pages));
+  if (!tree.append_only) {
+    RETURN_IF_ERROR(compare("overflow pages", tree.found.overflow_pages, tree.recorded.overflow_pages));
+  }
   return compare("entries", tree.found.entries, tree.recorded.entries);
 }
 
@@ -380,6 +386,7 @@ absl::Status SnapshotWalk::VisitLeaf(TreeWalk& tree, const Place& place, const T
 absl::Status SnapshotWalk::VisitOverflow(TreeWalk& tree, const Node& node) {
   const Place place = {&tree, LoadU64(node.data), "overflow run"};
   const std::uint64_t needed = OverflowPagesFor(node.data_bytes, page_bytes_);
+  if (tree.append_only) return Claim(place, needed);
   RETURN_IF_ERROR(Claim(place, 1));
   ASSIGN_OR_RETURN(const PageHeader header, file_.ReadStruct<PageHeader>(place.pgno * page_bytes_));
   if (header.pgno != place.pgno || header.flags != kOverflowPage) {
@@ -468,14 +475,14 @@ absl::StatusOr<std::uint64_t> CheckLmdbMetas(int fd, const std::string& path, st
 }
 
 absl::StatusOr<LmdbFileSummary> CheckLmdbSnapshot(int fd, const std::string& path, std::uint64_t map_bytes,
-                                                  std::uint64_t txn_id, std::span<const std::string_view> partly,
+                                                  std::uint64_t txn_id, std::span<const std::string_view> append_only,
                                                   std::uint64_t from) {
   ASSIGN_OR_RETURN(const lmdb_file::File file, lmdb_file::File::Open(fd, path));
   ASSIGN_OR_RETURN(const lmdb_file::Metas metas, lmdb_file::ReadMetas(file, map_bytes));
   for (std::uint64_t slot = 0; slot < lmdb_file::kMetaSlots; ++slot) {
     const lmdb_file::Meta& meta = metas[slot].meta;
     if (!metas[slot].status.ok() || meta.txn_id != txn_id) continue;
-    absl::StatusOr<LmdbFileSummary> summary = lmdb_file::SnapshotWalk(file, meta, partly, from).Run();
+    absl::StatusOr<LmdbFileSummary> summary = lmdb_file::SnapshotWalk(file, meta, append_only, from).Run();
     if (summary.ok()) return summary;
     // What looks like damage may be a commit that overwrote the meta while it was read.
     ASSIGN_OR_RETURN(const lmdb_file::Meta now, file.ReadStruct<lmdb_file::Meta>(slot * meta.page_bytes()));

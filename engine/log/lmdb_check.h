@@ -37,15 +37,16 @@ struct LmdbFileSummary {
 absl::StatusOr<std::uint64_t> CheckLmdbMetas(int fd, const std::string& path, std::uint64_t map_bytes);
 
 // Walks the pages reachable in the snapshot `txn_id`: free list, main database and all named databases, which must have
-// 8-byte integer keys and values of a multiple of 8 bytes. Of the databases that `partly` names, it passes over pages
-// that LMDB does not come to on its way to the key `from` or a later one, or back to the key before `from`; with
-// from = 0 it walks them all. So much is enough to read from there
-// on. Before anything is written, all must have been walked: a page that is free and in use at once would be overwritten.
-// The caller keeps the snapshot from changing: it holds
-// the writer lock, or a read transaction of that id. Aborted if no meta page has that id (a writer has moved on:
-// retry).
+// 8-byte integer keys and values of a multiple of 8 bytes. The caller keeps the snapshot from changing: it holds the
+// writer lock, or a read transaction of that id. Aborted if no meta page has that id (a writer has moved on: retry).
+//
+// The databases in `append_only` can be long, and their entries are never replaced or removed. So runs of overflow pages
+// are not read: LMDB does not look at their headers then. And it passes over pages that LMDB does not come to on its way
+// to the key `from`, or a later one, or back to the key before `from`. That is enough to read from there on. Before
+// anything is written, all must have been walked, with from = 0: a page that is free and in use at once would be
+// overwritten.
 absl::StatusOr<LmdbFileSummary> CheckLmdbSnapshot(int fd, const std::string& path, std::uint64_t map_bytes,
-                                                  std::uint64_t txn_id, std::span<const std::string_view> partly = {},
+                                                  std::uint64_t txn_id, std::span<const std::string_view> append_only = {},
                                                   std::uint64_t from = 0);
 
 }  // namespace foldlog

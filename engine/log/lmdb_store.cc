@@ -91,10 +91,6 @@ struct Entry {
   std::span<const std::uint64_t> words;
 };
 
-// Where events come that fast, the pages written would soon crowd everything else out of the page cache, and memory
-// that has to be cleared, or fetched from a host, for each of them costs more than the disk. So they are let go.
-constexpr std::size_t kFloodWords = (std::size_t{2} << 20) / sizeof(std::uint64_t);
-
 // Far below the 512 MB of dirty pages that a transaction of LMDB's can take.
 constexpr std::size_t kMaxAppendWords = (std::size_t{128} << 20) / sizeof(std::uint64_t);
 
@@ -109,7 +105,7 @@ std::vector<std::uint64_t> ToStored(const Snapshot& snapshot) {
 
 absl::Status CheckAddition(const LmdbStore::Addition& addition, const CommitRecord& commit, const std::string& name) {
   const FrameSpan& frames = addition.frames;
-  RETURN_IF_ERROR(CheckContinues(frames, {commit.last_sequence, commit.last_hash}, name));
+  RETURN_IF_ERROR(CheckStartsAt(frames, {commit.last_sequence, commit.last_hash}, name));
   if (frames.words.size() > kMaxAppendWords) {
     return absl::InvalidArgumentError(absl::StrCat(
         "cannot append ", frames.count(), " events of ", frames.words.size_bytes(), " bytes at once; the limit is ",
@@ -161,7 +157,8 @@ absl::Status LmdbStore::Append(const Addition& addition) {
   next.last_sequence = addition.frames.after.sequence;
   next.last_hash = addition.frames.after.hash;
   next.tail_position = addition.tail_position;
-  const absl::Status status = TryWrite(next, addition);
+  ASSIGN_OR_RETURN(const std::vector<Batch> batches, SplitIntoBatches(addition.frames));
+  absl::Status status = TryWrite(next, batches, addition);
   if (!absl::IsResourceExhausted(status)) return status;
   if (!LmdbTransaction::BeginWrite(*env_).ok()) return absl::UnavailableError(status.message());
   return absl::ResourceExhaustedError(
@@ -169,7 +166,7 @@ absl::Status LmdbStore::Append(const Addition& addition) {
 }
 
 // Has ended its transaction when it returns: LMDB's write lock is taken again by Append().
-absl::Status LmdbStore::TryWrite(CommitRecord next, const Addition& addition) {
+absl::Status LmdbStore::TryWrite(CommitRecord next, std::span<const Batch> batches, const Addition& addition) {
   RETURN_IF_ERROR(env_->EnsureChecked(0));
   ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::BeginWrite(*env_));
   ASSIGN_OR_RETURN(const CommitRecord stored, txn.ReadCommitRecord(*env_, LmdbTransaction::Kind::kWrite));
@@ -178,7 +175,7 @@ absl::Status LmdbStore::TryWrite(CommitRecord next, const Addition& addition) {
         absl::StrCat("somebody else has written to ", env_->path(), " under this writer's lock"));
   }
   next.txn_id = mdb_txn_id(txn.get());
-  for (const Batch& batch : SplitIntoBatches(addition.frames)) {
+  for (const Batch& batch : batches) {
     const Entry entry{batch.first, codec_.Pack(batch.frames)};
     RETURN_IF_ERROR(Put(txn, env_->events(), entry, MDB_APPEND, env_->path()));
     ++next.batches;
@@ -195,7 +192,6 @@ absl::Status LmdbStore::TryWrite(CommitRecord next, const Addition& addition) {
   RETURN_IF_ERROR(Put(txn, env_->meta(), record, 0, env_->path()));
   RETURN_IF_ERROR(LmdbStatus(txn.Commit(), "write to", env_->path()));
   commit_ = next;
-  if (addition.frames.words.size() >= kFloodWords) cached_from_ = env_->DropFromCache(cached_from_);
   return absl::OkStatus();
 }
 

@@ -46,14 +46,13 @@ class LmdbStore {
  private:
   LmdbStore(std::shared_ptr<LmdbEnv> env, std::string name, const CommitRecord& commit);
 
-  absl::Status TryWrite(CommitRecord next, const Addition& addition);
+  absl::Status TryWrite(CommitRecord next, std::span<const Batch> batches, const Addition& addition);
   absl::Status Damaged(Sequence sequence, const absl::Status& why) const;
 
   std::shared_ptr<LmdbEnv> env_;
   const std::string name_;
-  CommitRecord commit_;            // the writer's own last one
-  BatchCodec codec_;               // the writer's
-  std::uint64_t cached_from_ = 0;  // before that byte, what was written has been dropped from the page cache
+  CommitRecord commit_;  // the writer's own last one
+  BatchCodec codec_;     // the writer's
 };
 
 // The extent of what the record says is in LMDB.

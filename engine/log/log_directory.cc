@@ -145,7 +145,9 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   const TailPlace drained{commit.tail_position, {commit.last_sequence, commit.last_hash}};
   WriterInfo previous = lock->previous();
   RecoveryReport report{.last_writer = FateOfLastWriter(previous, self)};
-  const TailContents found = ScanTail(tail->ring(), drained, /*search_rest=*/PowerMayHaveGone(report.last_writer));
+  const bool power_may_have_gone = PowerMayHaveGone(report.last_writer);
+  if (power_may_have_gone) tail->ReadAhead();
+  const TailContents found = ScanTail(tail->ring(), drained, /*search_rest=*/power_may_have_gone);
   report.events_from_tail = found.end.end.sequence - drained.end.sequence;
   report.frames_discarded = found.discarded;
   RETURN_IF_ERROR(lock->NoteRecovery(report));

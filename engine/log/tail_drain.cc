@@ -35,7 +35,8 @@ TailDrain::TailDrain(LmdbStore& store, TailRing& ring, GroupFlush& flush, Writer
       health_(health),
       backlog_words_(std::min(kBacklogWords, ring.size_words() / kBacklogsInARing)),
       transaction_words_(std::min(kTransactionWords, ring.size_words() / kTransactionsInARing)) {
-  if (const absl::Status started = thread_.Start([this] { Run(); }); !started.ok()) StopWriter(started).IgnoreError();
+  const absl::Status started = thread_.Start("foldlog-drain", [this] { Run(); });
+  if (!started.ok()) StopWriter(started).IgnoreError();
 }
 
 void TailDrain::WakeUp() {

@@ -146,6 +146,8 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
   return std::unique_ptr<TailFile>(new TailFile(std::move(files), std::move(map), std::move(path)));
 }
 
+void TailFile::ReadAhead() const { posix_fadvise(files_[0].get(), 0, 0, POSIX_FADV_WILLNEED); }
+
 absl::Status TailFile::Flush(std::size_t which) const { return FlushData(files_.at(which).get(), path_); }
 
 }  // namespace foldlog

@@ -44,6 +44,9 @@ class TailFile {
   std::span<std::uint64_t> ring() const { return ring_; }
   const std::string& path() const { return path_; }
 
+  // Asks for all of it to be read into memory: after a power cut, whoever goes through it page by page waits for each.
+  void ReadAhead() const;
+
   // Makes everything stored into the ring so far durable. So many flushes may be at work at once if their `which`
   // differs: each has a descriptor of its own, for the kernel tells each of them once that writing has failed.
   static constexpr std::size_t kFlushesAtOnce = 2;

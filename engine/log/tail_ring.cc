@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <mutex>
 #include <utility>
 
@@ -32,7 +33,7 @@ TailRing::TailRing(std::span<std::uint64_t> words, const TailPlace& drained, con
       found_end_(found.end.position),
       drained_(drained),
       end_(found.end),
-      read_to_(found.near_end) {}
+      marks_(found.marks) {}
 
 bool TailRing::HasRoom(std::size_t run_words, std::size_t reserve_words) const {
   const std::uint64_t end = end_.position();
@@ -94,10 +95,16 @@ void TailRing::Replace(const ChainEnd& end) {
 
 // The nearest known place from which the chain leads to `sequence`, which has not been freed.
 TailPlace TailRing::StartBefore(Sequence sequence) const {
-  const TailPlace drained = drained_.Load();
+  TailPlace start = drained_.Load();
+  const auto take_if_nearer = [&](const TailPlace& place) {
+    if (place.end.sequence >= start.end.sequence && place.end.sequence < sequence) start = place;
+  };
+  const auto behind = std::lower_bound(marks_.begin(), marks_.end(), sequence,
+                                       [](const TailPlace& mark, Sequence s) { return mark.end.sequence < s; });
+  if (behind != marks_.begin()) take_if_nearer(*std::prev(behind));
   const std::lock_guard lock(reading_);
-  const bool usable = read_to_.end.sequence >= drained.end.sequence && read_to_.end.sequence < sequence;
-  return usable ? read_to_ : drained;
+  take_if_nearer(read_to_);
+  return start;
 }
 
 absl::StatusOr<std::optional<FrameRun>> TailRing::Read(Sequence from, std::size_t bytes_max) const {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <shared_mutex>
 #include <span>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/log/frame_run.h"
@@ -86,6 +87,7 @@ class TailRing {
   const std::uint64_t found_end_;
   MovingPlace drained_;
   MovingPlace end_;
+  const std::vector<TailPlace> marks_;  // in what was found, in order
   mutable std::mutex reading_;         // of read_to_
   mutable TailPlace read_to_;          // where the last Read() ended: the next one is likely to go on there
   mutable std::shared_mutex freeing_;  // held shared by readers of the words, so that freeing waits for them

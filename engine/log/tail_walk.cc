@@ -1,7 +1,6 @@
 #include "engine/log/tail_walk.h"
 
 #include <cstring>
-#include <utility>
 
 namespace foldlog {
 namespace {
@@ -51,9 +50,8 @@ std::optional<TailPlace> CopyFrameBehind(std::span<const std::uint64_t> ring, co
 }
 
 TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPlace& start, bool search_rest) {
-  constexpr Sequence kNear = 8192;
-  TailContents contents{.end = start, .near_end = start};
-  TailPlace nearer = start;
+  constexpr Sequence kMarkEvery = 1024;
+  TailContents contents{.end = start};
   TailPlace& end = contents.end;
   std::span<const std::uint64_t> rest;
   while (true) {
@@ -63,7 +61,7 @@ TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPlace& star
     // A chain cannot be longer than the ring, whatever the words say.
     if (!frame || position + frame->size_words() - start.position > ring.size()) break;
     end = {position + frame->size_words(), frame->end()};
-    if (end.end.sequence % kNear == 0) contents.near_end = std::exchange(nearer, end);
+    if (end.end.sequence % kMarkEvery == 0) contents.marks.push_back(end);
   }
   if (search_rest) contents.discarded = CountNewer(ring, end.end.sequence);
   if (IsTornFrameBehind(end.end, rest)) ++contents.discarded;

@@ -30,7 +30,7 @@ struct LogDirectoryOptions {
 
   // Of a new log: the size of its tail, which is written at once. Made a multiple of 4 KiB from 64 KiB to 1 GiB. A
   // larger one lets more events run ahead of the disk before a checkpoint has to wait for it.
-  std::uint64_t tail_bytes = std::uint64_t{16} << 20;
+  std::uint64_t tail_bytes = std::uint64_t{8} << 20;
 
   // An event that nobody waits for is durable after at most so long, and a flush of the disk.
   std::chrono::milliseconds flush_interval{50};
