@@ -81,9 +81,8 @@ std::optional<CheckpointView> DecodePlainCheckpoint(std::span<const std::uint64_
   const std::uint64_t* const data = words.data() + kRootWords;
   const std::uint64_t* const pointers = data + kDataWords;
   if (data[2] != schema::Event::CHECKPOINT || pointers[2] != 0) return std::nullopt;
-  CheckpointView view{.time = static_cast<TimeNs>(data[0]),
-                      .epoch = data[1],
-                      .files_processed = static_cast<std::int64_t>(data[3])};
+  CheckpointView view{
+      .time = static_cast<TimeNs>(data[0]), .epoch = data[1], .files_processed = static_cast<std::int64_t>(data[3])};
   if (data[4] != 0) view.batch_num = static_cast<std::int64_t>(data[4] ^ kNoBatch);
   if (view.files_processed < 0 || view.batch_num.value_or(0) < 0) return std::nullopt;
   if (!TakeText(&pointers[0], words, end, view.current_path)) return std::nullopt;

@@ -22,8 +22,8 @@ inline bool IsPlain(const Checkpoint& checkpoint) { return !checkpoint.error; }
 std::size_t PlainCheckpointWords(const Checkpoint& checkpoint);
 void EncodePlainCheckpoint(TimeNs time, Epoch epoch, const Checkpoint& checkpoint, std::vector<std::uint64_t>& words);
 
-// The checkpoint whose message `words` is, if it lies there as the encoder above would have laid it out. Nothing for any
-// other message, which may still be a checkpoint, or damage: event_codec tells. The texts are those in `words`.
+// The checkpoint whose message `words` is, if it lies there as the encoder above would have laid it out. Nothing for
+// any other message, which may still be a checkpoint, or damage: event_codec tells. The texts are those in `words`.
 std::optional<CheckpointView> DecodePlainCheckpoint(std::span<const std::uint64_t> words);
 
 }  // namespace foldlog

@@ -1,5 +1,5 @@
-// A checkpoint as the fold sees it: where it lies, be that in an event, in a caller's struct or in the bytes of a frame.
-// For the paths that are taken millions of times a second; its texts are somebody else's.
+// A checkpoint as the fold sees it: where it lies, be that in an event, in a caller's struct or in the bytes of a
+// frame. For the paths that are taken millions of times a second; its texts are somebody else's.
 
 #ifndef FOLDLOG_CHECKPOINT_VIEW_H_
 #define FOLDLOG_CHECKPOINT_VIEW_H_

@@ -1,5 +1,5 @@
-// Walks the frames of a log in order and checks every one on the way, without decoding it. EventReader is this, with the
-// decoding; folding a long log is done with this.
+// Walks the frames of a log in order and checks every one on the way, without decoding it. EventReader is this, with
+// the decoding; folding a long log is done with this.
 
 #ifndef FOLDLOG_FRAME_READER_H_
 #define FOLDLOG_FRAME_READER_H_

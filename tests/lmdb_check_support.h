@@ -172,6 +172,20 @@ inline absl::StatusOr<LmdbFileSummary> Check(const std::string& path, u64 map_by
   return summary;
 }
 
+// As a log checks its long tables: from the key `from` on.
+inline absl::StatusOr<LmdbFileSummary> CheckFrom(const std::string& path, u64 from) {
+  static constexpr std::array<std::string_view, 2> kAppendOnly = {"events", "snapshots"};
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  absl::StatusOr<LmdbFileSummary> summary = absl::NotFoundError(path);
+  if (const auto newest = CheckLmdbMetas(fd, path, kMapBytes); newest.ok()) {
+    summary = CheckLmdbSnapshot(fd, path, kMapBytes, *newest, kAppendOnly, from);
+  } else {
+    summary = newest.status();
+  }
+  close(fd);
+  return summary;
+}
+
 inline absl::StatusOr<LmdbFileSummary> CheckSnapshot(const std::string& path, u64 txn_id) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   auto summary = CheckLmdbSnapshot(fd, path, kMapBytes, txn_id);

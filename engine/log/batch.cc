@@ -66,10 +66,9 @@ std::span<const std::uint64_t> BatchCodec::Pack(std::span<const std::uint64_t> f
   const std::size_t words_max = frames.size() - 1;  // no larger, or it is not worth it
   if (words_max <= kHeaderWords) return frames;
   const std::span<std::uint64_t> room = Room(words_max);
-  const int block_bytes =
-      LZ4_compress_default(reinterpret_cast<const char*>(frames.data()), reinterpret_cast<char*>(&room[kHeaderWords]),
-                           static_cast<int>(frames.size_bytes()),
-                           static_cast<int>((words_max - kHeaderWords) * kWordBytes));
+  const int block_bytes = LZ4_compress_default(
+      reinterpret_cast<const char*>(frames.data()), reinterpret_cast<char*>(&room[kHeaderWords]),
+      static_cast<int>(frames.size_bytes()), static_cast<int>((words_max - kHeaderWords) * kWordBytes));
   if (block_bytes <= 0) return frames;
   const std::size_t words = kHeaderWords + (static_cast<std::size_t>(block_bytes) + kWordBytes - 1) / kWordBytes;
   const PackedHeader header{.magic = kPackedMagic,
@@ -97,9 +96,9 @@ absl::StatusOr<std::span<const std::uint64_t>> BatchCodec::Unpack(std::span<cons
                                             " bytes, and ", header->frames_bytes, " unpacked"));
   }
   const std::span<std::uint64_t> frames = Room(header->frames_bytes / kWordBytes);
-  const int bytes = LZ4_decompress_safe(reinterpret_cast<const char*>(block.data()),
-                                        reinterpret_cast<char*>(frames.data()), static_cast<int>(header->block_bytes),
-                                        static_cast<int>(header->frames_bytes));
+  const int bytes =
+      LZ4_decompress_safe(reinterpret_cast<const char*>(block.data()), reinterpret_cast<char*>(frames.data()),
+                          static_cast<int>(header->block_bytes), static_cast<int>(header->frames_bytes));
   if (bytes < 0 || static_cast<std::uint32_t>(bytes) != header->frames_bytes) {
     return absl::DataLossError("the packed batch that holds it can't be unpacked");
   }

@@ -1,6 +1,6 @@
 // Batches: consecutive frames stored under one key of the table `events`, packed with LZ4 if that makes them smaller.
-// schema/FORMAT.md has the layout. Frames of one run resemble each other, so that a batch of checkpoints usually shrinks
-// to a quarter; and unpacking it costs less than fetching what was saved from any disk.
+// schema/FORMAT.md has the layout. Frames of one run resemble each other, so that a batch of checkpoints usually
+// shrinks to a quarter; and unpacking it costs less than fetching what was saved from any disk.
 
 #ifndef FOLDLOG_LOG_BATCH_H_
 #define FOLDLOG_LOG_BATCH_H_

@@ -52,8 +52,8 @@ void GroupFlush::Flush(std::size_t which, Sequence through) {
   }
 }
 
-// Threads that the last flush has woken are likely to come back at once with their next events. As long as they do, each
-// time that the processor is offered to them, they are waited for: a flush costs far more. A lone thread passes.
+// Threads that the last flush has woken are likely to come back at once with their next events. As long as they do,
+// each time that the processor is offered to them, they are waited for: a flush costs far more. A lone thread passes.
 void GroupFlush::Gather() const {
   int seen = 0;
   for (int now = gathered_.load(std::memory_order_relaxed); now != seen;

@@ -40,13 +40,14 @@ absl::StatusOr<std::uint64_t> CheckLmdbMetas(int fd, const std::string& path, st
 // 8-byte integer keys and values of a multiple of 8 bytes. The caller keeps the snapshot from changing: it holds the
 // writer lock, or a read transaction of that id. Aborted if no meta page has that id (a writer has moved on: retry).
 //
-// The databases in `append_only` can be long, and their entries are never replaced or removed. So runs of overflow pages
-// are not read: LMDB does not look at their headers then. And it passes over pages that LMDB does not come to on its way
-// to the key `from`, or a later one, or back to the key before `from`. That is enough to read from there on. Before
+// The databases in `append_only` can be long, and their entries are never replaced or removed. So runs of overflow
+// pages are not read: LMDB does not look at their headers then. And it passes over pages that LMDB does not come to
+// while it seeks the last key that is at most `from`, or later ones. That is enough to read from there on. Before
 // anything is written, all must have been walked, with from = 0: a page that is free and in use at once would be
 // overwritten.
 absl::StatusOr<LmdbFileSummary> CheckLmdbSnapshot(int fd, const std::string& path, std::uint64_t map_bytes,
-                                                  std::uint64_t txn_id, std::span<const std::string_view> append_only = {},
+                                                  std::uint64_t txn_id,
+                                                  std::span<const std::string_view> append_only = {},
                                                   std::uint64_t from = 0);
 
 }  // namespace foldlog

@@ -109,14 +109,14 @@ absl::Status FillNewLog(MDB_env* env, const std::string& path, const LogId& log_
   absl::Status status = LmdbStatus(rc, "create tables in", path);
   const FormatRecord format = NewFormatRecord(log_id);
   CommitRecord commit{.txn_id = mdb_txn_id(txn),
-                            .base_sequence = 0,
-                            .base_hash = GenesisHash(format.log_id),
-                            .last_sequence = 0,
-                            .last_hash = GenesisHash(format.log_id),
-                            .batches = 0,
-                            .snapshots = 0,
-                            .tail_position = 0,
-                            .hash = 0};
+                      .base_sequence = 0,
+                      .base_hash = GenesisHash(format.log_id),
+                      .last_sequence = 0,
+                      .last_hash = GenesisHash(format.log_id),
+                      .batches = 0,
+                      .snapshots = 0,
+                      .tail_position = 0,
+                      .hash = 0};
   commit.hash = HashOf(commit);
   if (status.ok()) status = PutRecord(txn, meta, kFormatKey, &format, sizeof format, path);
   if (status.ok()) status = PutRecord(txn, meta, kCommitKey, &commit, sizeof commit, path);
@@ -273,8 +273,8 @@ absl::Status LmdbEnv::OpenFile() {
   return LmdbStatus(txn.Commit(), "open the tables of", path_);  // a commit keeps the table handles
 }
 
-// Going back from the end, each step checks several times as much as it needs, so that many small ones cost no more than
-// checking all at once.
+// Going back from the end, each step checks several times as much as it needs, so that many small ones cost no more
+// than checking all at once.
 absl::Status LmdbEnv::EnsureChecked(std::uint64_t from) {
   constexpr std::uint64_t kAhead = 4;
   const std::lock_guard lock(checking_);

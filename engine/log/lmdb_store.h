@@ -12,8 +12,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/log/frame_run.h"
 #include "engine/log/batch.h"
+#include "engine/log/frame_run.h"
 #include "engine/log/lmdb_env.h"
 #include "foldlog/event_log.h"
 

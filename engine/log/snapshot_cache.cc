@@ -48,10 +48,8 @@ SnapshotCache::SnapshotCache(const std::string& directory, Access access)
 
 void SnapshotCache::Put(const Snapshot& snapshot) {
   if (!file_.valid() || snapshot.words.size() > kStateWordsMax) return;
-  SlotHeader header{.hash = 0,
-                    .words = snapshot.words.size(),
-                    .sequence = snapshot.at.sequence,
-                    .event_hash = snapshot.at.hash};
+  SlotHeader header{
+      .hash = 0, .words = snapshot.words.size(), .sequence = snapshot.at.sequence, .event_hash = snapshot.at.hash};
   std::vector<std::uint64_t> slot(kHeaderWords);
   slot.insert(slot.end(), snapshot.words.begin(), snapshot.words.end());
   std::memcpy(slot.data(), &header, sizeof header);

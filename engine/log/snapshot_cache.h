@@ -1,8 +1,8 @@
 // The file `snapshots` of a log directory: the two newest snapshots, written as they are taken and never flushed. After
-// its writer was killed the kernel still has them, so that the next opening folds a few thousand events at most, however
-// many are in the tail. After a power cut it may hold anything, and that does no harm: a snapshot is believed if its
-// hash is right, and used if it is of an event of the log. The file may be lost, or be of somebody else: then there are
-// no snapshots in it.
+// its writer was killed the kernel still has them, so that the next opening folds a few thousand events at most,
+// however many are in the tail. After a power cut it may hold anything, and that does no harm: a snapshot is believed
+// if its hash is right, and used if it is of an event of the log. The file may be lost, or be of somebody else: then
+// there are no snapshots in it.
 
 #ifndef FOLDLOG_LOG_SNAPSHOT_CACHE_H_
 #define FOLDLOG_LOG_SNAPSHOT_CACHE_H_

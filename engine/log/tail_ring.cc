@@ -29,11 +29,7 @@ TailPlace MovingPlace::Load() const {
 }
 
 TailRing::TailRing(std::span<std::uint64_t> words, const TailPlace& drained, const TailContents& found)
-    : words_(words),
-      found_end_(found.end.position),
-      drained_(drained),
-      end_(found.end),
-      marks_(found.marks) {}
+    : words_(words), found_end_(found.end.position), drained_(drained), end_(found.end), marks_(found.marks) {}
 
 bool TailRing::HasRoom(std::size_t run_words, std::size_t reserve_words) const {
   const std::uint64_t end = end_.position();

@@ -62,8 +62,8 @@ class TailRing {
   absl::StatusOr<Stretch> NextStretch(std::size_t words_max) const;
 
   // Stores every page anew that holds what was in the ring when this was made, so that the next flush writes it. It was
-  // found in the page cache after an earlier writer's death, and may have failed to reach the disk: the kernel then takes
-  // it for clean. Any thread.
+  // found in the page cache after an earlier writer's death, and may have failed to reach the disk: the kernel then
+  // takes it for clean. Any thread.
   void StoreFoundAnew();
 
   // Everything before `place` is in LMDB: its words may be used again. Waits for those who read them.
@@ -88,9 +88,9 @@ class TailRing {
   MovingPlace drained_;
   MovingPlace end_;
   const std::vector<TailPlace> marks_;  // in what was found, in order
-  mutable std::mutex reading_;         // of read_to_
-  mutable TailPlace read_to_;          // where the last Read() ended: the next one is likely to go on there
-  mutable std::shared_mutex freeing_;  // held shared by readers of the words, so that freeing waits for them
+  mutable std::mutex reading_;          // of read_to_
+  mutable TailPlace read_to_;           // where the last Read() ended: the next one is likely to go on there
+  mutable std::shared_mutex freeing_;   // held shared by readers of the words, so that freeing waits for them
 };
 
 }  // namespace foldlog

@@ -41,9 +41,10 @@ std::optional<TailPlace> CopyFrameBehind(std::span<const std::uint64_t> ring, co
 
 // What is found in a tail when nobody writes to it.
 struct TailContents {
-  TailPlace end;                      // behind the last frame that continues the chain
-  std::vector<TailPlace> marks = {};  // places on the way, a thousand frames apart: who wants the last ones begins there
-  std::uint64_t discarded = 0;        // frames that do not, but are newer: what a power cut tore apart
+  TailPlace end;  // behind the last frame that continues the chain
+  std::vector<TailPlace> marks =
+      {};                       // places on the way, a thousand frames apart: who wants the last ones begins there
+  std::uint64_t discarded = 0;  // frames that do not, but are newer: what a power cut tore apart
 };
 
 // Follows the chain from `start` on as far as it goes. `search_rest`: whether to look for newer frames behind the end.

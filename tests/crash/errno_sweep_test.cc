@@ -141,7 +141,7 @@ class Workload {
       engine_ = *std::move(opened);
       last_ = static_cast<std::int64_t>(engine_->state().sequence);
       if (last_ < outcome_.returned) outcome_.Complain("opening again has lost an event");
-      Promise(last_);
+      Promise(static_cast<std::int64_t>(engine_->durable_through()));
       return true;
     }
     return false;
