@@ -1,5 +1,6 @@
 // FORMAT.md's worked example, and the layouts it describes, against the code.
 
+#include <lz4.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -9,7 +10,9 @@
 #include <sstream>
 
 #include "engine/frame.h"
+#include "engine/log/batch.h"
 #include "engine/log/lmdb_env.h"
+#include "engine/log/snapshot_cache.h"
 #include "engine/log/tail_file.h"
 #include "engine/log/tail_walk.h"
 #include "engine/owner_facts.h"
@@ -136,6 +139,43 @@ class DescribedFile {
   const std::vector<Field> fields_;
   const std::string path_;
 };
+
+std::string AsBytes(std::span<const std::uint64_t> words) {
+  return {reinterpret_cast<const char*>(words.data()), words.size_bytes()};
+}
+
+TEST(BatchFormat, PackedBatchIsLaidOutAsFormatMdSays) {
+  const TempDir directory;
+  const FrameRun run = RunAfter({}, std::vector<Event>(100, CheckpointEvent(1)));
+  BatchCodec codec;
+  WriteFile(directory / "batch", AsBytes(codec.Pack(run.words)));
+  const DescribedFile batch("### Batch", directory / "batch");
+  EXPECT_EQ(batch.field_count(), 5u);
+  EXPECT_EQ(batch.Bytes("magic"), BytesNamedIn(batch.Describe("magic").text));
+  EXPECT_EQ(batch.Number("bytes of the frames"), AsBytes(run.words).size());
+  EXPECT_EQ(batch.Number("reserved"), 0u);
+  const std::string block = batch.Bytes("one block");
+  EXPECT_EQ(block.size(), (batch.Number("bytes of the block") + 7) / 8 * 8);
+  std::string frames(AsBytes(run.words).size(), '\0');
+  EXPECT_EQ(LZ4_decompress_safe(block.data(), frames.data(), static_cast<int>(batch.Number("bytes of the block")),
+                                static_cast<int>(frames.size())),
+            static_cast<int>(frames.size()));
+  EXPECT_EQ(frames, AsBytes(run.words));
+}
+
+TEST(SnapshotsFormat, SlotIsLaidOutAsFormatMdSays) {
+  const TempDir directory;
+  const Snapshot snapshot{{77, 78}, {1, 2, 3}};
+  SnapshotCache(directory.path(), SnapshotCache::Access::kWrite).Put(snapshot);
+  const DescribedFile slot("### The file snapshots", directory / "snapshots");
+  EXPECT_EQ(slot.field_count(), 5u);
+  const std::string bytes = ReadFile(directory / "snapshots");
+  EXPECT_EQ(slot.Number("XXH3-64"), XXH3_64bits(bytes.data() + 8, bytes.size() - 8));
+  EXPECT_EQ(slot.Number("words"), 3u);
+  EXPECT_EQ(slot.Number("sequence number"), 77u);
+  EXPECT_EQ(slot.Number("hash of that event"), 78u);
+  EXPECT_EQ(slot.Bytes("the message"), AsBytes(snapshot.words));
+}
 
 class TailFormat : public testing::Test {
  protected:
