@@ -2,9 +2,6 @@
 
 #include "engine/log/tail_walk.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include <cstring>
@@ -216,40 +213,32 @@ TEST_F(TailWalkTest, AnyWordsAreWalkedWithoutHarm) {
   }
 }
 
-// In a private map a page that was stored to is no page of the file any more, which /proc tells.
-bool IsOfTheFile(const void* page) {
-  const int fd = open("/proc/self/pagemap", O_RDONLY);
-  std::uint64_t entry = 0;
-  const auto offset = static_cast<off_t>(reinterpret_cast<std::uintptr_t>(page) / 4096 * sizeof entry);
-  EXPECT_EQ(pread(fd, &entry, sizeof entry, offset), static_cast<ssize_t>(sizeof entry));
-  close(fd);
-  constexpr int kFilePageBit = 61;
-  return (entry >> kFilePageBit & 1) != 0;
-}
-
-TEST_F(TailWalkTest, WhatWasFoundIsStoredAnewPageByPageAndDoesNotChange) {
-  constexpr std::uint64_t kPages = 8;
+TEST_F(TailWalkTest, EachPageOfWhatWasFoundIsVisitedOnceUntilOneFails) {
   constexpr std::uint64_t kPageWords = 512;
-  const TempDir directory;
-  const std::string path = directory / "ring";
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT, 0600);
-  const std::string bytes(kPages * 4096, 'x');
-  ASSERT_EQ(write(fd, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
-  void* const map = mmap(nullptr, bytes.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-  close(fd);
-  ASSERT_NE(map, MAP_FAILED);
-  const std::span ring(static_cast<std::uint64_t*>(map), kPages * kPageWords);
-  volatile std::uint64_t sum = 0;
-  for (std::uint64_t page = 0; page < kPages; ++page) sum = sum + ring[page * kPageWords];
-
+  constexpr std::uint64_t kPages = 8;
+  std::vector<std::uint64_t> words(kPages * kPageWords);
   const TailPlace drained{.position = 16 * kPages * kPageWords + 6 * kPageWords + 511, .end = kBase};
   const TailPlace end{.position = 17 * kPages * kPageWords + kPageWords + 1, .end = {kBase.sequence + 9, 1}};
-  TailRing(ring, drained, {.end = end}).StoreFoundAnew();
-  std::vector<bool> stored;
-  for (std::uint64_t page = 0; page < kPages; ++page) stored.push_back(!IsOfTheFile(&ring[page * kPageWords]));
-  EXPECT_EQ(stored, (std::vector<bool>{true, true, false, false, false, false, true, true}));
-  EXPECT_EQ(std::memcmp(map, bytes.data(), bytes.size()), 0);
-  munmap(map, bytes.size());
+  TailRing ring(words, drained, {.end = end});
+  std::vector<std::size_t> pages;
+  const auto visit = [&](std::size_t index) {
+    pages.push_back(index / kPageWords);
+    return index == 0 ? absl::UnavailableError("page 0") : absl::OkStatus();
+  };
+  EXPECT_THAT(ring.VisitPagesFound(visit), Fails(absl::StatusCode::kUnavailable, testing::_));
+  EXPECT_EQ(pages, (std::vector<std::size_t>{6, 7, 0}));
+  pages.clear();
+  const auto count = [&](std::size_t index) {
+    pages.push_back(index / kPageWords);
+    return absl::OkStatus();
+  };
+  EXPECT_OK(ring.VisitPagesFound(count));
+  EXPECT_EQ(pages, (std::vector<std::size_t>{6, 7, 0, 1}));
+  // What has left the ring may be written to by others.
+  ring.Free({.position = 17 * kPages * kPageWords + 3, .end = {kBase.sequence + 5, 1}});
+  pages.clear();
+  EXPECT_OK(ring.VisitPagesFound(count));
+  EXPECT_EQ(pages, (std::vector<std::size_t>{0, 1}));
 }
 
 }  // namespace

@@ -38,14 +38,17 @@ void GroupFlush::Lead(std::uint64_t round) {
     has_leader_ = false;
     gathered_.store(0, std::memory_order_relaxed);
   }
-  std::call_once(found_is_stored_anew_, [this] { ring_.StoreFoundAnew(); });
+  std::call_once(found_once_, [this] {
+    found_written_ = ring_.VisitPagesFound([this](std::size_t index) { return file_.WriteAgain(index); });
+  });
   const Sequence through = ring_.end_sequence();
   if (through > durable() && health_.Check().ok()) Flush(round % kFlushesAtOnce, through);
   NoteEnd(round);
 }
 
 void GroupFlush::Flush(std::size_t which, Sequence through) {
-  if (const absl::Status flushed = file_.Flush(which); flushed.ok()) {
+  const absl::Status flushed = found_written_.ok() ? file_.Flush(which) : found_written_;
+  if (flushed.ok()) {
     NoteDurable(through);
   } else {
     health_.Stop(flushed, durable()).IgnoreError();

@@ -26,7 +26,7 @@ namespace foldlog {
 class GroupFlush {
  public:
   // Events up to `durable` are known to be. Later ones that are in the ring already may be in the page cache only.
-  GroupFlush(const TailFile& file, TailRing& ring, TailShared& shared, WriterHealth& health, Sequence durable)
+  GroupFlush(const TailFile& file, const TailRing& ring, TailShared& shared, WriterHealth& health, Sequence durable)
       : file_(file), ring_(ring), shared_(shared), health_(health), durable_(durable) {}
 
   // Returns when all events up to `through` are durable, or the writer has stopped.
@@ -54,11 +54,12 @@ class GroupFlush {
   void NoteEnd(std::uint64_t round);
 
   const TailFile& file_;
-  TailRing& ring_;
+  const TailRing& ring_;
   TailShared& shared_;
   WriterHealth& health_;
   std::atomic<Sequence> durable_;
-  std::once_flag found_is_stored_anew_;
+  std::once_flag found_once_;
+  absl::Status found_written_;  // again, what was in the ring at the beginning
 
   std::mutex mutex_;
   std::uint64_t gathering_ = 0;  // the round that takes threads in: the last that has not begun to flush

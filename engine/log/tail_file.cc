@@ -148,6 +148,11 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
 
 void TailFile::ReadAhead() const { posix_fadvise(files_[0].get(), 0, 0, POSIX_FADV_WILLNEED); }
 
+absl::Status TailFile::WriteAgain(std::size_t index) const {
+  return WriteFully(files_[0].get(), std::as_bytes(ring_.subspan(index, 1)), kPageBytes + index * sizeof(std::uint64_t),
+                    path_);
+}
+
 absl::Status TailFile::Flush(std::size_t which) const { return FlushData(files_.at(which).get(), path_); }
 
 }  // namespace foldlog

@@ -47,6 +47,11 @@ class TailFile {
   // Asks for all of it to be read into memory: after a power cut, whoever goes through it page by page waits for each.
   void ReadAhead() const;
 
+  // Writes a word of the ring again, as it is, so that the next flush writes its page. Found in the page cache after an
+  // earlier writer's death, it may have failed to reach the disk: the kernel then takes it for clean. Not by a store:
+  // others read the word meanwhile.
+  absl::Status WriteAgain(std::size_t index) const;
+
   // Makes everything stored into the ring so far durable. So many flushes may be at work at once if their `which`
   // differs: each has a descriptor of its own, for the kernel tells each of them once that writing has failed.
   static constexpr std::size_t kFlushesAtOnce = 2;

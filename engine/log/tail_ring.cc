@@ -67,16 +67,6 @@ absl::StatusOr<TailRing::Stretch> TailRing::NextStretch(std::size_t words_max) c
   return Stretch{{piece.first(size), drained.end, after}, {start + size, after}};
 }
 
-// What has been freed meanwhile is left alone: somebody may be writing there.
-void TailRing::StoreFoundAnew() {
-  constexpr std::uint64_t kPageWords = 4096 / sizeof(std::uint64_t);
-  const std::shared_lock lock(freeing_);
-  for (std::uint64_t at = drained_.position(); at < found_end_; at += kPageWords - at % kPageWords) {
-    const std::atomic_ref<std::uint64_t> word(words_[at % words_.size()]);
-    word.store(word.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  }
-}
-
 void TailRing::Free(const TailPlace& place) {
   const std::unique_lock lock(freeing_);
   drained_.Store(place);

@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/log/frame_run.h"
 #include "engine/log/tail_walk.h"
@@ -61,10 +62,18 @@ class TailRing {
   };
   absl::StatusOr<Stretch> NextStretch(std::size_t words_max) const;
 
-  // Stores every page anew that holds what was in the ring when this was made, so that the next flush writes it. It was
-  // found in the page cache after an earlier writer's death, and may have failed to reach the disk: the kernel then
-  // takes it for clean. Any thread.
-  void StoreFoundAnew();
+  // Gives `use` the place in the ring of one word in each page that holds what was there when this was made, and is not
+  // in LMDB yet; nobody writes to those pages meanwhile. Ends with the first error. Any thread.
+  template <typename Use>
+  absl::Status VisitPagesFound(const Use& use) const {
+    constexpr std::uint64_t kPageWords = 4096 / sizeof(std::uint64_t);
+    const std::shared_lock lock(freeing_);
+    absl::Status status;
+    for (std::uint64_t at = drained_.position(); at < found_end_ && status.ok(); at += kPageWords - at % kPageWords) {
+      status = use(at % words_.size());
+    }
+    return status;
+  }
 
   // Everything before `place` is in LMDB: its words may be used again. Waits for those who read them.
   void Free(const TailPlace& place);
