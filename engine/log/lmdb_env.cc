@@ -14,6 +14,7 @@
 #include <map>
 #include <mutex>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -41,6 +42,11 @@ constexpr std::size_t kMetaBytes = 152;
 // between two system calls, or to reading a meta page in the middle of its being written, which looks like damage.
 constexpr int kAttemptsWhenOvertaken = 100;
 constexpr int kAttemptsWhenDamaged = 3;
+
+// A process that was killed while it prepared the lock file leaves it naming transaction 0, or none, to those who
+// waited for it. Closed by all of them, it is prepared again. Who is alone with such a file has waited in vain, 60 ms.
+constexpr int kAttemptsWhenUnprepared = 7;
+constexpr std::chrono::milliseconds kFirstDelayWhenUnprepared{1};
 
 struct FileId {
   dev_t device;
@@ -197,6 +203,17 @@ LmdbEnv::~LmdbEnv() {
 }
 
 absl::StatusOr<std::shared_ptr<LmdbEnv>> LmdbEnv::Open(const std::string& path, Access access) {
+  std::chrono::milliseconds delay = kFirstDelayWhenUnprepared;
+  for (int attempt = 1;; ++attempt, delay *= 2) {
+    bool lock_is_prepared = true;
+    absl::StatusOr<std::shared_ptr<LmdbEnv>> env = TryOpen(path, access, lock_is_prepared);
+    if (lock_is_prepared || attempt == kAttemptsWhenUnprepared) return env;
+    std::this_thread::sleep_for(delay);
+  }
+}
+
+absl::StatusOr<std::shared_ptr<LmdbEnv>> LmdbEnv::TryOpen(const std::string& path, Access access,
+                                                          bool& lock_is_prepared) {
   Registry& registry = Registry::TheRegistry();
   const std::lock_guard lock(registry.mutex);
 
@@ -210,7 +227,9 @@ absl::StatusOr<std::shared_ptr<LmdbEnv>> LmdbEnv::Open(const std::string& path, 
   const FileId id{info.st_dev, info.st_ino};
   if (!registry.entries.contains(id)) {
     if (access == Access::kRead) RETURN_IF_ERROR(env->MakeDurable());
-    RETURN_IF_ERROR(env->OpenFile());
+    const absl::Status opened = env->OpenFile();
+    lock_is_prepared = env->lock_is_prepared_;
+    RETURN_IF_ERROR(opened);
     registry.entries[id] = {env.release(), 0};
   }
   Registry::Entry& entry = registry.entries[id];
@@ -260,6 +279,7 @@ absl::Status LmdbEnv::OpenFile() {
     return absl::PermissionDeniedError(absl::StrCat("cannot open ", path_, " and ", path_,
                                                     "-lock: readers, too, need write permission for the latter"));
   }
+  lock_is_prepared_ = rc != MDB_INVALID;
   RETURN_IF_ERROR(LmdbStatus(rc, "open", path_));
   CloseOnExec(env_);
   int stale_readers = 0;
@@ -334,7 +354,10 @@ absl::Status LmdbEnv::OpenTables(MDB_txn* txn) {
     MDB_dbi main_table = 0;
     // Every transaction of a log has tables. One without any is what a torn meta page shows.
     if (mdb_dbi_open(txn, nullptr, 0, &main_table) == 0) mdb_stat(txn, main_table, &main);
-    if (main.ms_entries == 0) return absl::DataLossError(absl::StrCat(path_, " has lost all its tables"));
+    if (main.ms_entries == 0) {
+      lock_is_prepared_ = false;
+      return absl::DataLossError(absl::StrCat(path_, " has lost all its tables"));
+    }
     return absl::FailedPreconditionError(absl::StrCat(path_, " is an LMDB file, but not of a foldlog log"));
   }
   return LmdbStatus(rc, "open the tables of", path_);

@@ -113,6 +113,8 @@ class LmdbEnv {
 
   static constexpr std::uint64_t kNothing = std::numeric_limits<std::uint64_t>::max();  // but the ways to the last keys
 
+  static absl::StatusOr<std::shared_ptr<LmdbEnv>> TryOpen(const std::string& path, Access access,
+                                                          bool& lock_is_prepared);
   static void Release(LmdbEnv* env);
   absl::Status OpenFile();
   absl::Status MakeDurable() const;
@@ -131,6 +133,7 @@ class LmdbEnv {
   MDB_env* env_ = nullptr;
   LogId log_id_ = {};
   bool read_only_ = false;
+  bool lock_is_prepared_ = true;  // as far as can be seen
   MDB_dbi events_ = 0;
   MDB_dbi snapshots_ = 0;
   MDB_dbi meta_ = 0;
