@@ -174,11 +174,11 @@ inline absl::StatusOr<LmdbFileSummary> Check(const std::string& path, u64 map_by
 
 // As a log checks its long tables: from the key `from` on.
 inline absl::StatusOr<LmdbFileSummary> CheckFrom(const std::string& path, u64 from) {
-  static constexpr std::array<std::string_view, 2> kAppendOnly = {"events", "snapshots"};
+  const LmdbScope scope{.append_only = {{"events", from}, {"snapshots", from}}, .for_writing = from == 0};
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   absl::StatusOr<LmdbFileSummary> summary = absl::NotFoundError(path);
   if (const auto newest = CheckLmdbMetas(fd, path, kMapBytes); newest.ok()) {
-    summary = CheckLmdbSnapshot(fd, path, kMapBytes, *newest, kAppendOnly, from);
+    summary = CheckLmdbSnapshot(fd, path, kMapBytes, *newest, scope);
   } else {
     summary = newest.status();
   }

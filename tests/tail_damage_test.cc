@@ -280,14 +280,43 @@ TEST_F(TailDamageTest, AnyBytesInTheSharedPageAreHarmless) {
   }
 }
 
-TEST_F(TailDamageTest, SharedPageThatClaimsTooMuchIsNotBelieved) {
+// What was durable on a running machine cannot be gone by itself.
+TEST_F(TailDamageTest, TailThatEndsBeforeWhatWasDurableIsRefusedUntilTheClaimIsRemoved) {
+  std::string page = ReadFile(shared_);
+  const auto claim = [&](std::uint64_t durable) {
+    constexpr std::size_t kDurableAt = 16;
+    std::memcpy(page.data() + kDurableAt, &durable, sizeof durable);
+    WriteFile(shared_, page);
+  };
+  claim(5);
+  EXPECT_EQ(OpenLogForReading(log_dir_).value()->Extent()->durable_through, 5u);
+  claim(kEvents);
+  std::string damaged = good_;
+  const std::size_t frame = damaged.rfind("FLG1");  // the last
+  ASSERT_NE(frame, std::string::npos);
+  damaged[frame + 40] = static_cast<char>(damaged[frame + 40] ^ 1);
+  SetTail(damaged);
+  const auto refused =
+      Fails(StatusCode::kDataLoss, testing::AllOf(HasSubstr(tail_), HasSubstr("are missing"), HasSubstr("tail-shm")));
+  EXPECT_THAT(OpenLogForReading(log_dir_).value()->Extent(), refused);
+  EXPECT_THAT(OpenLogForWriting(log_dir_), refused);
+  EXPECT_EQ(ReadFile(tail_), damaged);
+  std::filesystem::remove(shared_);
+  EXPECT_EQ(OpenLogForReading(log_dir_).value()->Extent()->end.sequence, kEvents - 1);
+  EXPECT_OUTCOME(kDone, kDone, Try("tail"));
+}
+
+// A copy has its own tail, which may be older than what the page was copied from.
+TEST_F(TailDamageTest, SharedPageThatWasCopiedIsNotBelieved) {
   std::string page = ReadFile(shared_);
   constexpr std::size_t kDurableAt = 16;
-  for (const std::uint64_t claim : {std::uint64_t{5}, kEvents + 1, ~std::uint64_t{0}}) {
-    std::memcpy(page.data() + kDurableAt, &claim, sizeof claim);
-    WriteFile(shared_, page);
-    EXPECT_EQ(OpenLogForReading(log_dir_).value()->Extent()->durable_through, std::min(claim, kEvents));
-  }
+  constexpr std::uint64_t kClaim = kEvents + 7;
+  std::memcpy(page.data() + kDurableAt, &kClaim, sizeof kClaim);
+  WriteFile(shared_, page);
+  EXPECT_FALSE(OpenLogForReading(log_dir_).value()->Extent().ok());
+  KeepBackup();
+  EXPECT_OK(OpenLogForReading(backup_).value()->Extent());
+  EXPECT_OK(OpenLogForWriting(backup_));
 }
 
 TEST_F(TailDamageTest, SharedPageOfAnotherBootOrLogIsNotBelieved) {

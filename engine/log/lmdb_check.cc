@@ -203,8 +203,8 @@ bool KeyLess(TreeKind kind, absl::string_view a, absl::string_view b) {
 
 class SnapshotWalk {
  public:
-  SnapshotWalk(const File& file, const Meta& meta, std::span<const std::string_view> append_only, std::uint64_t from)
-      : file_(file), meta_(meta), page_bytes_(meta.page_bytes()), append_only_(append_only), from_(from) {}
+  SnapshotWalk(const File& file, const Meta& meta, const LmdbScope& scope)
+      : file_(file), meta_(meta), page_bytes_(meta.page_bytes()), scope_(scope) {}
 
   absl::StatusOr<LmdbFileSummary> Run();
 
@@ -233,8 +233,7 @@ class SnapshotWalk {
   const File& file_;
   const Meta& meta_;
   const std::uint64_t page_bytes_;
-  const std::span<const std::string_view> append_only_;
-  const std::uint64_t from_;
+  const LmdbScope& scope_;
   std::vector<bool> used_;                            // pages that a tree reaches; all of them must be in the file
   std::vector<bool> free_;                            // pages on the free list; some may never have been written
   std::array<std::vector<char>, kDepthMax> buffers_;  // one page a level, so that keys above stay in place
@@ -243,19 +242,23 @@ class SnapshotWalk {
 
 absl::StatusOr<LmdbFileSummary> SnapshotWalk::Run() {
   RETURN_IF_ERROR(PrepareBitmaps());
-  RETURN_IF_ERROR(WalkTree({TreeKind::kFreeList, "the free list", meta_.free_list}));
+  if (scope_.for_writing) RETURN_IF_ERROR(WalkTree({TreeKind::kFreeList, "the free list", meta_.free_list}));
   RETURN_IF_ERROR(WalkTree({TreeKind::kMain, "the main database", meta_.main}));
   LmdbFileSummary summary;
   summary.txn_id = meta_.txn_id;
   summary.page_bytes = page_bytes_;
   summary.last_page = meta_.last_page;
   for (const auto& [name, tree] : tables_) {
-    const bool append_only = std::find(append_only_.begin(), append_only_.end(), name) != append_only_.end();
-    RETURN_IF_ERROR(WalkTree({.kind = TreeKind::kTable,
-                              .name = absl::StrCat("table ", absl::CHexEscape(name)),
-                              .recorded = tree,
-                              .append_only = append_only,
-                              .from = append_only ? from_ : 0}));
+    const auto long_table = std::find_if(scope_.append_only.begin(), scope_.append_only.end(),
+                                         [&](const AppendOnlyTable& table) { return table.name == name; });
+    const bool append_only = long_table != scope_.append_only.end();
+    if (!append_only || long_table->from) {
+      RETURN_IF_ERROR(WalkTree({.kind = TreeKind::kTable,
+                                .name = absl::StrCat("table ", absl::CHexEscape(name)),
+                                .recorded = tree,
+                                .append_only = append_only,
+                                .from = append_only ? *long_table->from : 0}));
+    }
     summary.tables.push_back({name, tree.entries});
   }
   return summary;
@@ -475,14 +478,13 @@ absl::StatusOr<std::uint64_t> CheckLmdbMetas(int fd, const std::string& path, st
 }
 
 absl::StatusOr<LmdbFileSummary> CheckLmdbSnapshot(int fd, const std::string& path, std::uint64_t map_bytes,
-                                                  std::uint64_t txn_id, std::span<const std::string_view> append_only,
-                                                  std::uint64_t from) {
+                                                  std::uint64_t txn_id, const LmdbScope& scope) {
   ASSIGN_OR_RETURN(const lmdb_file::File file, lmdb_file::File::Open(fd, path));
   ASSIGN_OR_RETURN(const lmdb_file::Metas metas, lmdb_file::ReadMetas(file, map_bytes));
   for (std::uint64_t slot = 0; slot < lmdb_file::kMetaSlots; ++slot) {
     const lmdb_file::Meta& meta = metas[slot].meta;
     if (!metas[slot].status.ok() || meta.txn_id != txn_id) continue;
-    absl::StatusOr<LmdbFileSummary> summary = lmdb_file::SnapshotWalk(file, meta, append_only, from).Run();
+    absl::StatusOr<LmdbFileSummary> summary = lmdb_file::SnapshotWalk(file, meta, scope).Run();
     if (summary.ok()) return summary;
     // What looks like damage may be a commit that overwrote the meta while it was read.
     ASSIGN_OR_RETURN(const lmdb_file::Meta now, file.ReadStruct<lmdb_file::Meta>(slot * meta.page_bytes()));

@@ -7,7 +7,7 @@
 #define FOLDLOG_LOG_LMDB_CHECK_H_
 
 #include <cstdint>
-#include <span>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,19 +36,29 @@ struct LmdbFileSummary {
 // known here at all.
 absl::StatusOr<std::uint64_t> CheckLmdbMetas(int fd, const std::string& path, std::uint64_t map_bytes);
 
+// A named database that can be long, and whose entries are never replaced or removed. Its runs of overflow pages are
+// not read: LMDB does not look at their headers then.
+struct AppendOnlyTable {
+  std::string_view name;
+
+  // Pages are passed over that LMDB does not come to while it seeks the last key that is at most `from`, or later ones:
+  // enough to read from there on. Without it, the table is not looked into: enough to open it and to count its entries.
+  std::optional<std::uint64_t> from = 0;
+};
+
+struct LmdbScope {
+  std::vector<AppendOnlyTable> append_only = {};
+
+  // The free list, too. Before anything is written, all must have been walked at once, every table from 0: a page that
+  // is free and in use would be overwritten. Readers have no need of it.
+  bool for_writing = true;
+};
+
 // Walks the pages reachable in the snapshot `txn_id`: free list, main database and all named databases, which must have
 // 8-byte integer keys and values of a multiple of 8 bytes. The caller keeps the snapshot from changing: it holds the
 // writer lock, or a read transaction of that id. Aborted if no meta page has that id (a writer has moved on: retry).
-//
-// The databases in `append_only` can be long, and their entries are never replaced or removed. So runs of overflow
-// pages are not read: LMDB does not look at their headers then. And it passes over pages that LMDB does not come to
-// while it seeks the last key that is at most `from`, or later ones. That is enough to read from there on. Before
-// anything is written, all must have been walked, with from = 0: a page that is free and in use at once would be
-// overwritten.
 absl::StatusOr<LmdbFileSummary> CheckLmdbSnapshot(int fd, const std::string& path, std::uint64_t map_bytes,
-                                                  std::uint64_t txn_id,
-                                                  std::span<const std::string_view> append_only = {},
-                                                  std::uint64_t from = 0);
+                                                  std::uint64_t txn_id, const LmdbScope& scope = {});
 
 }  // namespace foldlog
 

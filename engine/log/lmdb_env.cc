@@ -284,7 +284,7 @@ absl::Status LmdbEnv::OpenFile() {
   CloseOnExec(env_);
   int stale_readers = 0;
   mdb_reader_check(env_, &stale_readers);
-  RETURN_IF_ERROR(CheckNewestSnapshot(kNothing));
+  RETURN_IF_ERROR(CheckNewestSnapshot({}));
 
   ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::BeginRead(*this));
   RETURN_IF_ERROR(OpenTables(txn.get()));
@@ -295,29 +295,35 @@ absl::Status LmdbEnv::OpenFile() {
 
 // Going back from the end, each step checks several times as much as it needs, so that many small ones cost no more
 // than checking all at once.
-absl::Status LmdbEnv::EnsureChecked(std::uint64_t from) {
+absl::Status LmdbEnv::EnsureReadable(MDB_dbi table, std::uint64_t from) {
   constexpr std::uint64_t kAhead = 4;
   const std::lock_guard lock(checking_);
-  if (from >= checked_from_) return absl::OkStatus();
-  if (checked_from_ != kNothing) {
-    const std::uint64_t step = checked_from_ - from;
-    from = step < from / kAhead ? from - kAhead * step : 0;
-  }
-  return CheckNewestSnapshot(from);
+  Checked wanted = checked_;
+  std::optional<std::uint64_t>& known = table == events_ ? wanted.events : wanted.snapshots;
+  if (known && from >= *known) return absl::OkStatus();
+  const std::uint64_t step = known ? *known - from : 0;
+  known = step < from / kAhead ? from - kAhead * step : 0;
+  return CheckNewestSnapshot(wanted);
 }
 
-absl::Status LmdbEnv::CheckNewestSnapshot(std::uint64_t from) {
-  static constexpr std::array<std::string_view, 2> kAppendOnly = {"events", "snapshots"};
+absl::Status LmdbEnv::EnsureWritable() {
+  const std::lock_guard lock(checking_);
+  return checked_.for_writing ? absl::OkStatus()
+                              : CheckNewestSnapshot({.events = 0, .snapshots = 0, .for_writing = true});
+}
+
+absl::Status LmdbEnv::CheckNewestSnapshot(const Checked& wanted) {
+  const LmdbScope scope{.append_only = {{"events", wanted.events}, {"snapshots", wanted.snapshots}},
+                        .for_writing = wanted.for_writing};
   for (int attempt = 1;; ++attempt) {
     ASSIGN_OR_RETURN(const LmdbTransaction txn, LmdbTransaction::BeginRead(*this));
     const std::uint64_t txn_id = mdb_txn_id(txn.get());
-    const absl::StatusOr<LmdbFileSummary> summary =
-        CheckLmdbSnapshot(file_.get(), path_, kMapBytes, txn_id, kAppendOnly, from);
+    const absl::StatusOr<LmdbFileSummary> summary = CheckLmdbSnapshot(file_.get(), path_, kMapBytes, txn_id, scope);
     absl::Status sound = summary.status();
     if (!sound.ok() && attempt < (absl::IsAborted(sound) ? kAttemptsWhenOvertaken : kAttemptsWhenDamaged)) continue;
     if (sound.ok()) {
       checked_txn_id_ = txn_id;
-      checked_from_ = from;
+      checked_ = wanted;
       page_bytes_ = summary->page_bytes;
     }
     return sound;
@@ -341,7 +347,7 @@ absl::Status LmdbEnv::PrepareForWriting() {
     ASSIGN_OR_RETURN(const LmdbTransaction newest, LmdbTransaction::BeginRead(*this));
     txn_id = mdb_txn_id(newest.get());
   }
-  if (txn_id != checked_txn_id_) RETURN_IF_ERROR(CheckNewestSnapshot(checked_from_));
+  if (txn_id != checked_txn_id_) RETURN_IF_ERROR(CheckNewestSnapshot(checked_));
   return RewriteNewestMeta();
 }
 

@@ -12,9 +12,9 @@
 
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -98,9 +98,10 @@ class LmdbEnv {
   const std::string& path() const { return path_; }
   const LogId& log_id() const { return log_id_; }
 
-  // Makes sure that LMDB may be read from the key `from` of a table of events or snapshots on; with 0, that it may be
-  // written to. Only what was not checked before is. DataLoss if the file is damaged there. Any thread.
-  absl::Status EnsureChecked(std::uint64_t from);
+  // Makes sure that LMDB may read the table from the key `from` on, or that it may write. What was checked before is
+  // not checked again. DataLoss if the file is damaged there. Any thread.
+  absl::Status EnsureReadable(MDB_dbi table, std::uint64_t from);
+  absl::Status EnsureWritable();
 
   // To be called by a new writer before it reads anything. A writer that was killed in the middle of a commit may have
   // left a newer transaction in the file than the one LMDB shows to readers; only taking LMDB's own write lock brings
@@ -111,14 +112,18 @@ class LmdbEnv {
  private:
   explicit LmdbEnv(std::string path);
 
-  static constexpr std::uint64_t kNothing = std::numeric_limits<std::uint64_t>::max();  // but the ways to the last keys
-
   static absl::StatusOr<std::shared_ptr<LmdbEnv>> TryOpen(const std::string& path, Access access,
                                                           bool& lock_is_prepared);
   static void Release(LmdbEnv* env);
   absl::Status OpenFile();
   absl::Status MakeDurable() const;
-  absl::Status CheckNewestSnapshot(std::uint64_t from);
+  // From where on the long tables were checked; nothing: not at all.
+  struct Checked {
+    std::optional<std::uint64_t> events;
+    std::optional<std::uint64_t> snapshots;
+    bool for_writing = false;
+  };
+  absl::Status CheckNewestSnapshot(const Checked& wanted);
   absl::Status RewriteNewestMeta() const;
   absl::Status OpenTables(MDB_txn* txn);
   absl::Status CheckFormat(MDB_txn* txn);
@@ -128,7 +133,7 @@ class LmdbEnv {
   FileDescriptor file_;  // for checking; closing it harms no lock of LMDB's, which are on another file
   std::mutex checking_;  // of the next three
   std::uint64_t checked_txn_id_ = 0;
-  std::uint64_t checked_from_ = kNothing;
+  Checked checked_;
   std::uint64_t page_bytes_ = 0;
   MDB_env* env_ = nullptr;
   LogId log_id_ = {};

@@ -167,7 +167,7 @@ absl::Status LmdbStore::Append(const Addition& addition) {
 
 // Has ended its transaction when it returns: LMDB's write lock is taken again by Append().
 absl::Status LmdbStore::TryWrite(CommitRecord next, std::span<const Batch> batches, const Addition& addition) {
-  RETURN_IF_ERROR(env_->EnsureChecked(0));
+  RETURN_IF_ERROR(env_->EnsureWritable());
   ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::BeginWrite(*env_));
   ASSIGN_OR_RETURN(const CommitRecord stored, txn.ReadCommitRecord(*env_, LmdbTransaction::Kind::kWrite));
   if (stored != commit_) {
@@ -202,7 +202,7 @@ absl::StatusOr<FrameRun> LmdbStore::Read(Sequence from, std::size_t bytes_max) c
   RunCollector collector(from, bytes_max);
   if (from > commit.last_sequence) return std::move(collector).Take();
 
-  RETURN_IF_ERROR(env_->EnsureChecked(from));
+  RETURN_IF_ERROR(env_->EnsureReadable(env_->events(), from));
   ASSIGN_OR_RETURN(Cursor cursor, Cursor::Open(txn, env_->events(), env_->path()));
   ASSIGN_OR_RETURN(bool more, cursor.SeekAtMost(from));
   BatchCodec codec;
@@ -226,7 +226,10 @@ absl::StatusOr<std::optional<Snapshot>> LmdbStore::FindSnapshot(Sequence at_most
   ASSIGN_OR_RETURN(const LmdbTransaction txn, LmdbTransaction::BeginRead(*env_));
   ASSIGN_OR_RETURN(Cursor cursor, Cursor::Open(txn, env_->snapshots(), env_->path()));
   while (true) {
-    RETURN_IF_ERROR(env_->EnsureChecked(at_most));
+    // Only a cache: where it is damaged, there is none.
+    const absl::Status readable = env_->EnsureReadable(env_->snapshots(), at_most);
+    if (absl::IsDataLoss(readable)) return std::optional<Snapshot>();
+    RETURN_IF_ERROR(readable);
     ASSIGN_OR_RETURN(const bool found, cursor.SeekAtMost(at_most));
     if (!found) return std::optional<Snapshot>();
     ASSIGN_OR_RETURN(const auto words, cursor.words());

@@ -39,6 +39,9 @@ class LmdbStore {
   };
   absl::Status Append(const Addition& addition);
 
+  // DataLoss if the file is damaged in any place: nothing must be written to it.
+  absl::Status CheckWritable() const { return env_->EnsureWritable(); }
+
   // As in EventLog. `from` is an event in LMDB, or the result says OutOfRange.
   absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const;
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const;

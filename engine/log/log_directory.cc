@@ -148,10 +148,12 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   const bool power_may_have_gone = PowerMayHaveGone(report.last_writer);
   if (power_may_have_gone) tail->ReadAhead();
   const TailContents found = ScanTail(tail->ring(), drained, /*search_rest=*/power_may_have_gone);
+  const Sequence durable_before = TailShared::OpenForReading(directory).durable(*tail);
+  RETURN_IF_ERROR(tail->CheckNothingIsMissing(found.end.end.sequence, durable_before));
   report.events_from_tail = found.end.end.sequence - drained.end.sequence;
   report.frames_discarded = found.discarded;
   RETURN_IF_ERROR(lock->NoteRecovery(report));
-  ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, log_id, drained.end.sequence));
+  ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, *tail, drained.end.sequence));
   auto log = NewTailLog({.name = directory,
                          .lock = std::move(lock),
                          .store = std::move(store),

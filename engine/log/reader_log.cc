@@ -114,17 +114,21 @@ class ReaderLog final : public EventLog {
   LogExtent ToExtent(const CommitRecord& commit, const ChainEnd& end) const {
     LogExtent extent = foldlog::ToExtent(commit);
     extent.end = end;
-    extent.durable_through = std::clamp(shared_.durable(store_->log_id()), extent.stored_through, extent.end.sequence);
+    extent.durable_through = std::clamp(shared_.durable(*tail_), extent.stored_through, extent.end.sequence);
     return extent;
   }
 
   absl::StatusOr<LogExtent> LookForEnd() const {
     ASSIGN_OR_RETURN(CommitRecord commit, store_->ReadCommit());
     while (true) {
+      const Sequence durable = shared_.durable(*tail_);
       TailPlace at = StartBefore(std::numeric_limits<Sequence>::max(), commit);
       RETURN_IF_ERROR(Walk(at, [](auto, const auto&) { return true; }));
       ASSIGN_OR_RETURN(const CommitRecord now, store_->ReadCommit());
-      if (now.last_sequence <= at.end.sequence) return ToExtent(now, at.end);
+      if (now.last_sequence <= at.end.sequence) {
+        RETURN_IF_ERROR(tail_->CheckNothingIsMissing(at.end.sequence, durable));
+        return ToExtent(now, at.end);
+      }
       commit = now;
     }
   }

@@ -98,12 +98,14 @@ absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::st
 
 }  // namespace
 
-TailFile::TailFile(Files files, Mapping map, std::string path)
+TailFile::TailFile(Files files, Mapping map, std::string path, const LogId& log_id, std::uint64_t inode)
     : files_(std::move(files)),
       map_(std::move(map)),
       ring_(reinterpret_cast<std::uint64_t*>(map_.data() + kPageBytes),
             (map_.bytes() - kPageBytes) / sizeof(std::uint64_t)),
-      path_(std::move(path)) {}
+      path_(std::move(path)),
+      log_id_(log_id),
+      inode_(inode) {}
 
 absl::Status TailFile::Create(const std::string& directory, const LogId& log_id, std::uint64_t ring_bytes) {
   ring_bytes = std::clamp(ring_bytes, kTailBytesMin, kTailBytesMax) / kPageBytes * kPageBytes;
@@ -140,10 +142,22 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
   if (writable) RETURN_IF_ERROR(CheckOneName(file, path));
   if (writable) RETURN_IF_ERROR(FillHoles(file, bytes, path));
   posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
+  struct stat info = {};
+  if (fstat(file, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
   Mapping map(file, bytes, writable);
   if (!map.valid()) return ErrnoStatus(errno, absl::StrCat("map ", path));
   madvise(map.data(), bytes, MADV_RANDOM);
-  return std::unique_ptr<TailFile>(new TailFile(std::move(files), std::move(map), std::move(path)));
+  return std::unique_ptr<TailFile>(
+      new TailFile(std::move(files), std::move(map), std::move(path), log_id, info.st_ino));
+}
+
+// As long as the machine runs, what was in the tail is still there, unless somebody or something has changed the file.
+absl::Status TailFile::CheckNothingIsMissing(Sequence end, Sequence durable) const {
+  if (end >= durable) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat(path_, " is damaged, or older than the rest of its log: events ", end + 1, " to ", durable,
+                   " were durable and are missing; put the file back from where it was copied, or go on without them "
+                   "by removing the file tail-shm beside it"));
 }
 
 void TailFile::ReadAhead() const { posix_fadvise(files_[0].get(), 0, 0, POSIX_FADV_WILLNEED); }

@@ -21,6 +21,7 @@
 #include "engine/log/file_system.h"
 #include "engine/log/log_id.h"
 #include "engine/log/mapping.h"
+#include "foldlog/event.h"
 
 namespace foldlog {
 
@@ -43,6 +44,11 @@ class TailFile {
   // Of a file opened for reading the words may change at any moment, and must not be stored to.
   std::span<std::uint64_t> ring() const { return ring_; }
   const std::string& path() const { return path_; }
+  const LogId& log_id() const { return log_id_; }
+  std::uint64_t inode() const { return inode_; }
+
+  // What is to be said if the log ends with `end`, but had been known to be durable up to `durable`.
+  absl::Status CheckNothingIsMissing(Sequence end, Sequence durable) const;
 
   // Asks for all of it to be read into memory: after a power cut, whoever goes through it page by page waits for each.
   void ReadAhead() const;
@@ -59,12 +65,14 @@ class TailFile {
 
  private:
   using Files = std::array<FileDescriptor, kFlushesAtOnce>;
-  TailFile(Files files, Mapping map, std::string path);
+  TailFile(Files files, Mapping map, std::string path, const LogId& log_id, std::uint64_t inode);
 
   Files files_;
   Mapping map_;
   std::span<std::uint64_t> ring_;
   const std::string path_;
+  const LogId log_id_;
+  const std::uint64_t inode_;
 };
 
 }  // namespace foldlog

@@ -153,10 +153,15 @@ class TailLog final : public EventLog {
     return closed_ ? absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is closed")) : absl::OkStatus();
   }
 
-  absl::Status CheckWritable() const {
+  // The first time, all of log.mdb is checked: opening does not need to wait for that, and nothing must be promised
+  // that a damaged file then cannot take.
+  absl::Status CheckWritable() {
     RETURN_IF_ERROR(CheckProcess());
     RETURN_IF_ERROR(CheckOpen());
-    return health_.Check();
+    RETURN_IF_ERROR(health_.Check());
+    if (!store_is_sound_) RETURN_IF_ERROR(store_->CheckWritable());
+    store_is_sound_ = true;
+    return absl::OkStatus();
   }
 
   // Each grows, and none may be seen beyond the next: what is stored is durable, and what is durable is there.
@@ -202,6 +207,7 @@ class TailLog final : public EventLog {
   WriterHealth health_;
   TailRing ring_;
   GroupFlush flush_;
+  bool store_is_sound_ = false;  // the appending thread's
   bool closed_ = false;
   mutable std::shared_mutex closing_;  // held shared by what must not be closed under
 

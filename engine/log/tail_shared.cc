@@ -44,11 +44,12 @@ struct TailShared::Page {
   std::uint64_t durable;
   LogId log_id;
   BootId boot_id;
+  std::uint64_t tail_inode;
 };
 
-absl::StatusOr<TailShared> TailShared::OpenForWriting(const std::string& directory, const LogId& log_id,
+absl::StatusOr<TailShared> TailShared::OpenForWriting(const std::string& directory, const TailFile& tail,
                                                       Sequence durable) {
-  static_assert(sizeof(Page) == 80 && std::atomic_ref<std::uint64_t>::is_always_lock_free);
+  static_assert(sizeof(Page) == 88 && std::atomic_ref<std::uint64_t>::is_always_lock_free);
   const std::string path = PathIn(directory);
   ASSIGN_OR_RETURN(const FileDescriptor file, OpenRegularFile(path, O_RDWR | O_CREAT));
   // Storing into a page without a block behind it kills the process when the disk is full.
@@ -59,7 +60,8 @@ absl::StatusOr<TailShared> TailShared::OpenForWriting(const std::string& directo
   if (!shared.map_.valid()) return ErrnoStatus(errno, absl::StrCat("map ", path));
   // Readers of an earlier writer may be looking: what they must not believe goes first.
   shared.SetDurable(0);
-  shared.page()->log_id = log_id;
+  shared.page()->log_id = tail.log_id();
+  shared.page()->tail_inode = tail.inode();
   shared.page()->boot_id = ThisBoot();
   std::atomic_ref(shared.page()->magic).store(kSharedMagic, std::memory_order_release);
   shared.SetDurable(durable);
@@ -74,11 +76,12 @@ TailShared TailShared::OpenForReading(const std::string& directory) {
   return usable ? TailShared(Mapping(file->get(), kPageBytes, /*writable=*/false)) : TailShared(Mapping());
 }
 
-Sequence TailShared::durable(const LogId& log_id) const {
+Sequence TailShared::durable(const TailFile& tail) const {
   if (page() == nullptr || std::atomic_ref(page()->magic).load(std::memory_order_acquire) != kSharedMagic) return 0;
   const Sequence durable = std::atomic_ref(page()->durable).load(std::memory_order_acquire);
   static const BootId this_boot = ThisBoot();
-  return page()->log_id == log_id && page()->boot_id == this_boot && this_boot[0] != '\0' ? durable : 0;
+  const bool of_this = page()->log_id == tail.log_id() && page()->tail_inode == tail.inode();
+  return of_this && page()->boot_id == this_boot && this_boot[0] != '\0' ? durable : 0;
 }
 
 void TailShared::SetDurable(Sequence sequence) {

@@ -22,14 +22,16 @@ namespace foldlog {
 
 class TailShared {
  public:
-  // For the writer: creates the file if need be, and makes it say what is durable now.
-  static absl::StatusOr<TailShared> OpenForWriting(const std::string& directory, const LogId& log_id, Sequence durable);
+  // For the writer: creates the file if need be, and makes it say what is durable now of the log with that tail.
+  static absl::StatusOr<TailShared> OpenForWriting(const std::string& directory, const TailFile& tail,
+                                                   Sequence durable);
 
   // For readers. One without a file behind it if that can't be read.
   static TailShared OpenForReading(const std::string& directory);
 
-  // What the last writer knew to be durable; 0 if it is not known, the machine having been rebooted since, say.
-  Sequence durable(const LogId& log_id) const;
+  // What the last writer knew to be durable of the log with that tail; 0 if it is not known, the machine having been
+  // rebooted since, or the log copied, say.
+  Sequence durable(const TailFile& tail) const;
 
   void RaiseDurable(Sequence sequence);
 

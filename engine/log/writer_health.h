@@ -20,7 +20,7 @@ class WriterHealth {
  public:
   explicit WriterHealth(std::string log_name) : log_name_(std::move(log_name)) {}
 
-  // Unavailable, with the first cause, once the writer has stopped.
+  // Once the writer has stopped: Unavailable, or DataLoss if damage was found, with the first cause.
   absl::Status Check() const {
     if (!stopped_.load(std::memory_order_acquire)) return absl::OkStatus();
     const std::lock_guard lock(mutex_);
@@ -31,11 +31,13 @@ class WriterHealth {
   absl::Status Stop(const absl::Status& cause, Sequence durable) {
     const std::lock_guard lock(mutex_);
     if (!stopped_.load(std::memory_order_relaxed)) {
-      why_ = absl::UnavailableError(absl::StrCat("the log ", log_name_, " has stopped: ", cause.message(),
-                                                 "; events up to ", durable,
-                                                 " are durable, whether later ones are stored is not known: close the "
-                                                 "log and its readers in this process, mend "
-                                                 "the cause and open it anew"));
+      const bool damaged = absl::IsDataLoss(cause);
+      const absl::StatusCode code = damaged ? absl::StatusCode::kDataLoss : absl::StatusCode::kUnavailable;
+      why_ = absl::Status(
+          code, absl::StrCat("the log ", log_name_, " has stopped: ", cause.message(), "; events up to ", durable,
+                             " are durable, whether later ones are stored is not known: close the "
+                             "log and its readers in this process, mend "
+                             "the cause and open it anew"));
       stopped_.store(true, std::memory_order_release);
     }
     return why_;
