@@ -50,6 +50,15 @@ TEST_F(LogDirectoryTest, ParentsAreCreated) {
   EXPECT_OK(OpenLogForWriting(directory_ / "a/b/d/"));
 }
 
+TEST_F(LogDirectoryTest, LogThatHasLostItsFileIsNotTakenForANewOne) {
+  MakeLog(1);
+  std::filesystem::remove(log_dir_ + "/log.mdb");
+  const auto lost = Fails(StatusCode::kDataLoss, HasSubstr("has lost its file \"log.mdb\""));
+  EXPECT_THAT(OpenLogForReading(log_dir_), lost);
+  EXPECT_THAT(OpenLogForWriting(log_dir_), lost);
+  EXPECT_FALSE(std::filesystem::exists(log_dir_ + "/log.mdb"));
+}
+
 TEST_F(LogDirectoryTest, CreateOptionsAreKept) {
   EXPECT_THAT(OpenLogForWriting(log_dir_, {.create = LogDirectoryOptions::Create::kNever}),
               Fails(StatusCode::kNotFound, HasSubstr("no log at")));

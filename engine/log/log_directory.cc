@@ -66,6 +66,18 @@ absl::Status CheckMayBecomeLog(const std::string& directory) {
   return absl::OkStatus();
 }
 
+// A log that was opened once has both of these, and an interrupted creation has not.
+absl::Status CheckLogFileIsNotLost(const std::string& directory) {
+  struct stat info = {};
+  for (const char* name : {"/tail", "/tail-shm"}) {
+    if (lstat((directory + name).c_str(), &info) != 0) return absl::OkStatus();
+  }
+  return absl::DataLossError(
+      absl::StrCat("the log ", directory,
+                   " has lost its file \"log.mdb\", which holds all events but the newest; put it "
+                   "back from where the log was copied"));
+}
+
 absl::Status NoLogHere(const std::string& directory) {
   return absl::NotFoundError(absl::StrCat("there is no log at ", directory, "; start or index creates one"));
 }
@@ -86,6 +98,7 @@ absl::StatusOr<bool> PrepareDirectory(const std::string& directory, Create creat
     return absl::FailedPreconditionError(
         absl::StrCat("there is a log at ", directory, " already; name a new directory"));
   }
+  if (!exists) RETURN_IF_ERROR(CheckLogFileIsNotLost(directory));
   if (!exists && create == Create::kNever) return NoLogHere(directory);
   if (!exists) RETURN_IF_ERROR(CheckMayBecomeLog(directory));
   return exists;
