@@ -284,7 +284,9 @@ absl::Status LmdbEnv::OpenFile() {
   CloseOnExec(env_);
   int stale_readers = 0;
   mdb_reader_check(env_, &stale_readers);
-  RETURN_IF_ERROR(CheckNewestSnapshot({}));
+  const absl::Status sound = CheckNewestSnapshot({});
+  lock_is_prepared_ = !absl::IsAborted(sound);
+  RETURN_IF_ERROR(sound);
 
   ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::BeginRead(*this));
   RETURN_IF_ERROR(OpenTables(txn.get()));
