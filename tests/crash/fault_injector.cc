@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <cstdarg>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -24,6 +23,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+
+#include "tests/crash/mode_argument.h"
 
 namespace foldlog::faults {
 namespace {
@@ -299,14 +300,6 @@ int foldlog_faults_copy_disk(const char* from, const char* to) {
   return whole ? 1 : -1;
 }
 
-#define FOLDLOG_MODE_ARGUMENT(last)           \
-  mode_t mode = 0;                            \
-  if ((flags & (O_CREAT | O_TMPFILE)) != 0) { \
-    va_list arguments;                        \
-    va_start(arguments, last);                \
-    mode = va_arg(arguments, mode_t);         \
-    va_end(arguments);                        \
-  }
 int open(const char* path, int flags, ...) {
   FOLDLOG_MODE_ARGUMENT(flags)
   return fi::OpenAt(AT_FDCWD, path, flags, mode);

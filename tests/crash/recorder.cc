@@ -17,13 +17,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdarg>
 #include <cstdio>
 #include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
 
+#include "tests/crash/mode_argument.h"
 #include "tests/crash/recorder_state.h"
 
 namespace foldlog::power_cut {
@@ -274,14 +274,6 @@ void foldlog_recorder_mark(unsigned flags, unsigned long number) {
   if (scope.active()) scope->Write({.kind = pc::Kind(pc::CallKind::kMark), .flags = flags, .value = number});
 }
 
-#define FOLDLOG_MODE_ARGUMENT(last)           \
-  mode_t mode = 0;                            \
-  if ((flags & (O_CREAT | O_TMPFILE)) != 0) { \
-    va_list arguments;                        \
-    va_start(arguments, last);                \
-    mode = va_arg(arguments, mode_t);         \
-    va_end(arguments);                        \
-  }
 int open(const char* path, int flags, ...) {
   FOLDLOG_MODE_ARGUMENT(flags)
   return pc::OpenAt(AT_FDCWD, path, flags, mode);
