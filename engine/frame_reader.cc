@@ -1,12 +1,13 @@
 #include "engine/frame_reader.h"
 
 #include "absl/strings/str_cat.h"
+#include "engine/log/batch.h"
 #include "engine/status_macros.h"
 
 namespace foldlog {
 
-// Large enough that fetching is a small part of decoding, small enough to sit in a cache; and a batch of LMDB's.
-constexpr std::size_t kReadBytes = std::size_t{256} << 10;
+// Large enough that fetching is a small part of decoding, small enough to sit in a cache; and all of a batch at once.
+constexpr std::size_t kReadBytes = kBatchBytesMax;
 
 FrameReader::FrameReader(const EventLog& log, Sequence from)
     : log_(&log), position_{from == 0 ? 0 : from - 1, 0}, link_known_(false) {}

@@ -56,6 +56,15 @@ absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flag
   return file;
 }
 
+absl::Status CheckOneName(int fd, const std::string& path) {
+  struct stat info = {};
+  if (fstat(fd, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (info.st_nlink == 1) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(path, " has ", info.st_nlink,
+                                                    " names (hard links), so that a lock in one directory does not "
+                                                    "protect it; make it a copy of its own"));
+}
+
 absl::Status FlushData(int fd, const std::string& path) {
   while (fdatasync(fd) != 0) {
     if (errno != EINTR) return ErrnoStatus(errno, absl::StrCat("make durable ", path));

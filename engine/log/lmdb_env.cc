@@ -334,14 +334,7 @@ absl::Status LmdbEnv::CheckNewestSnapshot(const Checked& wanted) {
 
 absl::Status LmdbEnv::PrepareForWriting() {
   if (read_only_) return absl::PermissionDeniedError(absl::StrCat(path_, " is not writable for this user"));
-  struct stat info = {};
-  if (fstat(file_.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path_));
-  if (info.st_nlink != 1) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path_, " has ", info.st_nlink,
-                     " names (hard links), so that a lock "
-                     "in one directory does not protect it; make it a copy of its own"));
-  }
+  RETURN_IF_ERROR(CheckOneName(file_.get(), path_));
   { RETURN_IF_ERROR(LmdbTransaction::BeginWrite(*this).status()); }  // repairs what a killed writer left, and ends
   const std::lock_guard lock(checking_);
   std::uint64_t txn_id = 0;

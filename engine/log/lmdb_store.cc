@@ -1,7 +1,5 @@
 #include "engine/log/lmdb_store.h"
 
-#include <xxhash.h>
-
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -9,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/frame.h"
 #include "engine/log/batch.h"
+#include "engine/log/word_hash.h"
 #include "engine/status_macros.h"
 
 namespace foldlog {
@@ -21,10 +20,6 @@ struct SnapshotHeader {
 };
 static_assert(sizeof(SnapshotHeader) == 16);
 constexpr std::size_t kSnapshotHeaderWords = sizeof(SnapshotHeader) / sizeof(std::uint64_t);
-
-std::uint64_t HashBehindFirstWord(std::span<const std::uint64_t> words) {
-  return XXH3_64bits(words.data() + 1, (words.size() - 1) * sizeof(std::uint64_t));
-}
 
 // LMDB aligns values to 8 bytes as long as all keys and values of a table are multiples of 8 (lmdb_check verifies it).
 absl::StatusOr<std::span<const std::uint64_t>> AsWords(const MDB_val& value, const std::string& path) {

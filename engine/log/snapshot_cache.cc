@@ -2,12 +2,13 @@
 
 #include <fcntl.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <cstdint>
 #include <cstring>
 #include <span>
 #include <vector>
+
+#include "engine/log/word_hash.h"
 
 namespace foldlog {
 namespace {
@@ -26,10 +27,6 @@ constexpr std::size_t kHeaderWords = sizeof(SlotHeader) / kWordBytes;
 constexpr std::size_t kSlotBytes = std::size_t{64} << 10;
 constexpr std::size_t kStateWordsMax = kSlotBytes / kWordBytes - kHeaderWords;
 constexpr mode_t kFileMode = 0666;  // as the umask allows
-
-std::uint64_t HashBehindFirstWord(std::span<const std::uint64_t> words) {
-  return XXH3_64bits(words.data() + 1, (words.size() - 1) * kWordBytes);
-}
 
 off_t OffsetOf(std::size_t slot) { return static_cast<off_t>(slot * kSlotBytes); }
 
@@ -63,8 +60,7 @@ std::optional<Snapshot> SnapshotCache::Find(Sequence at_most) const {
   std::optional<Snapshot> newest;
   for (std::size_t slot = 0; slot < kSlots; ++slot) {
     std::optional<Snapshot> snapshot = ReadSlot(slot);
-    if (!snapshot || snapshot->at.sequence > at_most) continue;
-    if (!newest || snapshot->at.sequence > newest->at.sequence) newest = std::move(snapshot);
+    if (snapshot && snapshot->at.sequence <= at_most) newest = Newer(std::move(newest), std::move(snapshot));
   }
   return newest;
 }

@@ -62,16 +62,6 @@ absl::Status FillHoles(int fd, std::uint64_t bytes, const std::string& path) {
   return FlushData(fd, path);
 }
 
-// A second name lets another directory's writer in, past the lock of this one.
-absl::Status CheckOneName(int fd, const std::string& path) {
-  struct stat info = {};
-  if (fstat(fd, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  if (info.st_nlink == 1) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(path, " has ", info.st_nlink,
-                                                    " names (hard links), so that a lock in one directory does not "
-                                                    "protect it; make it a copy of its own"));
-}
-
 absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::string& path) {
   const auto damaged = [&](const char* what) {
     return absl::DataLossError(
