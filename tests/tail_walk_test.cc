@@ -4,6 +4,7 @@
 
 #include <xxhash.h>
 
+#include <chrono>
 #include <cstring>
 
 #include "engine/log/tail_ring.h"
@@ -239,6 +240,23 @@ TEST_F(TailWalkTest, EachPageOfWhatWasFoundIsVisitedOnceUntilOneFails) {
   pages.clear();
   EXPECT_OK(ring.VisitPagesFound(count));
   EXPECT_EQ(pages, (std::vector<std::size_t>{0, 1}));
+}
+
+// As a hostile tail may be: at each word what could be a newer frame of the greatest size, and nothing of it is.
+TEST_F(TailWalkTest, WordsThatOnlyLookLikeLargeFramesCostNoMoreThanTrueOnes) {
+  constexpr std::size_t kLargeRingWords = (std::size_t{8} << 20) / sizeof(std::uint64_t);
+  std::vector<std::uint64_t> ring(kLargeRingWords);
+  for (std::size_t at = 0; at + kFrameHeaderWords <= ring.size(); at += kFrameHeaderWords) {
+    const FrameHeader header{.magic = kFrameMagic,
+                             .payload_bytes = kMaxPayloadBytes,
+                             .hash = 1,
+                             .previous_hash = 2,
+                             .sequence = kBase.sequence + 2};
+    std::memcpy(&ring[at], &header, sizeof header);
+  }
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_EQ(ScanTail(ring, {.position = 0, .end = kBase}, /*search_rest=*/true).end.end, kBase);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(2));  // before there was an end: 40 s
 }
 
 }  // namespace

@@ -6,16 +6,24 @@ namespace foldlog {
 namespace {
 
 // Frames that are intact in themselves but newer than the end of the chain. Any word can be the first of one, for what
-// lies before it may be torn.
+// lies before it may be torn. What only looks like frames, each as long as can be, must not cost more than a ring full
+// of true ones: there is an end to what is hashed in vain, and then some may go uncounted.
 std::uint64_t CountNewer(std::span<const std::uint64_t> ring, Sequence end) {
+  const Sequence newest = end + ring.size() / kFrameHeaderWords;  // more do not fit in
   std::uint64_t count = 0;
+  std::size_t in_vain = 0;
   for (std::size_t at = 0; at < ring.size();) {
     std::size_t step = 1;
     if (static_cast<std::uint32_t>(ring[at]) == kFrameMagic) {
       const auto frame = FrameAtStartOf(ring.subspan(at));
-      if (frame && IsIntact(*frame)) {
-        if (frame->header.sequence > end) ++count;
-        step = frame->size_words();
+      const bool newer = frame && frame->header.sequence > end && frame->header.sequence <= newest;
+      if (newer && in_vain < ring.size()) {
+        if (IsIntact(*frame)) {
+          ++count;
+          step = frame->size_words();
+        } else {
+          in_vain += frame->size_words();
+        }
       }
     }
     at += step;
