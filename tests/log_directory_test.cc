@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <iostream>
 #include <list>
 
@@ -48,6 +49,36 @@ TEST_F(LogDirectoryTest, HoldsTheFilesThatFormatMdLists) {
 TEST_F(LogDirectoryTest, ParentsAreCreated) {
   EXPECT_OK(OpenLogForWriting(directory_ / "a/b/c"));
   EXPECT_OK(OpenLogForWriting(directory_ / "a/b/d/"));
+}
+
+TEST_F(LogDirectoryTest, WhatTheSystemPutsIntoDirectoriesIsNoReasonToRefuse) {
+  for (const char* name :
+       {"lost+found", ".DS_Store", ".Trash-1000", "Thumbs.db", "desktop.ini", ".directory", ".nfs000000000012"}) {
+    const std::string directory = directory_ / "with " + name;
+    std::filesystem::create_directories(directory + "/" + name);
+    EXPECT_OK(OpenLogForWriting(directory, SmallTail())) << name;
+    EXPECT_TRUE(std::filesystem::exists(directory + "/" + name));
+  }
+  std::filesystem::create_directories(log_dir_ + "/lost+found");
+  std::ofstream(log_dir_ + "/letter.txt") << "dear";
+  EXPECT_THAT(OpenLogForWriting(log_dir_), Fails(StatusCode::kFailedPrecondition, HasSubstr("letter.txt")));
+}
+
+// A parent that others may pass through and not read, as home directories often are.
+TEST_F(LogDirectoryTest, FirstOpeningWorksBelowAParentThatCannotBeRead) {
+  if (getuid() != 0) GTEST_SKIP() << "needs root, to make a directory that is another user's";
+  std::filesystem::create_directories(log_dir_);
+  ASSERT_EQ(chown(log_dir_.c_str(), 65534, 65534), 0);
+  EXPECT_EQ(InChild([&] {
+              if (chdir(directory_.path().c_str()) != 0 || chmod(".", 0711) != 0) return 9;
+              if (setgid(65534) != 0 || setuid(65534) != 0) return 8;
+              if (!absl::IsPermissionDenied(SyncDirectory("."))) return 7;
+              const auto log = OpenLogForWriting("log", SmallTail());
+              if (!log.ok()) std::cerr << log.status() << "\n";
+              if (!log.ok()) return 1;
+              return OpenLogForWriting("log/below/it", SmallTail()).ok() ? 0 : 2;
+            }),
+            0);
 }
 
 TEST_F(LogDirectoryTest, LogThatHasLostItsFileIsNotTakenForANewOne) {
@@ -415,6 +446,8 @@ TEST_F(LogDirectoryTest, NetworkFileSystemsAreRefusedByName) {
 
 TEST_F(LogDirectoryTest, ErrnosSayWhatToDoNext) {
   EXPECT_THAT(ErrnoStatus(ENOSPC, "write"), Fails(StatusCode::kResourceExhausted, HasSubstr("cannot write: No space")));
+  EXPECT_THAT(ErrnoStatus(EFBIG, "write"), Fails(StatusCode::kResourceExhausted, HasSubstr("ulimit -f")));
+  EXPECT_THAT(ErrnoStatus(EDQUOT, "write"), Fails(StatusCode::kResourceExhausted, HasSubstr("quota")));
   EXPECT_THAT(ErrnoStatus(EIO, "write"), Fails(StatusCode::kUnavailable, testing::_));
   EXPECT_THAT(ErrnoStatus(EACCES, "write"), Fails(StatusCode::kPermissionDenied, testing::_));
   EXPECT_THAT(ErrnoStatus(ENOENT, "write"), Fails(StatusCode::kNotFound, testing::_));

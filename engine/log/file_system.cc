@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 #include <system_error>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
@@ -27,6 +29,9 @@ absl::Status ErrnoStatus(int error, std::string_view what) {
     case EPERM:
     case EROFS:
       return absl::PermissionDeniedError(message);
+    case EFBIG:
+      return absl::ResourceExhaustedError(
+          absl::StrCat(message, " (a limit of the process, ulimit -f, or of the disk)"));
     case ENOSPC:
     case EDQUOT:
     case EMFILE:
@@ -41,6 +46,45 @@ absl::Status ErrnoStatus(int error, std::string_view what) {
     default:
       return absl::UnavailableError(message);
   }
+}
+
+FileSizeSignalBlocked::FileSizeSignalBlocked() {
+  sigset_t signal;
+  sigemptyset(&signal);
+  sigaddset(&signal, SIGXFSZ);
+  pthread_sigmask(SIG_BLOCK, &signal, &before_);
+}
+
+// The signal goes to the thread that writes: it is taken back before the thread can get it.
+FileSizeSignalBlocked::~FileSizeSignalBlocked() {
+  if (sigismember(&before_, SIGXFSZ) == 1) return;
+  sigset_t signal;
+  sigemptyset(&signal);
+  sigaddset(&signal, SIGXFSZ);
+  const timespec at_once = {};
+  const int error = errno;
+  sigtimedwait(&signal, nullptr, &at_once);
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  errno = error;
+}
+
+int ErrnoOfWritingTo(const std::string& path) {
+  const FileSizeSignalBlocked blocked;
+  const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+  struct stat info = {};
+  if (!file.valid() || fstat(file.get(), &info) != 0) return errno;
+  // As much as is written at once elsewhere: of a short write the first part has gone through.
+  const std::vector<std::byte> zeros(std::size_t{1} << 20);
+  int error = 0;
+  for (std::size_t done = 0; done < zeros.size() && error == 0;) {
+    const ssize_t put = pwrite(file.get(), &zeros[done], zeros.size() - done, info.st_size + static_cast<off_t>(done));
+    if (put > 0) {
+      done += static_cast<std::size_t>(put);
+    } else if (put == 0 || errno != EINTR) {
+      error = put == 0 ? ENOSPC : errno;
+    }
+  }
+  return ftruncate(file.get(), info.st_size) == 0 ? error : errno;
 }
 
 absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flags) {
@@ -86,6 +130,7 @@ absl::Status ReadFully(int fd, std::span<std::byte> into, std::uint64_t offset, 
 }
 
 absl::Status WriteFully(int fd, std::span<const std::byte> bytes, std::uint64_t offset, const std::string& path) {
+  const FileSizeSignalBlocked blocked;
   while (!bytes.empty()) {
     const ssize_t put = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
@@ -165,13 +210,24 @@ absl::Status CreateDirectories(const std::string& directory) {
   }
   if (error == EEXIST) return absl::OkStatus();
   if (error != 0) return ErrnoStatus(error, absl::StrCat("create ", directory));
-  return SyncDirectory(parent);
+  return SyncEntryOf(directory);
 }
 
 absl::Status SyncDirectory(const std::string& directory) {
   const FileDescriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("open ", directory));
   if (fsync(fd.get()) != 0) return ErrnoStatus(errno, absl::StrCat("make the entries of ", directory, " durable"));
+  return absl::OkStatus();
+}
+
+// A parent that one may pass through but not read can't be opened. All of the file system can be written out then, by
+// way of what is below: slower, and only where a log is made.
+absl::Status SyncEntryOf(const std::string& directory) {
+  const absl::Status synced = SyncDirectory(ParentOf(directory));
+  if (!absl::IsPermissionDenied(synced)) return synced;
+  const FileDescriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return synced;
+  if (syncfs(fd.get()) != 0) return ErrnoStatus(errno, absl::StrCat("make the entry of ", directory, " durable"));
   return absl::OkStatus();
 }
 

@@ -3,6 +3,7 @@
 #ifndef FOLDLOG_LOG_FILE_SYSTEM_H_
 #define FOLDLOG_LOG_FILE_SYSTEM_H_
 
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -39,8 +40,25 @@ class FileDescriptor {
 };
 
 // The status for a failed call: "cannot WHAT: strerror". The code says what the caller should do next, e.g.
-// ResourceExhausted for a full disk.
+// ResourceExhausted for a full disk, a quota or a limit.
 absl::Status ErrnoStatus(int error, std::string_view what);
+
+// As long as one lives, a write beyond the limit on file sizes (ulimit -f) gives the calling thread its error and no
+// signal, which would end the process.
+class FileSizeSignalBlocked {
+ public:
+  FileSizeSignalBlocked();
+  ~FileSizeSignalBlocked();
+  FileSizeSignalBlocked(const FileSizeSignalBlocked&) = delete;
+  FileSizeSignalBlocked& operator=(const FileSizeSignalBlocked&) = delete;
+
+ private:
+  sigset_t before_ = {};
+};
+
+// For callers that learnt no more than that a write to the file `path` came short: what such a write fails with, found
+// out by trying to make the file longer; 0 if that works. What was added is taken away again.
+int ErrnoOfWritingTo(const std::string& path);
 
 // Opens a file, with O_CREAT under the permissions that the umask allows. FailedPrecondition if `path` is anything but
 // a regular file: a link, a directory, a pipe, which is not waited for.
@@ -56,7 +74,7 @@ absl::Status FlushData(int fd, const std::string& path);
 // Fills `into` from `offset` on. DataLoss if the file ends before or cannot be read.
 absl::Status ReadFully(int fd, std::span<std::byte> into, std::uint64_t offset, const std::string& path);
 
-// Writes all of `bytes` at `offset`.
+// Writes all of `bytes` at `offset`. Never a signal.
 absl::Status WriteFully(int fd, std::span<const std::byte> bytes, std::uint64_t offset, const std::string& path);
 
 // The name of a file system type (statfs f_type) on which a log is refused: network file systems, and FUSE, behind
@@ -77,6 +95,9 @@ absl::Status CreateDirectories(const std::string& directory);
 
 // Makes the entries of `directory` durable: files created in it, renamed, removed.
 absl::Status SyncDirectory(const std::string& directory);
+
+// Makes the entry of `directory` in its parent durable, whether or not the parent may be read.
+absl::Status SyncEntryOf(const std::string& directory);
 
 }  // namespace foldlog
 

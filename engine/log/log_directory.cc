@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <set>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -36,6 +37,15 @@ const std::set<std::string>& LeftOfCreation() {
   return names;
 }
 
+// What file systems, desktops and file servers put into directories without being asked.
+bool IsPutByTheSystem(std::string_view name) {
+  static const std::set<std::string_view> names = {
+      "lost+found", ".DS_Store",   ".directory",  ".fseventsd",   ".Spotlight-V100",           ".Trashes",
+      "Thumbs.db",  "desktop.ini", "Desktop.ini", "$RECYCLE.BIN", "System Volume Information", ".snapshots",
+      ".snapshot"};
+  return names.contains(name) || name.starts_with(".Trash-") || name.starts_with(".nfs") || name.starts_with("._");
+}
+
 absl::Status CheckIsDirectory(const std::string& directory) {
   struct stat info = {};
   if (stat(directory.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("open the log ", directory));
@@ -58,7 +68,7 @@ absl::Status CheckMayBecomeLog(const std::string& directory) {
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
     const std::string name = entry->path().filename();
-    if (LeftOfCreation().contains(name)) continue;
+    if (LeftOfCreation().contains(name) || IsPutByTheSystem(name)) continue;
     return absl::FailedPreconditionError(absl::StrCat(directory, " is not a foldlog log, and not empty (it holds \"",
                                                       name, "\"); name a log or a new directory"));
   }
@@ -147,7 +157,7 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   // The entries, of the file in the directory and of the directory in its parent, may also come from a creation that
   // was killed before it made them durable.
   RETURN_IF_ERROR(SyncDirectory(directory));
-  if (!exists) RETURN_IF_ERROR(SyncDirectory(ParentOf(directory)));
+  if (!exists) RETURN_IF_ERROR(SyncEntryOf(directory));
   ASSIGN_OR_RETURN(std::shared_ptr<LmdbEnv> env, LmdbEnv::Open(LogFile(directory), LmdbEnv::Access::kWrite));
   RETURN_IF_ERROR(env->PrepareForWriting());
   const LogId log_id = env->log_id();
