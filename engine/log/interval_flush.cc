@@ -14,9 +14,10 @@ IntervalFlush::IntervalFlush(const TailRing& ring, GroupFlush& flush, TailShared
       flush_(flush),
       shared_(shared),
       health_(health),
-      tick_(std::max(std::chrono::nanoseconds(bound) / kTicksInBound, kTickMin)) {
-  const absl::Status started = thread_.Start("foldlog-flush", [this] { Run(); });
-  if (!started.ok()) health_.Stop(started, flush_.durable()).IgnoreError();
+      tick_(std::max(std::chrono::nanoseconds(bound) / kTicksInBound, kTickMin)) {}
+
+absl::Status IntervalFlush::Start() {
+  return thread_.Start("foldlog-flush", [this] { Run(); });
 }
 
 void IntervalFlush::StartTicking() {

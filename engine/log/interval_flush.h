@@ -13,7 +13,7 @@
 #include <condition_variable>
 #include <mutex>
 
-#include "engine/log/background_thread.h"
+#include "engine/background_thread.h"
 #include "engine/log/group_flush.h"
 #include "engine/log/tail_ring.h"
 #include "engine/log/tail_shared.h"
@@ -25,6 +25,9 @@ class IntervalFlush {
  public:
   IntervalFlush(const TailRing& ring, GroupFlush& flush, TailShared& shared, WriterHealth& health,
                 std::chrono::milliseconds bound);
+
+  // To be called once, before anything else.
+  absl::Status Start();
 
   // To be called when something was appended; cheap unless the thread sleeps because nothing was for a while.
   void NoteAppended() {

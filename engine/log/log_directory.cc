@@ -177,20 +177,21 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   report.frames_discarded = found.discarded;
   RETURN_IF_ERROR(lock->NoteRecovery(report));
   ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, *tail, drained.end.sequence));
-  auto log = NewTailLog({.name = directory,
-                         .lock = std::move(lock),
-                         .store = std::move(store),
-                         .tail = std::move(tail),
-                         .shared = std::move(shared),
-                         .snapshots = SnapshotCache(directory, SnapshotCache::Access::kWrite),
-                         .base = {commit.base_sequence, commit.base_hash},
-                         .drained = drained,
-                         .found = found,
-                         .flush_interval = options.flush_interval});
+  ASSIGN_OR_RETURN(auto log, NewTailLog({.name = directory,
+                                         .lock = std::move(lock),
+                                         .store = std::move(store),
+                                         .tail = std::move(tail),
+                                         .shared = std::move(shared),
+                                         .snapshots = SnapshotCache(directory, SnapshotCache::Access::kWrite),
+                                         .base = {commit.base_sequence, commit.base_hash},
+                                         .drained = drained,
+                                         .found = found,
+                                         .flush_interval = options.flush_interval}));
   return WritableLog{std::move(log), std::move(self), std::move(previous), report};
 }
 
 absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& given) {
+  const FileSizeSignalBlocked blocked;  // for LMDB, which makes its lock file if there is none
   const std::string directory = WithoutTrailingSlashes(given);
   RETURN_IF_ERROR(PrepareDirectory(directory, Create::kNever).status());
   ASSIGN_OR_RETURN(std::shared_ptr<LmdbEnv> env, LmdbEnv::Open(LogFile(directory), LmdbEnv::Access::kRead));

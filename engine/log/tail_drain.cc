@@ -34,9 +34,10 @@ TailDrain::TailDrain(LmdbStore& store, TailRing& ring, GroupFlush& flush, Writer
       flush_(flush),
       health_(health),
       backlog_words_(std::min(kBacklogWords, ring.size_words() / kBacklogsInARing)),
-      transaction_words_(std::min(kTransactionWords, ring.size_words() / kTransactionsInARing)) {
-  const absl::Status started = thread_.Start("foldlog-drain", [this] { Run(); });
-  if (!started.ok()) StopWriter(started).IgnoreError();
+      transaction_words_(std::min(kTransactionWords, ring.size_words() / kTransactionsInARing)) {}
+
+absl::Status TailDrain::Start() {
+  return thread_.Start("foldlog-drain", [this] { Run(); });
 }
 
 void TailDrain::WakeUp() {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "engine/log/background_thread.h"
+#include "engine/background_thread.h"
 #include "engine/log/group_flush.h"
 #include "engine/log/lmdb_store.h"
 #include "engine/log/tail_ring.h"
@@ -24,6 +24,9 @@ namespace foldlog {
 class TailDrain {
  public:
   TailDrain(LmdbStore& store, TailRing& ring, GroupFlush& flush, WriterHealth& health);
+
+  // To be called once, before anything else.
+  absl::Status Start();
 
   // To be called when something was appended; cheap unless the thread has to be woken.
   void NoteAppended() {

@@ -40,9 +40,19 @@ class TailLog final : public EventLog {
         ring_(tail_->ring(), parts.drained, parts.found),
         flush_(*tail_, ring_, shared_, health_, parts.drained.end.sequence),
         drain_(std::make_unique<TailDrain>(*store_, ring_, flush_, health_)),
-        interval_(std::make_unique<IntervalFlush>(ring_, flush_, shared_, health_, parts.flush_interval)) {
+        interval_(std::make_unique<IntervalFlush>(ring_, flush_, shared_, health_, parts.flush_interval)) {}
+
+  // To be called once, before anything else. If it fails, the log is closed, and nothing was done to it.
+  absl::Status Start() {
+    absl::Status status = drain_->Start();
+    if (status.ok()) status = interval_->Start();
+    if (!status.ok()) {
+      closed_ = true;
+      return LetGo(std::move(status));
+    }
     // What was found in the tail is not known to be durable: it will be within the interval.
-    if (parts.found.end != parts.drained) interval_->NoteAppended();
+    if (ring_.backlog_words() > 0) interval_->NoteAppended();
+    return absl::OkStatus();
   }
 
   // In a child made by fork() the threads are not there, but what they waited for looks as if they were: it is left
@@ -134,14 +144,7 @@ class TailLog final : public EventLog {
     const std::unique_lock closing(closing_);
     if (closed_) return absl::OkStatus();
     closed_ = true;
-    absl::Status status = Settle();
-    interval_->Stop();
-    drain_->Stop();
-    store_.reset();  // before the lock, so that the next writer finds LMDB let go by this one
-    shared_.Wake();
-    if (status.ok()) status = lock_->SignOff();  // else it counts as one that died
-    lock_.reset();
-    return status;
+    return LetGo(Settle());
   }
 
   const std::string& name() const override { return name_; }
@@ -194,6 +197,17 @@ class TailLog final : public EventLog {
     return absl::IsResourceExhausted(drained) ? absl::OkStatus() : drained;
   }
 
+  // `status` is how it ends.
+  absl::Status LetGo(absl::Status status) {
+    interval_->Stop();
+    drain_->Stop();
+    store_.reset();  // before the lock, so that the next writer finds LMDB let go by this one
+    shared_.Wake();
+    if (status.ok()) status = lock_->SignOff();  // else it counts as one that died
+    lock_.reset();
+    return status;
+  }
+
   const ProcessMark process_;
   const std::string name_;
   std::unique_ptr<WriterLock> lock_;
@@ -218,6 +232,10 @@ class TailLog final : public EventLog {
 
 }  // namespace
 
-std::unique_ptr<EventLog> NewTailLog(TailLogParts parts) { return std::make_unique<TailLog>(std::move(parts)); }
+absl::StatusOr<std::unique_ptr<EventLog>> NewTailLog(TailLogParts parts) {
+  auto log = std::make_unique<TailLog>(std::move(parts));
+  RETURN_IF_ERROR(log->Start());
+  return log;
+}
 
 }  // namespace foldlog

@@ -33,7 +33,8 @@ struct TailLogParts {
   std::chrono::milliseconds flush_interval;
 };
 
-std::unique_ptr<EventLog> NewTailLog(TailLogParts parts);
+// ResourceExhausted if the system has no threads left for it; the log is let go of then.
+absl::StatusOr<std::unique_ptr<EventLog>> NewTailLog(TailLogParts parts);
 
 }  // namespace foldlog
 

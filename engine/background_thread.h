@@ -1,8 +1,9 @@
-// A thread of the library's own: it takes no signals, which are the program's. In a child made by fork() it is not
+// A thread of the library's own, and the one way to have one: it takes no signals, which are the program's, and where
+// the system has no more threads to give there is a status instead of an exception. In a child made by fork() it is not
 // there, and its owner must not be destroyed.
 
-#ifndef FOLDLOG_LOG_BACKGROUND_THREAD_H_
-#define FOLDLOG_LOG_BACKGROUND_THREAD_H_
+#ifndef FOLDLOG_BACKGROUND_THREAD_H_
+#define FOLDLOG_BACKGROUND_THREAD_H_
 
 #include <pthread.h>
 
@@ -23,7 +24,7 @@ class BackgroundThread {
   BackgroundThread& operator=(const BackgroundThread&) = delete;
   ~BackgroundThread() { Join(); }
 
-  // `name` is what top and debuggers show, of at most 15 bytes.
+  // `name` is what top and debuggers show, of at most 15 bytes. ResourceExhausted if there is no thread to be had.
   template <typename Run>
   absl::Status Start(const char* name, Run run) {
     sigset_t all;
@@ -35,7 +36,10 @@ class BackgroundThread {
       thread_ = std::thread(std::move(run));
       pthread_setname_np(thread_.native_handle(), name);
     } catch (const std::system_error& e) {
-      status = absl::ResourceExhaustedError(absl::StrCat("cannot start a thread: ", e.what()));
+      status = absl::ResourceExhaustedError(absl::StrCat(
+          "cannot start the thread ", name, ": ", e.code().message(),
+          "; the limit on processes (ulimit -u, or pids.max of the control group) is reached: end some, or "
+          "raise it, and try again"));
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return status;
@@ -52,4 +56,4 @@ class BackgroundThread {
 
 }  // namespace foldlog
 
-#endif  // FOLDLOG_LOG_BACKGROUND_THREAD_H_
+#endif  // FOLDLOG_BACKGROUND_THREAD_H_
