@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -31,9 +30,6 @@ constexpr mdb_mode_t kFileMode = 0666;  // as the umask allows
 constexpr unsigned kTables = 3;
 constexpr unsigned kMaxReaders = 254;  // slots for read transactions at one moment, in all processes together
 constexpr const char* kTemporaryName = "log.mdb.new";
-
-// With less room than this, a write that came short did so because the disk is full.
-constexpr std::uint64_t kFullDiskBytes = std::uint64_t{1} << 20;
 
 // The head of a meta page that LMDB writes: of the page, and MDB_meta.
 constexpr std::size_t kMetaBytes = 152;
@@ -79,11 +75,6 @@ struct Registry {
     return registry;
   }
 };
-
-bool IsDiskFull(const std::string& path) {
-  struct statvfs info = {};
-  return statvfs(path.c_str(), &info) == 0 && info.f_bavail * info.f_frsize < kFullDiskBytes;
-}
 
 std::string Temporary(const std::string& directory) { return absl::StrCat(directory, "/", kTemporaryName); }
 
@@ -169,8 +160,10 @@ std::uint64_t HashOf(const CommitRecord& commit) { return XXH3_64bits(&commit, o
 
 absl::Status LmdbStatus(int rc, std::string_view what, const std::string& path) {
   if (rc == 0) return absl::OkStatus();
-  // LMDB reports a write that came short as an input/output error, whatever the cause. This is the usual one.
-  if (rc == EIO && IsDiskFull(path)) rc = ENOSPC;
+  // LMDB reports a write that came short as an input/output error, whatever the cause: a full disk, a quota, a limit.
+  if (rc == EIO && what == "write to") {
+    if (const int cause = ErrnoOfWritingTo(path); cause != 0) rc = cause;
+  }
   if (rc > 0) return ErrnoStatus(rc, absl::StrCat(ToAbsl(what), " ", path));
   const std::string message = absl::StrCat("cannot ", ToAbsl(what), " ", path, ": ", mdb_strerror(rc));
   switch (rc) {

@@ -116,7 +116,8 @@ absl::Status Put(const LmdbTransaction& txn, MDB_dbi table, const Entry& entry, 
   MDB_val key = ToVal(&entry.key, sizeof entry.key);
   MDB_val value = ToVal(entry.words.data(), entry.words.size_bytes());
   const int rc = mdb_put(txn.get(), table, &key, &value, flags);
-  return rc == MDB_KEYEXIST ? absl::AlreadyExistsError("") : LmdbStatus(rc, "write to", path);
+  if (rc != MDB_KEYEXIST) return LmdbStatus(rc, "write to", path);
+  return absl::AlreadyExistsError(absl::StrCat(path, " holds something for event ", entry.key, " already"));
 }
 
 }  // namespace
@@ -157,7 +158,8 @@ absl::Status LmdbStore::Append(const Addition& addition) {
   if (!absl::IsResourceExhausted(status)) return status;
   if (!LmdbTransaction::BeginWrite(*env_).ok()) return absl::UnavailableError(status.message());
   return absl::ResourceExhaustedError(
-      absl::StrCat(status.message(), "; nothing was appended and nothing is lost: free some space and try again"));
+      absl::StrCat(status.message(),
+                   "; nothing was appended and nothing is lost: free some space, or raise the limit, and try again"));
 }
 
 // Has ended its transaction when it returns: LMDB's write lock is taken again by Append().
@@ -172,7 +174,10 @@ absl::Status LmdbStore::TryWrite(CommitRecord next, std::span<const Batch> batch
   next.txn_id = mdb_txn_id(txn.get());
   for (const Batch& batch : batches) {
     const Entry entry{batch.first, codec_.Pack(batch.frames)};
-    RETURN_IF_ERROR(Put(txn, env_->events(), entry, MDB_APPEND, env_->path()));
+    const absl::Status put = Put(txn, env_->events(), entry, MDB_APPEND, env_->path());
+    // The commit record says that it ends before.
+    if (absl::IsAlreadyExists(put)) return absl::DataLossError(put.message());
+    RETURN_IF_ERROR(put);
     ++next.batches;
   }
   for (const Snapshot& snapshot : addition.snapshots) {

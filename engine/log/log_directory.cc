@@ -147,6 +147,7 @@ bool PowerMayHaveGone(std::optional<OwnerFate> last_writer) {
 }  // namespace
 
 absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const LogDirectoryOptions& options) {
+  const FileSizeSignalBlocked blocked;
   const std::string directory = WithoutTrailingSlashes(given);
   RETURN_IF_ERROR(PrepareDirectory(directory, options.create).status());
   Owner self = DescribeThisProcess(NewUuid());

@@ -52,6 +52,7 @@ void SnapshotCache::Put(const Snapshot& snapshot) {
   std::memcpy(slot.data(), &header, sizeof header);
   slot[0] = HashBehindFirstWord(slot);
   const auto bytes = static_cast<ssize_t>(slot.size() * kWordBytes);
+  const FileSizeSignalBlocked blocked;
   if (pwrite(file_.get(), slot.data(), slot.size() * kWordBytes, OffsetOf(oldest_)) != bytes) return;
   oldest_ = (oldest_ + 1) % kSlots;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/log/file_system.h"
 #include "engine/status_macros.h"
 
 namespace foldlog {
@@ -67,6 +68,7 @@ absl::Status TailDrain::DrainAll() {
 
 absl::Status TailDrain::StoreDirectly(const FrameSpan& run) {
   RETURN_IF_ERROR(DrainAll());
+  const FileSizeSignalBlocked blocked;  // this may be a thread of the program's own
   const std::lock_guard lock(storing_);
   const absl::Status stored = store_.Append({run, ring_.end().position, {}});
   if (!stored.ok())

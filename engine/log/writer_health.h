@@ -33,11 +33,12 @@ class WriterHealth {
     if (!stopped_.load(std::memory_order_relaxed)) {
       const bool damaged = absl::IsDataLoss(cause);
       const absl::StatusCode code = damaged ? absl::StatusCode::kDataLoss : absl::StatusCode::kUnavailable;
-      why_ = absl::Status(
-          code, absl::StrCat("the log ", log_name_, " has stopped: ", cause.message(), "; events up to ", durable,
-                             " are durable, whether later ones are stored is not known: close the "
-                             "log and its readers in this process, mend "
-                             "the cause and open it anew"));
+      const std::string why =
+          cause.message().empty() ? absl::StatusCodeToString(cause.code()) : std::string(cause.message());
+      why_ = absl::Status(code, absl::StrCat("the log ", log_name_, " has stopped: ", why, "; events up to ", durable,
+                                             " are durable, whether later ones are stored is not known: close the "
+                                             "log and its readers in this process, mend "
+                                             "the cause and open it anew"));
       stopped_.store(true, std::memory_order_release);
     }
     return why_;

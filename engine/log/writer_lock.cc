@@ -86,6 +86,7 @@ std::string ReadRecord(int fd) {
 
 absl::Status WriteRecord(int fd, const std::string& path, std::string text) {
   text.resize(kRecordBytes, '\n');
+  const FileSizeSignalBlocked blocked;
   const ssize_t put = pwrite(fd, text.data(), text.size(), 0);
   if (put == static_cast<ssize_t>(text.size())) return absl::OkStatus();
   return ErrnoStatus(put < 0 ? errno : ENOSPC, absl::StrCat("sign the writer lock ", path));

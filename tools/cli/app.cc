@@ -153,6 +153,7 @@ int ExitStatus(const absl::Status& status) {
 int RunProgram(int argc, const char* const* argv) {
   EnsureStandardStreams();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is no reason to die in the middle of a write to the log
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that must not grow is an error of the write, which says more
   Output out(STDOUT_FILENO);
   Output messages(STDERR_FILENO);
   try {
