@@ -12,12 +12,13 @@ namespace {
 
 // The layout is that of https://capnproto.org/encoding.html; schema/FORMAT.md has an example.
 constexpr std::size_t kRootWords = 1;
-constexpr std::size_t kDataWords = 5;
+constexpr std::size_t kDataWords = 6;
 constexpr std::size_t kPointers = 3;
 static_assert(schema::Event::_capnpPrivate::dataWordSize == kDataWords);
 static_assert(schema::Event::_capnpPrivate::pointerCount == kPointers);
 constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
 constexpr std::uint64_t kRoot = std::uint64_t{kDataWords} << 32 | std::uint64_t{kPointers} << 48;
+constexpr int kBootShift = 32;  // the boot lies in the word of the union's tag, behind it
 constexpr std::uint64_t kListPointer = 1;
 constexpr std::uint64_t kBytes = 2;
 constexpr std::uint64_t kNoBatch = ~std::uint64_t{0};  // stored numbers are XORed with their default, here -1
@@ -59,18 +60,20 @@ std::size_t PlainCheckpointWords(const Checkpoint& checkpoint) {
          TextWords(checkpoint.last_processed_file);
 }
 
-void EncodePlainCheckpoint(TimeNs time, Epoch epoch, const Checkpoint& checkpoint, std::vector<std::uint64_t>& words) {
+void EncodePlainCheckpoint(const Moment& at, Epoch epoch, const Checkpoint& checkpoint,
+                           std::vector<std::uint64_t>& words) {
   const std::size_t start = words.size();
   words.resize(start + PlainCheckpointWords(checkpoint));
   std::uint64_t* const root = words.data() + start;
   std::uint64_t* const data = root + kRootWords;
   std::uint64_t* const pointers = data + kDataWords;
   *root = kRoot;
-  data[0] = static_cast<std::uint64_t>(time);
+  data[0] = static_cast<std::uint64_t>(at.time);
   data[1] = epoch;
-  data[2] = schema::Event::CHECKPOINT;
+  data[2] = schema::Event::CHECKPOINT | std::uint64_t{at.boot.id} << kBootShift;
   data[3] = static_cast<std::uint64_t>(checkpoint.files_processed);
   data[4] = static_cast<std::uint64_t>(checkpoint.batch_num.value_or(-1)) ^ kNoBatch;
+  data[5] = static_cast<std::uint64_t>(at.boot.at);
   std::uint64_t* end = PutText(checkpoint.current_path, &pointers[0], pointers + kPointers);
   PutText(checkpoint.last_processed_file, &pointers[1], end);
 }
@@ -80,9 +83,11 @@ std::optional<CheckpointView> DecodePlainCheckpoint(std::span<const std::uint64_
   if (words.size() < end || words[0] != kRoot) return std::nullopt;
   const std::uint64_t* const data = words.data() + kRootWords;
   const std::uint64_t* const pointers = data + kDataWords;
-  if (data[2] != schema::Event::CHECKPOINT || pointers[2] != 0) return std::nullopt;
-  CheckpointView view{
-      .time = static_cast<TimeNs>(data[0]), .epoch = data[1], .files_processed = static_cast<std::int64_t>(data[3])};
+  if (static_cast<std::uint32_t>(data[2]) != schema::Event::CHECKPOINT || pointers[2] != 0) return std::nullopt;
+  const Boot boot{.at = static_cast<TimeNs>(data[5]), .id = static_cast<std::uint32_t>(data[2] >> kBootShift)};
+  CheckpointView view{.at = {static_cast<TimeNs>(data[0]), boot},
+                      .epoch = data[1],
+                      .files_processed = static_cast<std::int64_t>(data[3])};
   if (data[4] != 0) view.batch_num = static_cast<std::int64_t>(data[4] ^ kNoBatch);
   if (view.files_processed < 0 || view.batch_num.value_or(0) < 0) return std::nullopt;
   if (!TakeText(&pointers[0], words, end, view.current_path)) return std::nullopt;

@@ -20,7 +20,8 @@ inline bool IsPlain(const Checkpoint& checkpoint) { return !checkpoint.error; }
 
 // The size of the message that EncodePlainCheckpoint() appends to `words`.
 std::size_t PlainCheckpointWords(const Checkpoint& checkpoint);
-void EncodePlainCheckpoint(TimeNs time, Epoch epoch, const Checkpoint& checkpoint, std::vector<std::uint64_t>& words);
+void EncodePlainCheckpoint(const Moment& at, Epoch epoch, const Checkpoint& checkpoint,
+                           std::vector<std::uint64_t>& words);
 
 // The checkpoint whose message `words` is, if it lies there as the encoder above would have laid it out. Nothing for
 // any other message, which may still be a checkpoint, or damage: event_codec tells. The texts are those in `words`.

@@ -15,7 +15,7 @@
 namespace foldlog {
 
 struct CheckpointView {
-  TimeNs time = 0;
+  Moment at = {};
   Epoch epoch = 0;
   std::int64_t files_processed = 0;
   std::optional<std::string_view> current_path = {};
@@ -24,8 +24,8 @@ struct CheckpointView {
   bool has_error = false;
 };
 
-inline CheckpointView ViewOf(TimeNs time, Epoch epoch, const Checkpoint& checkpoint) {
-  return {.time = time,
+inline CheckpointView ViewOf(const Moment& at, Epoch epoch, const Checkpoint& checkpoint) {
+  return {.at = at,
           .epoch = epoch,
           .files_processed = checkpoint.files_processed,
           .current_path = checkpoint.current_path,

@@ -1,6 +1,5 @@
 #include "foldlog/engine.h"
 
-#include <chrono>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -16,15 +15,6 @@
 #include "engine/transition.h"
 
 namespace foldlog {
-namespace {
-
-TimeNs SystemClock() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-}  // namespace
-
 // Commands decide on the state, append and fold under `mutex`. They wait for the disk outside of it, so that threads
 // that wait at the same time share a flush, and others go on meanwhile.
 struct Engine::Impl {
@@ -133,7 +123,7 @@ absl::StatusOr<OperationHandle> Engine::Impl::TakeOperation(const absl::StatusOr
 // operation is active under its epoch. So it is folded where the state is, after it is stored.
 absl::Status Engine::Impl::AppendCheckpoints(const OperationHandle& handle,
                                              std::span<const foldlog::Checkpoint> checkpoints) {
-  const TimeNs now = options.clock();
+  const Moment now = options.clock();
   run.words.clear();
   run.before = run.after = end;
   for (const foldlog::Checkpoint& checkpoint : checkpoints) {
@@ -171,7 +161,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(WritableLog log, EngineOpti
   ASSIGN_OR_RETURN(Fold fold, FoldLog(*log.log));
   auto impl = std::make_unique<Impl>();
   impl->options = std::move(options);
-  if (!impl->options.clock) impl->options.clock = SystemClock;
+  if (!impl->options.clock) impl->options.clock = SystemClock();
   if (!impl->options.new_id) impl->options.new_id = NewUuid;
   impl->log = std::move(log.log);
   impl->self = std::move(log.self);

@@ -236,7 +236,7 @@ Event ToEvent(const CheckpointView& plain) {
   Checkpoint body{.files_processed = plain.files_processed, .batch_num = plain.batch_num};
   if (plain.current_path) body.current_path.emplace(*plain.current_path);
   if (plain.last_processed_file) body.last_processed_file.emplace(*plain.last_processed_file);
-  return {plain.time, plain.epoch, std::move(body)};
+  return {plain.at.time, plain.epoch, std::move(body), plain.at.boot};
 }
 
 }  // namespace
@@ -250,6 +250,8 @@ absl::Status EncodeEvent(const Event& event, std::vector<std::uint64_t>& words) 
   return EncodeMessage<schema::Event>(bound, words, [&](schema::Event::Builder out) {
     out.setTime(event.time);
     out.setEpoch(event.epoch);
+    out.setBootedAt(event.boot.at);
+    out.setBoot(event.boot.id);
     std::visit([&](const auto& body) { Fill(body, out); }, event.body);
   });
 }
@@ -262,7 +264,7 @@ absl::StatusOr<Event> DecodeEvent(std::span<const std::uint64_t> words) {
 absl::StatusOr<Event> DecodeAnyEvent(std::span<const std::uint64_t> words) {
   return DecodeMessage<schema::Event>(words, [](schema::Event::Reader in) -> absl::StatusOr<Event> {
     ASSIGN_OR_RETURN(EventBody body, DecodeBody(in));
-    return Event{in.getTime(), in.getEpoch(), std::move(body)};
+    return Event{in.getTime(), in.getEpoch(), std::move(body), {.at = in.getBootedAt(), .id = in.getBoot()}};
   });
 }
 

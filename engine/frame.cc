@@ -62,13 +62,13 @@ absl::Status AppendFrame(const Event& event, FrameRun& run) {
   return absl::OkStatus();
 }
 
-absl::Status AppendCheckpointFrame(TimeNs time, Epoch epoch, const Checkpoint& checkpoint, FrameRun& run) {
-  if (!IsPlain(checkpoint)) return AppendFrame({time, epoch, checkpoint}, run);
+absl::Status AppendCheckpointFrame(const Moment& at, Epoch epoch, const Checkpoint& checkpoint, FrameRun& run) {
+  if (!IsPlain(checkpoint)) return AppendFrame({at.time, epoch, checkpoint, at.boot}, run);
   const std::size_t payload_words = PlainCheckpointWords(checkpoint);
   if (payload_words > kMaxPayloadBytes / kWordBytes) return TooLarge(payload_words);
   const std::size_t start = run.words.size();
   run.words.resize(start + kFrameHeaderWords);
-  EncodePlainCheckpoint(time, epoch, checkpoint, run.words);
+  EncodePlainCheckpoint(at, epoch, checkpoint, run.words);
   Seal(start, run);
   return absl::OkStatus();
 }

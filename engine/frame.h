@@ -54,7 +54,7 @@ std::uint64_t GenesisHash(std::span<const std::uint8_t> log_id);
 absl::Status AppendFrame(const Event& event, FrameRun& run);
 
 // The same bytes for a checkpoint, faster, and without an Event being made of it.
-absl::Status AppendCheckpointFrame(TimeNs time, Epoch epoch, const Checkpoint& checkpoint, FrameRun& run);
+absl::Status AppendCheckpointFrame(const Moment& at, Epoch epoch, const Checkpoint& checkpoint, FrameRun& run);
 
 // The frame at the start of `words`, which may go on behind it. Checks size and magic only: enough to step over it.
 inline std::optional<FrameView> FrameAtStartOf(std::span<const std::uint64_t> words) {

@@ -21,8 +21,8 @@ constexpr std::array<std::string_view, 5> kStatusNames = {"idle", "in_progress",
 class Folder {
  public:
   // `kind` is the event's place in EventBody.
-  Folder(Sequence sequence, TimeNs time, Epoch epoch, std::size_t kind, State& state)
-      : sequence_(sequence), time_(time), epoch_(epoch), kind_(kind), state_(state) {}
+  Folder(Sequence sequence, const Moment& at, Epoch epoch, std::size_t kind, State& state)
+      : sequence_(sequence), at_(at), epoch_(epoch), kind_(kind), state_(state) {}
 
   absl::Status operator()(const Started& body) {
     if (state_.active()) return Misfit("an operation is active");
@@ -34,14 +34,14 @@ class Folder {
     operation.roots = body.roots;
     operation.metadata = body.metadata;
     operation.total_files = body.total_files;
-    operation.started_at = operation.last_progress_at = time_;
+    operation.started_at = operation.last_progress_at = at_.time;
     operation.first_sequence = sequence_;
     operation.epoch = epoch_;
     state_.operation = std::move(operation);
     return Done();
   }
 
-  absl::Status operator()(const Checkpoint& body) { return (*this)(ViewOf(time_, epoch_, body)); }
+  absl::Status operator()(const Checkpoint& body) { return (*this)(ViewOf(at_, epoch_, body)); }
 
   absl::Status operator()(const CheckpointView& body) {
     RETURN_IF_ERROR(RequireActive());
@@ -79,7 +79,7 @@ class Folder {
   absl::Status operator()(const Completed& body) {
     RETURN_IF_ERROR(RequireActive());
     state_.operation->status = OperationStatus::kCompleted;
-    state_.operation->completed_at = time_;
+    state_.operation->completed_at = at_.time;
     state_.operation->stats = body.stats;
     if (!InImport()) Progress();
     return Done();
@@ -117,7 +117,7 @@ class Folder {
     operation.last_processed_file = body.last_processed_file;
     operation.batch_num = body.batch_num;
     operation.rate = body.rate;
-    operation.started_at = time_;
+    operation.started_at = at_.time;
     operation.updated_at = body.updated_at;
     operation.last_progress_at = body.last_update;
     operation.imported_through = sequence_ + body.followers;
@@ -182,13 +182,13 @@ class Folder {
   // single row (single_row.h).
   void Progress() {
     Operation& operation = *state_.operation;
-    operation.last_progress_at = time_;
-    const double elapsed_s = SecondsOf(time_) - SecondsOf(operation.started_at);
+    operation.last_progress_at = at_.time;
+    const double elapsed_s = SecondsOf(at_.time) - SecondsOf(operation.started_at);
     if (elapsed_s > 0) operation.rate = static_cast<double>(operation.files_processed) / elapsed_s;
   }
 
   absl::Status Done() {
-    if (!InImport()) state_.operation->updated_at = time_;
+    if (!InImport()) state_.operation->updated_at = at_.time;
     state_.operation->last_sequence = sequence_;
     state_.epoch = epoch_;
     state_.sequence = sequence_;
@@ -202,7 +202,7 @@ class Folder {
   }
 
   const Sequence sequence_;
-  const TimeNs time_;
+  const Moment at_;
   const Epoch epoch_;
   const std::size_t kind_;
   State& state_;
@@ -221,7 +221,7 @@ std::string_view Name(OperationStatus status) { return kStatusNames.at(static_ca
 absl::Status Apply(const RecordedEvent& event, State& state) {
   RETURN_IF_ERROR(CheckFollows(event.sequence, state));
   const EventBody& body = event.event.body;
-  Folder folder(event.sequence, event.event.time, event.event.epoch, body.index(), state);
+  Folder folder(event.sequence, {event.event.time, event.event.boot}, event.event.epoch, body.index(), state);
   RETURN_IF_ERROR(folder.CheckImport(body));
   return std::visit(folder, body);
 }
@@ -229,7 +229,7 @@ absl::Status Apply(const RecordedEvent& event, State& state) {
 absl::Status ApplyCheckpoint(Sequence sequence, const CheckpointView& checkpoint, State& state) {
   static const std::size_t kind = EventBody(Checkpoint{}).index();
   RETURN_IF_ERROR(CheckFollows(sequence, state));
-  return Folder(sequence, checkpoint.time, checkpoint.epoch, kind, state)(checkpoint);
+  return Folder(sequence, checkpoint.at, checkpoint.epoch, kind, state)(checkpoint);
 }
 
 }  // namespace foldlog

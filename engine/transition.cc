@@ -12,6 +12,8 @@
 namespace foldlog {
 namespace {
 
+Event At(const Moment& now, Epoch epoch, EventBody body) { return {now.time, epoch, std::move(body), now.boot}; }
+
 std::string NameOf(const Operation& operation) {
   return absl::StrCat("operation ", operation.operation_id, " (", ToAbsl(Name(operation.type)), ")");
 }
@@ -117,9 +119,9 @@ absl::StatusOr<Event> DecideStart(const State& state, const StartRequest& reques
   RETURN_IF_ERROR(CheckCount(request.total_files, "total number of files"));
   if (operation_id.empty()) return absl::InvalidArgumentError("the operation id is empty");
   if (request.type > OperationType::kRecovery) return absl::InvalidArgumentError("there is no operation of that type");
-  return Event{actor.now, state.epoch + 1,
-               Started{std::move(operation_id), request.type, request.total_files, request.roots, request.metadata,
-                       actor.owner}};
+  return At(actor.now, state.epoch + 1,
+            Started{std::move(operation_id), request.type, request.total_files, request.roots, request.metadata,
+                    actor.owner});
 }
 
 absl::Status CheckCheckpoint(const State& state, const OperationHandle& handle, const Checkpoint& checkpoint) {
@@ -131,26 +133,26 @@ absl::Status CheckCheckpoint(const State& state, const OperationHandle& handle, 
 }
 
 absl::StatusOr<Event> DecidePause(const State& state, const OperationHandle& handle, const std::string& reason,
-                                  TimeNs now) {
+                                  const Moment& now) {
   RETURN_IF_ERROR(CheckHandle(state, handle, "pause"));
   if (state.status() == OperationStatus::kPaused) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot pause: ", NameOf(*state.operation), " is paused already"));
   }
-  return Event{now, state.epoch, Paused{reason}};
+  return At(now, state.epoch, Paused{reason});
 }
 
 absl::StatusOr<Event> DecideResume(const State& state, const std::string& operation_id, const std::string& reason,
                                    OwnerFate fate, const Actor& actor) {
   RETURN_IF_ERROR(CheckId(state, operation_id, "resume"));
   if (state.status() == OperationStatus::kPaused) {
-    return Event{actor.now, state.epoch + 1, Resumed{reason, actor.owner}};
+    return At(actor.now, state.epoch + 1, Resumed{reason, actor.owner});
   }
   if (!IsGone(fate)) {
     return absl::FailedPreconditionError(absl::StrCat("cannot resume: ", NameOf(*state.operation), " is in progress; ",
                                                       NextStep(*state.operation, fate)));
   }
-  return Event{actor.now, state.epoch + 1, Recovered{EvidenceFor(fate), reason, actor.owner}};
+  return At(actor.now, state.epoch + 1, Recovered{EvidenceFor(fate), reason, actor.owner});
 }
 
 absl::StatusOr<Event> DecideRecoverByForce(const State& state, const std::string& operation_id,
@@ -163,28 +165,28 @@ absl::StatusOr<Event> DecideRecoverByForce(const State& state, const std::string
   if (reason.empty()) {
     return absl::InvalidArgumentError("recovering by force takes a reason; it is recorded for the auditor");
   }
-  return Event{actor.now, state.epoch + 1, Recovered{Evidence::kForced, reason, actor.owner}};
+  return At(actor.now, state.epoch + 1, Recovered{Evidence::kForced, reason, actor.owner});
 }
 
 absl::StatusOr<Event> DecideComplete(const State& state, const OperationHandle& handle, const Stats& stats,
-                                     TimeNs now) {
+                                     const Moment& now) {
   RETURN_IF_ERROR(CheckHandle(state, handle, "complete"));
-  return Event{now, state.epoch, Completed{stats}};
+  return At(now, state.epoch, Completed{stats});
 }
 
 absl::StatusOr<Event> DecideFail(const State& state, const OperationHandle& handle, const std::string& error,
-                                 TimeNs now) {
+                                 const Moment& now) {
   RETURN_IF_ERROR(CheckHandle(state, handle, "fail"));
-  return Event{now, state.epoch, Failed{error}};
+  return At(now, state.epoch, Failed{error});
 }
 
-absl::StatusOr<Event> DecideClear(const State& state, TimeNs now) {
+absl::StatusOr<Event> DecideClear(const State& state, const Moment& now) {
   if (!state.operation) return absl::FailedPreconditionError("cannot clear: there is no operation");
   if (state.active()) {
     return absl::FailedPreconditionError(absl::StrCat("cannot clear: ", NameOf(*state.operation), " is ",
                                                       ToAbsl(Name(state.status())), "; complete or fail it first"));
   }
-  return Event{now, state.epoch, Cleared{}};
+  return At(now, state.epoch, Cleared{});
 }
 
 absl::Status CheckImport(const State& state) {
@@ -194,8 +196,8 @@ absl::Status CheckImport(const State& state) {
                    state.active() ? "complete or fail it, and clear it" : "clear it", ", or import into another log"));
 }
 
-absl::StatusOr<Event> DecideReset(const State& state, const std::string& reason, TimeNs now) {
-  return Event{now, state.epoch, Reset{reason}};
+absl::StatusOr<Event> DecideReset(const State& state, const std::string& reason, const Moment& now) {
+  return At(now, state.epoch, Reset{reason});
 }
 
 }  // namespace foldlog

@@ -17,7 +17,7 @@ namespace foldlog {
 
 // Who decides, and when.
 struct Actor {
-  TimeNs now = 0;
+  Moment now = {};
   Owner owner = {};  // of what is started, resumed or recovered
 };
 
@@ -26,17 +26,18 @@ absl::StatusOr<Event> DecideStart(const State& state, const StartRequest& reques
                                   OwnerFate fate, const Actor& actor);
 absl::Status CheckCheckpoint(const State& state, const OperationHandle& handle, const Checkpoint& checkpoint);
 absl::StatusOr<Event> DecidePause(const State& state, const OperationHandle& handle, const std::string& reason,
-                                  TimeNs now);
+                                  const Moment& now);
 absl::StatusOr<Event> DecideResume(const State& state, const std::string& operation_id, const std::string& reason,
                                    OwnerFate fate, const Actor& actor);
 absl::StatusOr<Event> DecideRecoverByForce(const State& state, const std::string& operation_id,
                                            const std::string& reason, const Actor& actor);
-absl::StatusOr<Event> DecideComplete(const State& state, const OperationHandle& handle, const Stats& stats, TimeNs now);
+absl::StatusOr<Event> DecideComplete(const State& state, const OperationHandle& handle, const Stats& stats,
+                                     const Moment& now);
 absl::StatusOr<Event> DecideFail(const State& state, const OperationHandle& handle, const std::string& error,
-                                 TimeNs now);
-absl::StatusOr<Event> DecideClear(const State& state, TimeNs now);
+                                 const Moment& now);
+absl::StatusOr<Event> DecideClear(const State& state, const Moment& now);
 absl::Status CheckImport(const State& state);  // the events are those of projection/import.h
-absl::StatusOr<Event> DecideReset(const State& state, const std::string& reason, TimeNs now);
+absl::StatusOr<Event> DecideReset(const State& state, const std::string& reason, const Moment& now);
 
 }  // namespace foldlog
 

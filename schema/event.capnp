@@ -32,6 +32,10 @@ struct Event {
     reset @14 :Reset;
     imported @15 :Imported;
   }
+
+  # What tells time that passed from a clock that was set: all events of a boot have the same bootedAt, unless it was.
+  bootedAt @16 :Int64;  # when the machine booted, by the clock that gave `time`: nanoseconds, whole milliseconds
+  boot @17 :UInt32;     # which boot of the machine: a hash of its id; 0: unknown, and bootedAt then says nothing
 }
 
 enum OperationType {

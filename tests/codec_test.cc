@@ -50,8 +50,8 @@ TEST(EventCodec, ExtremesComeBack) {
   EXPECT_EQ(*DecodeEvent(Encoded(event)), event);
 }
 
-// The schema is FORMAT.md's; these bytes were written by version 1 and must be readable for ever.
-TEST(EventCodec, BytesOfVersion1AreStillRead) {
+// Fields are only added: what was written before there were boots is read, by the general decoder.
+TEST(EventCodec, BytesWithoutABootAreStillRead) {
   const std::vector<std::uint64_t> stored = {
       0x0003000500000000, 0x0000000000000005, 0x0000000000000007, 0x0000000000000001,
       0x000000000000002a, 0xfffffffffffffffc, 0x0000000a00000009, 0x0000000a00000009,
@@ -152,12 +152,12 @@ TEST(CheckpointCodec, WritesTheBytesThatTheBuilderWrites) {
                                 .current_path = make.Maybe([&] { return make.Bytes(); }),
                                 .last_processed_file = make.Maybe([&] { return make.Bytes(); }),
                                 .batch_num = make.Maybe([&] { return make.Count(); })};
-    const auto time = static_cast<TimeNs>(random());
+    const Moment at{static_cast<TimeNs>(random()), make.AnyBoot()};
     const Epoch epoch = random();
     std::vector<std::uint64_t> by_hand = {7};  // what was there stays
-    EncodePlainCheckpoint(time, epoch, checkpoint, by_hand);
+    EncodePlainCheckpoint(at, epoch, checkpoint, by_hand);
     std::vector<std::uint64_t> by_builder = {7};
-    ASSERT_OK(EncodeEvent({time, epoch, checkpoint}, by_builder));
+    ASSERT_OK(EncodeEvent({at.time, epoch, checkpoint, at.boot}, by_builder));
     ASSERT_EQ(by_hand, by_builder) << "round " << i;
   }
 }
@@ -235,7 +235,7 @@ TEST(StateCodec, AnotherFoldVersionIsRefused) {
   ASSERT_OK(EncodeState(State{}, words));
   ASSERT_EQ(words[1] & 0xffffffff, kFoldVersion);
   ++words[1];
-  EXPECT_THAT(DecodeState(words), Fails(absl::StatusCode::kDataLoss, HasSubstr("fold version 3")));
+  EXPECT_THAT(DecodeState(words), Fails(absl::StatusCode::kDataLoss, HasSubstr("fold version 4")));
 }
 
 }  // namespace

@@ -40,8 +40,12 @@ std::vector<std::uint64_t> ExampleInFormatMd() {
 TEST(Format, WorkedExampleIsWhatTheCodeWrites) {
   const std::array<std::uint8_t, 16> log_id = {};
   FrameRun run{.words = {}, .before = {0, GenesisHash(log_id)}, .after = {0, GenesisHash(log_id)}};
-  ASSERT_OK(AppendFrame(
-      {5, 7, Checkpoint{.files_processed = 42, .current_path = "a", .last_processed_file = "b", .batch_num = 3}}, run));
+  ASSERT_OK(
+      AppendFrame({5,
+                   7,
+                   Checkpoint{.files_processed = 42, .current_path = "a", .last_processed_file = "b", .batch_num = 3},
+                   {.at = 1, .id = 9}},
+                  run));
   std::ostringstream actual;
   for (const std::uint64_t word : run.words) actual << std::hex << word << "\n";
   EXPECT_EQ(run.words, ExampleInFormatMd()) << "the code writes:\n" << actual.str();

@@ -68,7 +68,7 @@ class Replay {
  public:
   explicit Replay(TimeNs now = 0, std::string id = "") : now_(SecondsOf(now)), id_(std::move(id)) {
     EngineOptions options;
-    options.clock = [this] { return *TimeOf(now_); };
+    options.clock = [this] { return Moment(*TimeOf(now_)); };
     options.new_id = [this] { return id_; };
     engine_ = *Engine::Open(NewWritableMemoryLog(), std::move(options));
     projector_.emplace(engine_->log());

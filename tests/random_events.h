@@ -44,6 +44,11 @@ class Randomizer {
             .host = Bytes()};
   }
 
+  Boot AnyBoot() {
+    if (Number(2) == 0) return {};
+    return {.at = static_cast<TimeNs>(random_()), .id = static_cast<std::uint32_t>(random_())};
+  }
+
   std::vector<std::string> Paths() {
     std::vector<std::string> paths(Number(4));
     for (std::string& path : paths) path = Bytes();
@@ -171,7 +176,7 @@ class Randomizer {
 
 inline Event RandomEvent(std::mt19937_64& random) {
   Randomizer any(random);
-  return {static_cast<TimeNs>(random()), random(), any.Body(any.Number(std::variant_size_v<EventBody>))};
+  return {static_cast<TimeNs>(random()), random(), any.Body(any.Number(std::variant_size_v<EventBody>)), any.AnyBoot()};
 }
 
 inline State RandomState(std::mt19937_64& random) {

@@ -60,7 +60,7 @@ std::uint64_t HashOf(const CommitRecord& commit);
 inline constexpr std::uint64_t kTailPositionMax = std::uint64_t{1} << 62;
 
 inline constexpr std::uint64_t kFormatMagic = 0x474f4c444c4f46;  // "FOLDLOG"
-inline constexpr std::uint32_t kFormatVersion = 3;
+inline constexpr std::uint32_t kFormatVersion = 4;
 inline constexpr std::uint64_t kFormatKey = 1;
 inline constexpr std::uint64_t kCommitKey = 2;
 

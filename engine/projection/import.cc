@@ -137,7 +137,7 @@ class Members {
 
 // The operation as the row has it, without errors and status.
 absl::StatusOr<Event> ImportedOf(const SingleRow& row, const Members& data, const ImportContext& context) {
-  Imported body{.imported_at = context.now, .owner = context.owner, .source = context.source};
+  Imported body{.imported_at = context.now.time, .owner = context.owner, .source = context.source};
   ASSIGN_OR_RETURN(const std::optional<std::string> id, data.Text("operation_id"));
   body.operation_id = id && !id->empty() ? *id : context.new_id;
   ASSIGN_OR_RETURN(body.type, Translate(kTypes, "operation_type", row.operation_type));
@@ -158,7 +158,7 @@ absl::StatusOr<Event> ImportedOf(const SingleRow& row, const Members& data, cons
   ASSIGN_OR_RETURN(body.last_update, data.Time("last_update", body.updated_at));
   ASSIGN_OR_RETURN(TimeNs started_at, TimeOfColumn("started_at", row.started_at));
   ASSIGN_OR_RETURN(started_at, data.Time("started_at", started_at));
-  return Event{started_at, context.epoch, std::move(body)};
+  return Event{started_at, context.epoch, std::move(body), context.now.boot};
 }
 
 absl::StatusOr<std::string> EntryAgain(const JsonSlice& entry) {

@@ -21,7 +21,7 @@ namespace foldlog {
 struct ImportContext {
   std::string source = {};  // where the row was
   std::string new_id = {};  // for an operation without an id
-  TimeNs now = 0;
+  Moment now = {};
   Owner owner = {};
   Epoch epoch = 0;
 };

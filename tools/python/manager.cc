@@ -205,7 +205,7 @@ std::string Manager::Start(py::handle self, const std::string& type, py::handle 
 
 Checkpoint Manager::CheckpointOf(py::handle self, py::handle files_processed, py::handle current_path,
                                  py::handle last_file, py::handle error, py::handle batch_num,
-                                 std::optional<TimeNs>& now) const {
+                                 std::optional<Moment>& now) const {
   Checkpoint checkpoint{.files_processed = CountOf(files_processed, "files_processed")};
   SetPath(current_path, "current_path", checkpoint.current_path);
   SetPath(last_file, "last_file", checkpoint.last_processed_file);
@@ -213,7 +213,7 @@ Checkpoint Manager::CheckpointOf(py::handle self, py::handle files_processed, py
   now = AskClock(self);
   if (!error.is_none() && IsTrue(error)) {
     if (!now) now = SystemNow();  // the error and the event have the same time
-    checkpoint.error = ErrorOf(error, *now);
+    checkpoint.error = ErrorOf(error, now->time);
   }
   return checkpoint;
 }
@@ -224,7 +224,7 @@ void Manager::UpdateCheckpoint(py::handle self, py::handle operation_id, py::han
   const Shared shared = Open();
   CheckIsCurrent(operation_id);
   const Durability wanted = durability.is_none() ? durability_ : DurabilityOf(durability);
-  std::optional<TimeNs> now;
+  std::optional<Moment> now;
   const Checkpoint checkpoint = CheckpointOf(self, files_processed, current_path, last_file, error, batch_num, now);
   const std::shared_ptr<const OperationHandle> handle = handle_;
   absl::Status status = Unlocked([&] {

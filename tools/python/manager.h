@@ -72,7 +72,7 @@ class Manager {
   void CheckIsCurrent(pybind11::handle operation_id) const;
   Checkpoint CheckpointOf(pybind11::handle self, pybind11::handle files_processed, pybind11::handle current_path,
                           pybind11::handle last_file, pybind11::handle error, pybind11::handle batch_num,
-                          std::optional<TimeNs>& now) const;
+                          std::optional<Moment>& now) const;
   pybind11::str TakeOver(pybind11::handle self, const Shared& shared, const State& before,
                          const std::optional<std::string>& force_reason);
 

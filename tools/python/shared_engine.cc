@@ -7,7 +7,7 @@
 
 #include <cassert>
 #include <cerrno>
-#include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -18,7 +18,7 @@ namespace foldlog::python {
 namespace {
 
 struct Impositions {
-  std::optional<TimeNs> now = {};
+  std::optional<Moment> now = {};
   const std::string* new_id = nullptr;
 };
 
@@ -124,13 +124,13 @@ bool SharedEngine::CloseAll() {
   return well;
 }
 
-Imposed::Imposed(std::optional<TimeNs> now, const std::string* new_id) { imposed = {now, new_id}; }
+Imposed::Imposed(std::optional<Moment> now, const std::string* new_id) { imposed = {now, new_id}; }
 
 Imposed::~Imposed() { imposed = {}; }
 
-TimeNs SystemNow() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
+Moment SystemNow() {
+  static thread_local const std::function<Moment()> clock = SystemClock();
+  return clock();
 }
 
 }  // namespace foldlog::python

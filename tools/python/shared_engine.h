@@ -76,14 +76,14 @@ class SharedEngine {
 // system's otherwise. They come from the caller, who may have asked Python: an engine must not, for it is locked then.
 class Imposed {
  public:
-  explicit Imposed(std::optional<TimeNs> now, const std::string* new_id = nullptr);
+  explicit Imposed(std::optional<Moment> now, const std::string* new_id = nullptr);
   ~Imposed();
   Imposed(const Imposed&) = delete;
   Imposed& operator=(const Imposed&) = delete;
 };
 
-// The system's clock.
-TimeNs SystemNow();
+// The system's clocks.
+Moment SystemNow();
 
 }  // namespace foldlog::python
 

@@ -50,11 +50,15 @@ enum class Durability {
   kInterval,  // they are kill-safe, and durable within the log's flush interval
 };
 
+// The system's clocks. One thread at a time may ask what is returned, and each new one may be asked by another.
+std::function<Moment()> SystemClock();
+
 struct EngineOptions {
   LogDirectoryOptions directory = {};
 
-  // Time and operation ids; the system's clock and random UUIDs unless given. Called with the engine's lock held.
-  std::function<TimeNs()> clock = {};
+  // Time and operation ids; SystemClock() and random UUIDs unless given. Called with the engine's lock held. A clock
+  // may give a TimeNs alone; then the time that passes is what the wall clock says.
+  std::function<Moment()> clock = {};
   std::function<std::string()> new_id = {};
 
   // The process that answers for operations started and resumed here, when it is not the one that holds the log: a

@@ -30,6 +30,24 @@ using Epoch = std::uint64_t;
 // Nanoseconds since 1970-01-01T00:00:00 UTC.
 using TimeNs = std::int64_t;
 
+// A boot of the machine, as an event saw it. The time since it began is counted by the kernel and cannot be set, so
+// within a boot the time that passed between two events is known, whatever became of the wall clock meanwhile: `at`
+// changes by as much as the clock was set.
+struct Boot {
+  TimeNs at = 0;         // when it began, by the wall clock of the event: whole milliseconds
+  std::uint32_t id = 0;  // tells boots apart; 0: unknown, and `at` then says nothing
+  bool operator==(const Boot&) const = default;
+};
+
+// A reading of the clocks. A time alone is a moment of an unknown boot.
+struct Moment {
+  TimeNs time = 0;
+  Boot boot = {};
+  Moment() = default;
+  Moment(TimeNs wall_clock, Boot of_boot = {}) : time(wall_clock), boot(of_boot) {}
+  bool operator==(const Moment&) const = default;
+};
+
 enum class OperationType : std::uint16_t { kInitial = 0, kIncremental = 1, kRecovery = 2 };
 
 // What proves that the former owner of a recovered operation is gone.
@@ -131,7 +149,8 @@ struct SingleRow {
 
 // An operation that an older program kept in a single row goes on here. The time of the event is its start, and the
 // next `followers` events belong to the import: a checkpoint for each of its errors, which adds that error and nothing
-// else, then how it stood. All its figures and times are in here.
+// else, then how it stood. All its figures and times are in here. The event's boot is that of imported_at; its
+// followers have none.
 struct Imported {
   std::string operation_id = {};
   OperationType type = OperationType::kInitial;
@@ -158,6 +177,7 @@ struct Event {
   TimeNs time = 0;
   Epoch epoch = 0;
   EventBody body = {};
+  Boot boot = {};
   bool operator==(const Event&) const = default;
 };
 

@@ -1,0 +1,95 @@
+// The system's clocks: the wall clock, and beside it the time since the machine booted, which nobody can set.
+
+#include <time.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <string>
+
+#include "engine/owner_facts.h"
+#include "engine/seconds.h"
+#include "foldlog/engine.h"
+
+namespace foldlog {
+namespace {
+
+constexpr TimeNs kMillisecond = 1'000'000;
+
+// How long the wall clock may run before it is compared with the other one: a step is noticed within this time if it
+// goes forward, and at once if it goes back or further. Reading both for each event would double what a clock costs.
+constexpr TimeNs kCompareEvery = 100 * kMillisecond;
+
+TimeNs Read(clockid_t clock) {
+  struct timespec now = {};
+  clock_gettime(clock, &now);  // cannot fail for clocks that the kernel has
+  return now.tv_sec * kNanosecondsPerSecond + now.tv_nsec;
+}
+
+// What this process's time since boot is ahead of the machine's: containers may have a clock of their own.
+TimeNs TimeNamespaceOffset() {
+  std::ifstream file("/proc/self/timens_offsets");
+  std::string clock;
+  std::int64_t seconds = 0;
+  std::int64_t nanoseconds = 0;
+  while (file >> clock >> seconds >> nanoseconds) {
+    if (clock == "boottime") return seconds * kNanosecondsPerSecond + nanoseconds;
+  }
+  return 0;
+}
+
+std::uint32_t IdOfThisBoot() {
+  const std::string boot_id = ReadBootId();
+  if (boot_id.empty()) return 0;
+  return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(XXH3_64bits(boot_id.data(), boot_id.size())));
+}
+
+class Clocks {
+ public:
+  Moment Now() {
+    const TimeNs now = Read(CLOCK_REALTIME);
+    const bool compared_lately = now >= compared_at_ && now - compared_at_ < kCompareEvery;
+    return compared_lately || boot_.id == 0 ? Moment{now, boot_} : Compare();
+  }
+
+ private:
+  // Two clocks can't be read at once, and this thread may lose its processor between them: of a few tries the best.
+  Moment Compare() {
+    constexpr int kTries = 3;
+    constexpr TimeNs kGoodGap = kMillisecond / 100;
+    TimeNs wall = 0;
+    TimeNs booted_at = 0;
+    TimeNs gap = std::numeric_limits<TimeNs>::max();
+    for (int tries = 0; tries < kTries && gap > kGoodGap; ++tries) {
+      const TimeNs before = Read(CLOCK_BOOTTIME);
+      const TimeNs now = Read(CLOCK_REALTIME);
+      const TimeNs taken = Read(CLOCK_BOOTTIME) - before;
+      if (taken >= gap) continue;
+      gap = taken;
+      wall = now;
+      booted_at = now - (before + taken / 2 - offset_);
+    }
+    // What stays the same packs well, so a difference that may be the reading's own is none.
+    if (compared_at_ == kNever || std::abs(booted_at - boot_.at) > kMillisecond + gap) {
+      boot_.at = (booted_at + kMillisecond / 2) / kMillisecond * kMillisecond;
+    }
+    compared_at_ = wall;
+    return {wall, boot_};
+  }
+
+  static constexpr TimeNs kNever = std::numeric_limits<TimeNs>::max();
+
+  const TimeNs offset_ = TimeNamespaceOffset();
+  TimeNs compared_at_ = kNever;
+  Boot boot_ = {.at = 0, .id = IdOfThisBoot()};
+};
+
+}  // namespace
+
+std::function<Moment()> SystemClock() {
+  return [clocks = Clocks()]() mutable { return clocks.Now(); };
+}
+
+}  // namespace foldlog
