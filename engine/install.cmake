@@ -16,14 +16,38 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/foldlogConfigVersion.cmak
 install(FILES ${PROJECT_BINARY_DIR}/foldlogConfig.cmake ${PROJECT_BINARY_DIR}/foldlogConfigVersion.cmake
         DESTINATION ${foldlog_cmake_dir})
 
+# Who links an archive needs what is in it, too, and does not always say --static. A shared library brings its own.
+set(foldlog_pc_own "absl_strings capnp liblz4 libxxhash lmdb")
+if(BUILD_SHARED_LIBS)
+  set(foldlog_pc_requires "Requires: absl_status absl_statusor\nRequires.private: ${foldlog_pc_own}")
+else()
+  set(foldlog_pc_requires "Requires: absl_status absl_statusor ${foldlog_pc_own}")
+endif()
+
 # pkg-config knows where the .pc file lies; the prefix is found from there.
 file(RELATIVE_PATH foldlog_pc_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/foldlog.pc.in ${PROJECT_BINARY_DIR}/foldlog.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/foldlog.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-# A generator expression, because tools/ comes after engine/.
+# Generator expressions, because tools/ comes after engine/. OPTIONAL, because a build may have been of some targets only;
+# what is then left out is said, with the way to get it.
+function(foldlog_say_if_left_out file what how)
+  install(CODE "if(NOT EXISTS \"${file}\")
+  message(NOTICE \"-- Left out: ${what}; ${how}\")
+endif()")
+endfunction()
 if(FOLDLOG_BUILD_TOOLS)
-  install(PROGRAMS $<TARGET_FILE:foldlog_program> DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(PROGRAMS $<TARGET_FILE:foldlog_program> DESTINATION ${CMAKE_INSTALL_BINDIR} OPTIONAL)
+  foldlog_say_if_left_out($<TARGET_FILE:foldlog_program> "the program foldlog, which is not built"
+                          "cmake --build ${PROJECT_BINARY_DIR}")
+else()
+  foldlog_say_if_left_out("" "the program foldlog" "configure with -DFOLDLOG_BUILD_TOOLS=ON")
+endif()
+if(FOLDLOG_BUILD_TOOLS AND FOLDLOG_BUILD_PYTHON)
+  foldlog_say_if_left_out($<TARGET_FILE:foldlog_python> "the Python module, which is not built"
+                          "cmake --build ${PROJECT_BINARY_DIR}")
+else()
+  foldlog_say_if_left_out("" "the Python module" "configure with -DFOLDLOG_BUILD_PYTHON=ON")
 endif()
 
 # For those who read logs without this library.

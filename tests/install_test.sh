@@ -27,6 +27,23 @@ echo "Installed files name neither the build nor the place they were installed t
 source=$(dirname -- "$tests")
 if grep -rIlF -e "$work/installed" -e "$source" -- "$prefix"; then fail "the files above do"; fi
 
+echo "A build that lacks the program and the module is installed without them, and says so"
+find "$build" -name cmake_install.cmake | while read -r script; do
+  copy=$work/partial/${script#"$build"/}
+  mkdir -p -- "${copy%/*}"
+  sed -E -e "s|\"$build/([^\"]*)cmake_install.cmake|\"$work/partial/\\1cmake_install.cmake|" \
+    -e "s#$build/(foldlog|python/foldlog/_foldlog[^\"]*)\"#$build/not-there\"#" -- "$script" >"$copy"
+done
+cmake "-DCMAKE_INSTALL_PREFIX=$work/less" -P "$work/partial/cmake_install.cmake" >"$work/partial.log" 2>&1 ||
+  { cat -- "$work/partial.log"; fail "it could not be installed"; }
+for what in "the program foldlog" "the Python module"; do
+  grep -q "Left out: $what.*cmake" "$work/partial.log" || { cat -- "$work/partial.log"; fail "no word of $what"; }
+  if [[ $what == *module* ]] && ! grep -q '^FOLDLOG_BUILD_PYTHON:BOOL=ON' "$build/CMakeCache.txt"; then continue; fi
+  if grep -q "Left out: $what" "$work/install.log"; then fail "$what is said to be left out, and is not"; fi
+done
+[[ -z $(find "$work/less" -name 'foldlog' -type f) && -z $(find "$work/less" -name '*.py') ]] || fail "they are there"
+[[ -f $work/less/include/foldlog/engine.h ]] || fail "nothing else is there, either"
+
 echo "Public headers, comments apart, know no storage and no codec"
 headers=("$prefix"/include/foldlog/*.h)
 [[ -f ${headers[0]} ]] || fail "no headers were installed"
@@ -60,9 +77,9 @@ cmake -G Ninja -S "$tests/consumer" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$pr
 cmake --build "$work/consumer"
 expect_output "completed 2 of 2" "$work/consumer/consumer" "$work/log1"
 
-echo "pkg-config"
+echo "pkg-config, without --static"
 pc=$(find "$prefix" -name foldlog.pc)
-flags=$(PKG_CONFIG_PATH=$(dirname -- "$pc") pkg-config --cflags --libs --static foldlog)
+flags=$(PKG_CONFIG_PATH=$(dirname -- "$pc") pkg-config --cflags --libs foldlog)
 read -r -a flags <<<"$flags"
 "${CXX:-g++}" "$tests/consumer/main.cc" "${flags[@]}" -o "$work/by_pkg_config"
 expect_output "completed 2 of 2" "$work/by_pkg_config" "$work/log2"
