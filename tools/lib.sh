@@ -7,7 +7,8 @@ repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 packages_build=(g++ cmake ninja-build pkgconf liblmdb-dev liblz4-dev capnproto libcapnp-dev libxxhash-dev libabsl-dev libcli11-dev
                 nlohmann-json3-dev libsqlite3-dev)
 packages_test=(libgtest-dev libgmock-dev libbenchmark-dev python3 sqlite3)
-packages_python=(pybind11-dev python3-dev python3-pytest)
+packages_module=(pybind11-dev python3-dev)
+packages_python=("${packages_module[@]}" python3-pytest)
 packages_coverage=(gcovr)
 packages_tidy=(clang-tidy)
 
@@ -23,22 +24,40 @@ seconds_since() {
 }
 
 # quietly NOTE COMMAND...: says the note and how long the command took; its output stays in build/logs and is shown only
-# if the command fails.
+# if the command fails. How far it has come is shown if it says so as Ninja does, by lines that begin with [N/M].
 quietly() {
   local note=$1 start=$EPOCHREALTIME status=0
   shift
   mkdir -p "$repo/build/logs"
   local log="$repo/build/logs/${note//[^[:alnum:]]/-}.log"
   printf '%s ...' "$note"
-  "$@" >"$log" 2>&1 </dev/null || status=$?
+  "$@" 2>&1 </dev/null | tee -- "$log" | show_progress || status=${PIPESTATUS[0]}
   if ((status == 0)); then
     printf ' %s s\n' "$(seconds_since "$start")"
     return 0
   fi
   printf ' failed after %s s\n' "$(seconds_since "$start")"
-  cat -- "$log" >&2
+  sed '/^\[[0-9]*\/[0-9]*\] /d' -- "$log" >&2
   warn "$note failed; the output above is also in $log"
   return "$status"
+}
+
+# Of the lines on standard input, what each [N/M] comes to: on a terminal in one place, elsewhere each tenth once.
+show_progress() {
+  local line percent last=0 shown=
+  while IFS= read -r line; do
+    [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]] || continue
+    percent=$((100 * BASH_REMATCH[1] / BASH_REMATCH[2]))
+    if [[ -t 1 ]]; then
+      # Over what was shown before.
+      printf '%s' "${shown//?/$'\b'}"
+      shown=$(printf ' %3d %%, %d of %d steps' "$percent" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}")
+      printf '%s' "$shown"
+    elif ((percent / 10 > last)); then
+      last=$((percent / 10))
+      printf ' %d %%' "$((10 * last))"
+    fi
+  done
 }
 
 on_debian_12() {
@@ -118,9 +137,10 @@ configure() {
   (cd -- "$repo" && cmake --fresh --preset "$preset" "$@")
 }
 
-# build PRESET [TARGET]: incremental; prints warnings and errors only. Stops at the first error, or, if `keep_going` is
-# set, at none.
+# build PRESET [TARGET...]: incremental. Stops at the first error, or, if `keep_going` is set, at none.
 build() {
+  local -a targets=()
+  if (($# > 1)); then targets=(--target "${@:2}"); fi
   (cd -- "$repo" &&
-    cmake --build --preset "$1" -j "$(nproc)" ${2:+--target "$2"} -- --quiet ${keep_going:+-k 0})
+    NINJA_STATUS='[%f/%t] ' cmake --build "--preset=$1" -j "$(nproc)" "${targets[@]}" -- ${keep_going:+-k 0})
 }
