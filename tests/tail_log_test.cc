@@ -1,6 +1,8 @@
 // A log with a tail, as its writer has it: when events are durable, who waits for whose flush, and what a failed flush
 // means.
 
+#include <filesystem>
+#include <functional>
 #include <thread>
 
 #include "foldlog/log_directory.h"
@@ -357,6 +359,76 @@ TEST_F(TailLogTest, WriterWhoseLastFlushFailedCountsAsDead) {
   Open();
   EXPECT_EQ(recovery_.last_writer, OwnerFate::kProcessDied);
   EXPECT_EQ(recovery_.events_from_tail, 5u);
+}
+
+// Who removes, renames or replaces a file under its writer. In the time between, and for a process that only appends
+// without asking for durability, that is noticed by the next flush, at the latest within the interval.
+class TailLogFilesTest : public TailLogTest, public testing::WithParamInterface<const char*> {
+ protected:
+  const std::string file_ = directory_ / "log/" + GetParam();
+  const std::string aside_ = directory_ / "aside";
+};
+
+TEST_P(TailLogFilesTest, WriterPromisesNothingMoreOnceAFileWasRemovedRenamedOrReplaced) {
+  const std::vector<std::function<void()>> harms = {
+      [&] { std::filesystem::remove(file_); },
+      [&] { std::filesystem::rename(file_, aside_); },
+      [&] {
+        std::filesystem::copy_file(file_, aside_);
+        std::filesystem::rename(aside_, file_);
+      },
+  };
+  for (const auto& harm : harms) {
+    std::filesystem::remove_all(directory_ / "log");
+    std::filesystem::remove(aside_);
+    Open();
+    ASSERT_OK(Append(3));
+    ASSERT_OK(log_->Sync(3));
+    harm();
+    ASSERT_OK(Append(1));
+    const auto gone = Fails(StatusCode::kDataLoss, AllOf(HasSubstr(file_ + " was re"), HasSubstr("events up to 3")));
+    EXPECT_THAT(log_->Sync(4), gone);
+    EXPECT_EQ(Durable(), 3u);
+    EXPECT_THAT(Append(1), gone);
+    EXPECT_THAT(log_->Close(), gone);
+  }
+}
+
+TEST_P(TailLogFilesTest, RemovalIsNoticedWithoutAnybodyWaiting) {
+  Open(milliseconds(10));
+  ASSERT_OK(Append(3));
+  ASSERT_TRUE(BecomesDurable(3, kLongWait));
+  std::filesystem::remove(file_);
+  absl::Status status;
+  const auto end = steady_clock::now() + kLongWait;
+  while (status.ok() && steady_clock::now() < end) status = Append(1);
+  EXPECT_THAT(status, Fails(StatusCode::kDataLoss, HasSubstr("was removed")));
+}
+
+TEST_P(TailLogFilesTest, RemovalIsNoticedByTheDrainAndByClosing) {
+  Open();
+  ASSERT_OK(Append(3));
+  ASSERT_OK(log_->Sync(3));
+  std::filesystem::remove(file_);
+  EXPECT_THAT(log_->Close(), Fails(StatusCode::kDataLoss, HasSubstr("was removed")));
+  std::filesystem::remove_all(directory_ / "log");
+  Open();
+  std::filesystem::remove(file_);
+  EXPECT_THAT(log_->AppendWhole(RunAfter(log_->Extent()->end, {CheckpointEvent(1)})),
+              Fails(StatusCode::kDataLoss, HasSubstr("was removed")));
+  EXPECT_EQ(Durable(), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, TailLogFilesTest, testing::Values("log.mdb", "tail", "writer.lock"));
+
+TEST_F(TailLogTest, DirectoryMayBeRenamedUnderItsWriter) {
+  Open();
+  ASSERT_OK(Append(1));
+  std::filesystem::rename(directory_ / "log", directory_ / "moved");
+  ASSERT_OK(log_->Sync(1));
+  ASSERT_OK(Append(1));
+  ASSERT_OK(log_->Close());
+  EXPECT_EQ(OpenLogForReading(directory_ / "moved").value()->Extent()->end.sequence, 2u);
 }
 
 }  // namespace

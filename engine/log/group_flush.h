@@ -18,6 +18,7 @@
 #include "engine/log/tail_file.h"
 #include "engine/log/tail_ring.h"
 #include "engine/log/tail_shared.h"
+#include "engine/log/watched_files.h"
 #include "engine/log/writer_health.h"
 
 namespace foldlog {
@@ -26,8 +27,9 @@ namespace foldlog {
 class GroupFlush {
  public:
   // Events up to `durable` are known to be. Later ones that are in the ring already may be in the page cache only.
-  GroupFlush(const TailFile& file, const TailRing& ring, TailShared& shared, WriterHealth& health, Sequence durable)
-      : file_(file), ring_(ring), shared_(shared), health_(health), durable_(durable) {}
+  GroupFlush(const TailFile& file, const WatchedFiles& watched, const TailRing& ring, TailShared& shared,
+             WriterHealth& health, Sequence durable)
+      : file_(file), watched_(watched), ring_(ring), shared_(shared), health_(health), durable_(durable) {}
 
   // Returns when all events up to `through` are durable, or the writer has stopped.
   absl::Status Sync(Sequence through);
@@ -54,6 +56,7 @@ class GroupFlush {
   void NoteEnd(std::uint64_t round);
 
   const TailFile& file_;
+  const WatchedFiles& watched_;
   const TailRing& ring_;
   TailShared& shared_;
   WriterHealth& health_;

@@ -166,6 +166,8 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   ASSIGN_OR_RETURN(const CommitRecord commit, store->ReadCommit());
   ASSIGN_OR_RETURN(auto tail, OpenTail(directory, log_id, TailFile::Access::kWrite));
 
+  ASSIGN_OR_RETURN(WatchedFiles watched, WatchedFiles::In(directory));
+
   const TailPlace drained{commit.tail_position, {commit.last_sequence, commit.last_hash}};
   WriterInfo previous = lock->previous();
   RecoveryReport report{.last_writer = FateOfLastWriter(previous, self)};
@@ -182,6 +184,7 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
                                          .lock = std::move(lock),
                                          .store = std::move(store),
                                          .tail = std::move(tail),
+                                         .watched = std::move(watched),
                                          .shared = std::move(shared),
                                          .snapshots = SnapshotCache(directory, SnapshotCache::Access::kWrite),
                                          .base = {commit.base_sequence, commit.base_hash},

@@ -29,8 +29,10 @@ constexpr std::size_t kSnapshotsMax = 64;
 
 }  // namespace
 
-TailDrain::TailDrain(LmdbStore& store, TailRing& ring, GroupFlush& flush, WriterHealth& health)
+TailDrain::TailDrain(LmdbStore& store, const WatchedFiles& watched, TailRing& ring, GroupFlush& flush,
+                     WriterHealth& health)
     : store_(store),
+      watched_(watched),
       ring_(ring),
       flush_(flush),
       health_(health),
@@ -70,7 +72,7 @@ absl::Status TailDrain::StoreDirectly(const FrameSpan& run) {
   RETURN_IF_ERROR(DrainAll());
   const FileSizeSignalBlocked blocked;  // this may be a thread of the program's own
   const std::lock_guard lock(storing_);
-  const absl::Status stored = store_.Append({run, ring_.end().position, {}});
+  const absl::Status stored = Store({run, ring_.end().position, {}});
   if (!stored.ok())
     return absl::IsResourceExhausted(stored) || absl::IsInvalidArgument(stored) ? stored : StopWriter(stored);
   ring_.Replace(run.after);
@@ -136,10 +138,16 @@ absl::Status TailDrain::MoveStretch() {
   ASSIGN_OR_RETURN(const TailRing::Stretch stretch, ring_.NextStretch(transaction_words_));
   std::vector<Snapshot> snapshots = SnapshotsUpTo(stretch.end.end.sequence);
   if (stretch.frames.words.empty() && snapshots.empty()) return absl::OkStatus();
-  RETURN_IF_ERROR(store_.Append({stretch.frames, stretch.end.position, snapshots}));
+  RETURN_IF_ERROR(Store({stretch.frames, stretch.end.position, snapshots}));
   ring_.Free(stretch.end);
   flush_.NoteDurable(stretch.end.end.sequence);
   return absl::OkStatus();
+}
+
+// What is stored in a file that is no longer the log's is not stored.
+absl::Status TailDrain::Store(const LmdbStore::Addition& addition) {
+  RETURN_IF_ERROR(store_.Append(addition));
+  return watched_.Check();
 }
 
 // Taken for good: if the transaction fails, they are lost, and nothing with them.

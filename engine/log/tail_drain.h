@@ -16,6 +16,7 @@
 #include "engine/log/group_flush.h"
 #include "engine/log/lmdb_store.h"
 #include "engine/log/tail_ring.h"
+#include "engine/log/watched_files.h"
 #include "engine/log/writer_health.h"
 #include "foldlog/event_log.h"
 
@@ -23,7 +24,7 @@ namespace foldlog {
 
 class TailDrain {
  public:
-  TailDrain(LmdbStore& store, TailRing& ring, GroupFlush& flush, WriterHealth& health);
+  TailDrain(LmdbStore& store, const WatchedFiles& watched, TailRing& ring, GroupFlush& flush, WriterHealth& health);
 
   // To be called once, before anything else.
   absl::Status Start();
@@ -56,10 +57,12 @@ class TailDrain {
   void Run();
   absl::Status Attempt();
   absl::Status MoveStretch();
+  absl::Status Store(const LmdbStore::Addition& addition);
   std::vector<Snapshot> SnapshotsUpTo(Sequence sequence);
   absl::Status StopWriter(const absl::Status& cause);
 
   LmdbStore& store_;
+  const WatchedFiles& watched_;
   TailRing& ring_;
   GroupFlush& flush_;
   WriterHealth& health_;

@@ -31,6 +31,7 @@ class TailLog final : public EventLog {
         lock_(std::move(parts.lock)),
         store_(std::move(parts.store)),
         tail_(std::move(parts.tail)),
+        watched_(std::move(parts.watched)),
         shared_(std::move(parts.shared)),
         snapshots_(std::move(parts.snapshots)),
         base_(parts.base),
@@ -38,8 +39,8 @@ class TailLog final : public EventLog {
         reserve_words_(std::min(kReserveWords, tail_->ring().size() / kReserveShare)),
         health_(name_),
         ring_(tail_->ring(), parts.drained, parts.found),
-        flush_(*tail_, ring_, shared_, health_, parts.drained.end.sequence),
-        drain_(std::make_unique<TailDrain>(*store_, ring_, flush_, health_)),
+        flush_(*tail_, watched_, ring_, shared_, health_, parts.drained.end.sequence),
+        drain_(std::make_unique<TailDrain>(*store_, watched_, ring_, flush_, health_)),
         interval_(std::make_unique<IntervalFlush>(ring_, flush_, shared_, health_, parts.flush_interval)) {}
 
   // To be called once, before anything else. If it fails, the log is closed, and nothing was done to it.
@@ -193,6 +194,7 @@ class TailLog final : public EventLog {
   absl::Status Settle() {
     RETURN_IF_ERROR(health_.Check());
     RETURN_IF_ERROR(flush_.Sync(ring_.end_sequence()));
+    if (const absl::Status there = watched_.Check(); !there.ok()) return health_.Stop(there, flush_.durable());
     const absl::Status drained = drain_->DrainAll();
     return absl::IsResourceExhausted(drained) ? absl::OkStatus() : drained;
   }
@@ -213,6 +215,7 @@ class TailLog final : public EventLog {
   std::unique_ptr<WriterLock> lock_;
   std::unique_ptr<LmdbStore> store_;
   const std::unique_ptr<TailFile> tail_;
+  const WatchedFiles watched_;
   TailShared shared_;
   SnapshotCache snapshots_;
   const ChainEnd base_;

@@ -14,6 +14,7 @@
 #include "engine/log/tail_file.h"
 #include "engine/log/tail_shared.h"
 #include "engine/log/tail_walk.h"
+#include "engine/log/watched_files.h"
 #include "engine/log/writer_lock.h"
 #include "foldlog/event_log.h"
 
@@ -25,6 +26,7 @@ struct TailLogParts {
   std::unique_ptr<WriterLock> lock;  // held for as long as the log is open
   std::unique_ptr<LmdbStore> store;
   std::unique_ptr<TailFile> tail;
+  WatchedFiles watched;
   TailShared shared;
   SnapshotCache snapshots;
   ChainEnd base;

@@ -36,7 +36,8 @@ class WriterHealth {
       const std::string why =
           cause.message().empty() ? absl::StatusCodeToString(cause.code()) : std::string(cause.message());
       why_ = absl::Status(code, absl::StrCat("the log ", log_name_, " has stopped: ", why, "; events up to ", durable,
-                                             " are durable, whether later ones are stored is not known: close the "
+                                             damaged ? " were durable before that" : " are durable",
+                                             ", whether later ones are stored is not known: close the "
                                              "log and its readers in this process, mend "
                                              "the cause and open it anew"));
       stopped_.store(true, std::memory_order_release);
