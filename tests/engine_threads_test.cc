@@ -11,17 +11,6 @@
 namespace foldlog {
 namespace {
 
-// How many descriptors of this process are of that file.
-int OpenDescriptors(const std::string& path) {
-  int count = 0;
-  std::error_code error;
-  for (std::filesystem::directory_iterator fd("/proc/self/fd", error), end; !error && fd != end; fd.increment(error)) {
-    std::error_code gone;
-    if (std::filesystem::read_symlink(fd->path(), gone) == path) ++count;
-  }
-  return count;
-}
-
 TEST(EngineThreads, CheckpointsFromManyThreadsAreAllInTheLog) {
   constexpr int kThreads = 8;
   constexpr int kCheckpoints = 40;
@@ -97,25 +86,6 @@ TEST(EngineThreads, OpeningAndClosingFromManyThreadsSharesTheFile) {
     });
   }
   for (int i = 0; i < 40; ++i) EXPECT_OK(engine->Checkpoint(handle, {.files_processed = i}));
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(failures, 0);
-}
-
-// With nothing else to keep it open, the file is opened and closed all the time, and never twice at once: LMDB would
-// lose its locks, and with them the readers' protection.
-TEST(EngineThreads, LastReaderClosingAndFirstOpeningDoNotOverlap) {
-  const TempDir directory;
-  { ASSERT_OK(Engine::Open(directory / "log", SmallTailOptions())); }
-  std::atomic<int> failures = 0;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < 100; ++i) {
-        if (!OpenLogForReading(directory / "log").ok()) ++failures;
-        if (OpenDescriptors(directory / "log/log.mdb-lock") > 1) ++failures;
-      }
-    });
-  }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(failures, 0);
 }

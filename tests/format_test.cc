@@ -11,7 +11,7 @@
 
 #include "engine/frame.h"
 #include "engine/log/batch.h"
-#include "engine/log/lmdb_env.h"
+#include "engine/log/log_file.h"
 #include "engine/log/snapshot_cache.h"
 #include "engine/log/tail_file.h"
 #include "engine/log/tail_walk.h"
@@ -192,9 +192,9 @@ class TailFormat : public testing::Test {
 
   // As the format record has it.
   std::string LogIdBytes() const {
-    const auto env = LmdbEnv::Open(log_dir_ + "/log.mdb", LmdbEnv::Access::kRead);
-    EXPECT_OK(env);
-    const LogId id = (*env)->log_id();
+    const auto file = LogFile::Open(log_dir_ + "/log.mdb", log_dir_);
+    EXPECT_OK(file);
+    const LogId id = (*file)->log_id();
     return {id.begin(), id.end()};
   }
 

@@ -118,19 +118,6 @@ int OpenAFullLogStillWorks(const std::string& directory) {
   return 0;
 }
 
-// LMDB maps its lock file: where there is no room for it, touching it would be the end of the process.
-int LockFileIsMissing(const std::string& directory) {
-  if (!MountSmall(directory, "1m")) return kNoNamespaces;
-  { REQUIRE(OpenSmall(directory + "/log").ok()); }
-  unlink((directory + "/log/log.mdb-lock").c_str());
-  Fill(directory + "/ballast");
-  REQUIRE(absl::IsResourceExhausted(OpenLogForReading(directory + "/log").status()));
-  REQUIRE(absl::IsResourceExhausted(OpenSmall(directory + "/log").status()));
-  unlink((directory + "/ballast").c_str());
-  REQUIRE(OpenSmall(directory + "/log").ok());
-  return 0;
-}
-
 // Whatever the room left, and so wherever in a commit it ends: LMDB reports some of these as input/output errors.
 int EveryFillLevel(const std::string& directory) {
   if (!MountSmall(directory, "1m")) return kNoNamespaces;
@@ -165,7 +152,6 @@ int EveryFillLevel(const std::string& directory) {
 TEST(FullDisk, AppendIsRefusedNothingIsLostAndWorkGoesOnWhenSpaceIsFreed) { RunOnASmallDisk(FillThenFreeThenGoOn); }
 TEST(FullDisk, PauseFailAndClearStillWorkAndSurviveReopening) { RunOnASmallDisk(OperationsStillEnd); }
 TEST(FullDisk, CreationFailsCleanlyAndWorksLater) { RunOnASmallDisk(CreateOnAFullDisk); }
-TEST(FullDisk, NoRoomForTheLockFileIsAnErrorNotACrash) { RunOnASmallDisk(LockFileIsMissing); }
 TEST(FullDisk, EveryFillLevelIsReportedAsAFullDisk) { RunOnASmallDisk(EveryFillLevel); }
 TEST(FullDisk, ExistingLogStillOpens) { RunOnASmallDisk(OpenAFullLogStillWorks); }
 

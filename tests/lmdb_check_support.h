@@ -160,36 +160,18 @@ const std::string& Sample() {
 
 // ---- Checking
 
+inline absl::StatusOr<LmdbFileSummary> CheckWith(const std::string& path, const LmdbTraits& traits,
+                                                 u64 map_bytes = kMapBytes) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  auto summary = CheckLmdbFile(fd, path, map_bytes, traits);
+  close(fd);
+  return summary;
+}
+
+// Any damage is an error, of the free list, too.
 inline absl::StatusOr<LmdbFileSummary> Check(const std::string& path, u64 map_bytes = kMapBytes) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  absl::StatusOr<LmdbFileSummary> summary = absl::NotFoundError(path);
-  if (const auto newest = CheckLmdbMetas(fd, path, map_bytes); newest.ok()) {
-    summary = CheckLmdbSnapshot(fd, path, map_bytes, *newest);
-  } else {
-    summary = newest.status();
-  }
-  close(fd);
-  return summary;
-}
-
-// As a log checks its long tables: from the key `from` on.
-inline absl::StatusOr<LmdbFileSummary> CheckFrom(const std::string& path, u64 from) {
-  const LmdbScope scope{.append_only = {{"events", from}, {"snapshots", from}}, .for_writing = from == 0};
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  absl::StatusOr<LmdbFileSummary> summary = absl::NotFoundError(path);
-  if (const auto newest = CheckLmdbMetas(fd, path, kMapBytes); newest.ok()) {
-    summary = CheckLmdbSnapshot(fd, path, kMapBytes, *newest, scope);
-  } else {
-    summary = newest.status();
-  }
-  close(fd);
-  return summary;
-}
-
-inline absl::StatusOr<LmdbFileSummary> CheckSnapshot(const std::string& path, u64 txn_id) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  auto summary = CheckLmdbSnapshot(fd, path, kMapBytes, txn_id);
-  close(fd);
+  auto summary = CheckWith(path, {}, map_bytes);
+  if (summary.ok() && !summary->free_list.ok()) return summary->free_list;
   return summary;
 }
 

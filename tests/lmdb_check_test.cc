@@ -10,7 +10,7 @@ TEST(LmdbCheck, FileThatIsNotLmdbIsRefused) {
   const TestDirectory directory;
   const std::string path = directory.file("log.mdb");
   WriteFile(path, std::string(64 * 1024, 'x'));
-  EXPECT_EQ(Check(path).status().code(), absl::StatusCode::kFailedPrecondition) << Check(path).status();
+  EXPECT_EQ(Check(path).status().code(), absl::StatusCode::kInvalidArgument) << Check(path).status();
 }
 
 TEST(LmdbCheck, OtherFormatVersionIsRefused) {
@@ -19,7 +19,7 @@ TEST(LmdbCheck, OtherFormatVersionIsRefused) {
   Image image(Sample());
   for (const u64 meta : {image.Newest(), image.Older()}) image.Set<u32>(meta + kVersion, 2);
   WriteFile(path, image.bytes);
-  EXPECT_EQ(Check(path).status().code(), absl::StatusCode::kFailedPrecondition) << Check(path).status();
+  EXPECT_EQ(Check(path).status().code(), absl::StatusCode::kInvalidArgument) << Check(path).status();
 }
 
 TEST(LmdbCheck, FileLargerThanTheMapIsDataLoss) {
@@ -46,7 +46,7 @@ TEST(LmdbCheck, TableOfAnotherKindIsDataLoss) {
       status_with("duplicates", [](Transaction& txn) { txn.Put("events", 1, 8, MDB_INTEGERKEY | MDB_DUPSORT); }),
       HasSubstr("only integer keys"));
   EXPECT_THAT(status_with("row in the main database", [](Transaction& txn) { txn.Put(nullptr, 1, 48, 0); }),
-              HasSubstr("do not belong there"));
+              HasSubstr("holds a zero byte"));
 }
 
 TEST(LmdbCheck, FreshFileIsAccepted) {
@@ -79,9 +79,6 @@ TEST(LmdbCheck, EveryCommitOfAHistoryIsAccepted) {
     const auto summary = Check(path);
     ASSERT_TRUE(summary.ok()) << "commit " << commit << ": " << summary.status();
     EXPECT_EQ(summary->txn_id, commit);
-    // The snapshot before it stays whole for its readers.
-    const auto previous = CheckSnapshot(path, commit - 1);
-    ASSERT_TRUE(previous.ok()) << previous.status();
     if (commit == 60) {
       const Image image(ReadFile(path));
       EXPECT_GE(image.Get<lmdb_file::Tree>(image.Events()).depth, 3);
@@ -93,29 +90,6 @@ TEST(LmdbCheck, EveryCommitOfAHistoryIsAccepted) {
   EXPECT_EQ(summary->tables[0].entries, 120 * 60 - 60 * 90);
   EXPECT_EQ(summary->tables[1].name, "meta");
   EXPECT_EQ(summary->tables[1].entries, 1);
-}
-
-TEST(LmdbCheck, SnapshotThatWasOverwrittenIsAborted) {
-  const TestDirectory directory;
-  const std::string path = directory.file("log.mdb");
-  Database database(path);
-  for (int commit = 1; commit <= 5; ++commit) database.Commit([](Transaction& txn) { txn.Put("meta", 1, 8); });
-  EXPECT_TRUE(CheckSnapshot(path, 5).ok());
-  EXPECT_TRUE(CheckSnapshot(path, 4).ok());
-  EXPECT_EQ(CheckSnapshot(path, 3).status().code(), absl::StatusCode::kAborted);
-  EXPECT_EQ(CheckSnapshot(path, 6).status().code(), absl::StatusCode::kAborted);
-}
-
-// The way out when the newest meta is lost: the older snapshot can still be vouched for, and exported.
-TEST(LmdbCheck, OlderSnapshotIsCheckedBesideADamagedMeta) {
-  const TestDirectory directory;
-  const std::string path = directory.file("log.mdb");
-  Image image(Sample());
-  const u64 older = image.TxnId(image.Older());
-  image.bytes.replace(image.Newest(), 512, 512, '\0');
-  WriteFile(path, image.bytes);
-  EXPECT_TRUE(CheckSnapshot(path, older).ok());
-  EXPECT_EQ(CheckSnapshot(path, older + 1).status().code(), absl::StatusCode::kDataLoss);
 }
 
 // LMDB does not write a page that was allocated and freed within one transaction, so a sound file may be too short.

@@ -131,7 +131,7 @@ std::vector<Damage> TreeDamages() {
       {"RunOfAnotherPageNumber", Add<u64>(&Image::Run, 0, 1), "by its own header"},
       {"RunWithoutItsFlag", Put<u16>(&Image::Run, kFlags, 2), "by its own header"},
       {"RunTooShortForItsValue", Put<u32>(&Image::Run, kLower, 2), "has 2 pages"},
-      {"RunIntoOtherPages", Put<u32>(&Image::Run, kLower, 60), "which is on the free list"},
+      {"RunIntoOtherPages", Put<u32>(&Image::Run, kLower, 60), "in use"},
       {"RunOfFourBillionPages", Put<u32>(&Image::Run, kLower, ~0U), "outside pages 2 to"},
       {"RunBeyondTheLastPage", PutPage<u64>(&Image::RunNumber, 0, BeyondLast), "outside pages 2 to"},
   };
@@ -148,7 +148,7 @@ std::vector<Damage> FreeListDamages() {
       {"FreePageBeyondTheLast", PutPage<u64>(&Image::FreePage, 0, BeyondLast), "as free"},
       {"UnsortedFreeList", Put<u64>(&Image::FreePage, 0, 2), "out of order"},
       {"PageFreedTwice", PutPage<u64>(&Image::FreePage, 0, freed_later), "as free a second time"},
-      {"FreePageInUse", PutPage<u64>(&Image::FreePage, 0, main), "which is on the free list"},
+      {"FreePageInUse", PutPage<u64>(&Image::FreePage, 0, main), "as free, but it is in use"},
       {"FreeListWithItsOwnPage", PutPage<u64>(&Image::FreePage, 0, free_list), "as free, but it is in use"},
       {"PagesFreedByTransactionZero", Put<u64>(&Image::FirstFreeKey, 0, 0), "transaction 0 cannot have freed"},
       {"PagesFreedInTheFuture", Add<u64>(&Image::LastFreeKey, 0, 1), "cannot have freed"},
@@ -169,6 +169,57 @@ TEST_P(DamageTest, IsDataLoss) {
   EXPECT_EQ(summary.status().code(), absl::StatusCode::kDataLoss) << summary.status();
   EXPECT_THAT(std::string(summary.status().message()), HasSubstr(GetParam().message));
   EXPECT_THAT(std::string(summary.status().message()), HasSubstr(path));
+}
+
+// The runs of a table whose entries are never replaced are not read, but must lie in the file, and belong to nobody
+// else.
+TEST(LmdbDamage, RunsOfAnAppendOnlyTableAreHeldAgainstTheFileWithoutBeingRead) {
+  const TestDirectory directory;
+  const std::string path = directory.file("log.mdb");
+  const LmdbTraits traits{.append_only = "snapshots"};
+  Image garbage(Sample());
+  garbage.Set<u64>(garbage.Run(), 0);
+  WriteFile(path, garbage.bytes);
+  EXPECT_FALSE(Check(path).ok());
+  EXPECT_TRUE(CheckWith(path, traits).ok());
+  for (const u64 page : {u64{0}, garbage.Leaf() / kPageBytes, garbage.LastPage() + 5}) {
+    Image image(Sample());
+    image.Set<u64>(image.RunNumber(), page);
+    WriteFile(path, image.bytes);
+    EXPECT_FALSE(CheckWith(path, traits).ok()) << "page " << page;
+  }
+}
+
+// What can be made anew is told apart from what cannot, also where one of them claims a page of the other.
+TEST(LmdbDamage, DamageOfACacheIsNoDamageOfTheFile) {
+  const TestDirectory directory;
+  const std::string path = directory.file("log.mdb");
+  const LmdbTraits traits{.append_only = "events", .cache = "snapshots"};
+  const auto check = [&](const Inflict& inflict) {
+    Image image(Sample());
+    inflict(image);
+    WriteFile(path, image.bytes);
+    return CheckWith(path, traits);
+  };
+  const auto leaf = [](const Image& i) { return i.Leaf() / kPageBytes; };
+  const std::vector<Inflict> of_snapshots = {
+      [](Image& i) { i.Set<u64>(i.Table("snapshots") + kRoot, 0); },
+      [](Image& i) { i.Set<u16>(i.Table("snapshots") + kTreeFlags, 0); },
+      [&](Image& i) { i.Set<u64>(i.Table("snapshots") + kRoot, leaf(i)); },
+      PutPage<u64>(&Image::RunNumber, 0, leaf),
+      Put<u32>(&Image::Run, kLower, 2),
+  };
+  for (const Inflict& inflict : of_snapshots) {
+    const auto summary = check(inflict);
+    ASSERT_TRUE(summary.ok()) << summary.status();
+    EXPECT_FALSE(summary->cache.ok());
+    EXPECT_TRUE(summary->free_list.ok()) << summary->free_list;
+  }
+  const auto summary = check(PutPage<u64>(&Image::FreePage, 0, leaf));
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_TRUE(summary->cache.ok()) << summary->cache;
+  EXPECT_FALSE(summary->free_list.ok());
+  EXPECT_FALSE(check(Put<u64>(&Image::Events, kRoot, 0)).ok());
 }
 
 std::string ClaimOf(const testing::TestParamInfo<Damage>& info) { return info.param.claim; }

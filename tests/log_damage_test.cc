@@ -11,6 +11,8 @@
 #include "engine/log/batch.h"
 #include "engine/log/lmdb_env.h"
 #include "engine/log/lmdb_store.h"
+#include "engine/log/log_file.h"
+#include "engine/log/log_records.h"
 #include "foldlog/history.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/replayer.h"
@@ -134,23 +136,23 @@ TEST_F(LogDamageTest, CommitRecordWhoseHashDoesNotMatchIsDamage) {
 
 TEST_F(LogDamageTest, NewerFormatIsRefusedByItsVersion) {
   Tamper("meta", [](MDB_txn* txn, MDB_dbi meta) {
-    Edit<FormatRecord>(txn, meta, kFormatKey, [](FormatRecord& format) { format.version = 4; });
+    Edit<FormatRecord>(txn, meta, kFormatKey, [](FormatRecord& format) { format.version = kFormatVersion + 1; });
   });
   EXPECT_THAT(Opened(), Fails(StatusCode::kFailedPrecondition,
-                              testing::AllOf(HasSubstr("format version 4"), HasSubstr("newer foldlog"))));
+                              testing::AllOf(HasSubstr("newer foldlog"))));
 }
 
 TEST_F(LogDamageTest, OlderFormatIsRefusedByItsVersion) {
   Tamper("meta", [](MDB_txn* txn, MDB_dbi meta) {
-    Edit<FormatRecord>(txn, meta, kFormatKey, [](FormatRecord& format) { format.version = 2; });
+    Edit<FormatRecord>(txn, meta, kFormatKey, [](FormatRecord& format) { format.version = kFormatVersion - 1; });
   });
   EXPECT_THAT(Opened(), Fails(StatusCode::kFailedPrecondition,
-                              testing::AllOf(HasSubstr("format version 2"), HasSubstr("older foldlog"))));
+                              testing::AllOf(HasSubstr("older foldlog"))));
 }
 
 TEST_F(LogDamageTest, MissingFormatRecordIsDamage) {
   Tamper("meta", [](MDB_txn* txn, MDB_dbi meta) { Put(txn, meta, kFormatKey, {1, 2, 3}); });
-  EXPECT_THAT(Opened(), Fails(StatusCode::kDataLoss, HasSubstr("record of the format")));
+  EXPECT_THAT(Opened(), Fails(StatusCode::kDataLoss, HasSubstr("record 1 is too short")));
 }
 
 // A position counts words and never wraps, so that one near the end of the numbers is none. The ring here has a size
@@ -186,9 +188,35 @@ TEST_F(LogDamageTest, AnyTailPositionIsRefusedOrHarmless) {
   }
 }
 
-TEST_F(LogDamageTest, LmdbFileOfAnotherProgramIsNoLog) {
+// Whether it is somebody else's file or a log's that was overwritten, the tail beside it tells.
+TEST_F(LogDamageTest, FileThatIsNoLogsIsDamageBesideATailAndRefusedWithoutOne) {
   Tamper("events", [](MDB_txn* txn, MDB_dbi events) { EXPECT_EQ(mdb_drop(txn, events, 1), 0); });
+  const std::string path = log_dir_ + "/log.mdb";
+  const std::string without_events = ReadFile(path);
+  for (const std::string& bytes : {without_events, std::string(without_events.size(), '\0'), std::string(9000, 'x')}) {
+    WriteFile(path, bytes);
+    EXPECT_THAT(Opened(), Fails(StatusCode::kDataLoss, HasSubstr("overwritten")));
+    EXPECT_THAT(OpenLogForWriting(log_dir_), Fails(StatusCode::kDataLoss, HasSubstr("overwritten")));
+  }
+  std::filesystem::remove(log_dir_ + "/tail");
+  EXPECT_THAT(Opened(), Fails(StatusCode::kFailedPrecondition, HasSubstr("not an LMDB file")));
+  WriteFile(path, without_events);
   EXPECT_THAT(Opened(), Fails(StatusCode::kFailedPrecondition, HasSubstr("not of a foldlog log")));
+}
+
+TEST_F(LogDamageTest, DamageInTheNameOfATableIsDamage) {
+  const std::string path = log_dir_ + "/log.mdb";
+  const std::string sound = ReadFile(path);
+  for (const std::string name : {"events", "meta", "snapshots"}) {
+    std::string bytes = sound;
+    for (std::size_t at = bytes.find(name); at != std::string::npos; at = bytes.find(name, at + 1)) bytes[at] ^= 1;
+    WriteFile(path, bytes);
+    if (name == "snapshots") {
+      EXPECT_OK(Read());
+      continue;
+    }
+    EXPECT_THAT(Opened(), Fails(StatusCode::kDataLoss, testing::_)) << name;
+  }
 }
 
 TEST_F(LogDamageTest, ChangedEventIsFound) {
@@ -250,7 +278,7 @@ TEST_F(LogDamageTest, LastEventMissingInItsBatchIsFound) {
 TEST_F(LogDamageTest, DamageFarBackIsFoundWhenItIsReadAndBeforeAnythingIsWritten) {
   const std::string path = log_dir_ + "/log.mdb";
   constexpr Sequence kEvents = 600;
-  const auto open = [&] { return LmdbStore::Open(*LmdbEnv::Open(path, LmdbEnv::Access::kWrite), log_dir_); };
+  const auto open = [&] { return LmdbStore::Open(*LogFile::Open(path, log_dir_), log_dir_); };
   ChainEnd end;
   const auto append = [&](LmdbStore& store) {
     const FrameRun run = RunAfter(end, {CheckpointEvent(1)});
@@ -260,7 +288,7 @@ TEST_F(LogDamageTest, DamageFarBackIsFoundWhenItIsReadAndBeforeAnythingIsWritten
   };
   {
     ASSERT_OK_AND_ASSIGN(const auto store, open());
-    end = ToExtent(*store->ReadCommit()).end;
+    end = ToExtent(*store->file().ReadCommit()).end;
     while (end.sequence < kEvents) ASSERT_OK(append(*store));
   }
   // A leaf that begins with an early event is made to be no leaf.
@@ -283,12 +311,12 @@ TEST_F(LogDamageTest, DamageFarBackIsFoundWhenItIsReadAndBeforeAnythingIsWritten
   WriteFile(path, bytes);
 
   ASSERT_OK_AND_ASSIGN(const auto store, open());
-  EXPECT_OK(store->Read(kEvents, 1));
+  EXPECT_OK(store->file().Read(kEvents, 1));
   const auto found = Fails(StatusCode::kDataLoss, HasSubstr("table events"));
-  EXPECT_THAT(store->Read(key, 1), found);
+  EXPECT_THAT(store->file().Read(key, 1), found);
   EXPECT_THAT(append(*store), found);
   EXPECT_EQ(ReadFile(path), bytes);
-  EXPECT_OK(store->Read(kEvents, 1));
+  EXPECT_OK(store->file().Read(kEvents, 1));
 }
 
 TEST_F(LogDamageTest, DamagedSnapshotsArePassedOver) {

@@ -43,7 +43,7 @@ TEST_F(LogDirectoryTest, HoldsTheFilesThatFormatMdLists) {
   MakeLog(1);
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(log_dir_)) names.insert(entry.path().filename());
-  EXPECT_THAT(names, testing::ElementsAre("log.mdb", "log.mdb-lock", "snapshots", "tail", "tail-shm", "writer.lock"));
+  EXPECT_THAT(names, testing::ElementsAre("log.mdb", "snapshots", "tail", "tail-shm", "writer.lock"));
 }
 
 TEST_F(LogDirectoryTest, ParentsAreCreated) {
@@ -328,8 +328,7 @@ int CheckpointUntilKilled(const std::string& directory) {
   return 3;
 }
 
-// LMDB keeps the number of the newest transaction in its lock file as well. A writer killed in the middle of a commit
-// leaves the two apart, and as long as a reader keeps the lock file in use, nobody but the next writer can mend that.
+// A writer killed in the middle of a commit may leave a transaction of which a reader has seen a part.
 TEST_F(LogDirectoryTest, WriterKilledBesideAReaderLeavesNothingStale) {
   std::mt19937_64 random(TestSeed());
   MakeLog(0);
@@ -458,7 +457,7 @@ TEST_F(LogDirectoryTest, DirectoryThatIsNotWritableIsRefusedAndLogsInItCanBeRead
   MakeLog(2);
   chmod(directory_.path().c_str(), 0755);
   for (const auto& entry : std::filesystem::directory_iterator(log_dir_)) {
-    chmod(entry.path().c_str(), entry.path().filename() == "log.mdb-lock" ? 0666 : 0444);
+    chmod(entry.path().c_str(), 0444);
   }
   chmod(log_dir_.c_str(), 0555);
   std::filesystem::create_directory(directory_ / "fixed");

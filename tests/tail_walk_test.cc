@@ -162,38 +162,6 @@ TEST_F(TailWalkTest, ChainLongerThanTheRingEnds) {
   EXPECT_EQ(ScanTail(words, start_, false).end, ring.end());
 }
 
-TEST_F(TailWalkTest, CopyIsTheFrameAndItsPlaceIsBehindIt) {
-  Append(20);
-  TailPlace at = start_;
-  std::vector<std::uint64_t> copy;
-  for (int i = 0; i < 20; ++i) {
-    const auto next = CopyFrameBehind(words_, at, copy);
-    ASSERT_TRUE(next.has_value()) << i;
-    EXPECT_EQ(next->end.sequence, kBase.sequence + static_cast<Sequence>(i) + 1);
-    EXPECT_EQ(PeekFrame(copy)->size_words(), copy.size());
-    at = *next;
-  }
-  EXPECT_EQ(at, ring_.end());
-  EXPECT_FALSE(CopyFrameBehind(words_, at, copy).has_value());
-}
-
-TEST_F(TailWalkTest, FrameThatIsNotIntactOrNotTheNextIsNotCopied) {
-  Append(2);
-  std::vector<std::uint64_t> copy;
-  ASSERT_TRUE(CopyFrameBehind(words_, start_, copy).has_value());
-  TailPlace wrong = start_;
-  wrong.end.hash ^= 1;
-  EXPECT_FALSE(CopyFrameBehind(words_, wrong, copy).has_value());
-  wrong = start_;
-  --wrong.end.sequence;
-  EXPECT_FALSE(CopyFrameBehind(words_, wrong, copy).has_value());
-  wrong = start_;
-  ++wrong.position;
-  EXPECT_FALSE(CopyFrameBehind(words_, wrong, copy).has_value());
-  Word(0, kPayloadWord) ^= 1;
-  EXPECT_FALSE(CopyFrameBehind(words_, start_, copy).has_value());
-}
-
 TEST_F(TailWalkTest, AnyWordsAreWalkedWithoutHarm) {
   std::mt19937_64 random(TestSeed());
   const ChainEnd other{kBase.sequence, kBase.hash ^ 1};  // which no frame in the ring continues
@@ -209,8 +177,6 @@ TEST_F(TailWalkTest, AnyWordsAreWalkedWithoutHarm) {
     }
     const TailPlace place{random(), other};
     EXPECT_EQ(ScanTail(words, place, true).end, place);
-    std::vector<std::uint64_t> copy;
-    EXPECT_FALSE(CopyFrameBehind(words, place, copy).has_value());
   }
 }
 

@@ -1,13 +1,13 @@
 // Checks the pages of an LMDB file before LMDB may touch them.
 //
-// LMDB trusts its file: a damaged page can crash the process, hang it or silently hide rows. So every page that LMDB
-// would follow is read with pread and checked here first. Nothing here writes, maps or calls LMDB.
+// LMDB trusts its file: a damaged page can crash the process, hang it or silently hide rows. So before a writer gives a
+// file to LMDB, every page that LMDB would follow is read with pread and checked here. Nothing here writes, maps or
+// calls LMDB.
 
 #ifndef FOLDLOG_LOG_LMDB_CHECK_H_
 #define FOLDLOG_LOG_LMDB_CHECK_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,48 +17,42 @@
 
 namespace foldlog {
 
-// One named database that the file is expected to hold.
+// One named database.
 struct LmdbTable {
   std::string name;
   std::uint64_t entries = 0;
 };
 
+// What is known of the tables.
+struct LmdbTraits {
+  // Entries of this one are never replaced or removed: LMDB does not look at the headers of its runs of overflow pages,
+  // and they are not read here.
+  std::string_view append_only = {};
+
+  // This one can be done without: damage in it is no damage of the file.
+  std::string_view cache = {};
+};
+
 struct LmdbFileSummary {
-  std::uint64_t txn_id = 0;  // of the snapshot that was checked
+  std::uint64_t txn_id = 0;  // of the newest transaction, which was checked
   std::uint64_t page_bytes = 0;
   std::uint64_t last_page = 0;
-  std::vector<LmdbTable> tables;
+  std::vector<LmdbTable> tables = {};
+
+  // What is wrong with what can be done without. LMDB must not see it before it was emptied (lmdb_repair.h).
+  absl::Status cache = {};
+  absl::Status free_list = {};
 };
 
-// Checks both meta pages: enough for mdb_env_open and for beginning a transaction. `map_bytes` is the size of the map
-// that LMDB will be given; a file that claims more pages is refused. Returns the newer meta's transaction id.
-// DataLoss names the file, the page and what is wrong with it; FailedPrecondition if it is no LMDB file of a version
-// known here at all.
-absl::StatusOr<std::uint64_t> CheckLmdbMetas(int fd, const std::string& path, std::uint64_t map_bytes);
-
-// A named database that can be long, and whose entries are never replaced or removed. Its runs of overflow pages are
-// not read: LMDB does not look at their headers then.
-struct AppendOnlyTable {
-  std::string_view name;
-
-  // Pages are passed over that LMDB does not come to while it seeks the last key that is at most `from`, or later ones:
-  // enough to read from there on. Without it, the table is not looked into: enough to open it and to count its entries.
-  std::optional<std::uint64_t> from = 0;
-};
-
-struct LmdbScope {
-  std::vector<AppendOnlyTable> append_only = {};
-
-  // The free list, too. Before anything is written, all must have been walked at once, every table from 0: a page that
-  // is free and in use would be overwritten. Readers have no need of it.
-  bool for_writing = true;
-};
-
-// Walks the pages reachable in the snapshot `txn_id`: free list, main database and all named databases, which must have
-// 8-byte integer keys and values of a multiple of 8 bytes. The caller keeps the snapshot from changing: it holds the
-// writer lock, or a read transaction of that id. Aborted if no meta page has that id (a writer has moved on: retry).
-absl::StatusOr<LmdbFileSummary> CheckLmdbSnapshot(int fd, const std::string& path, std::uint64_t map_bytes,
-                                                  std::uint64_t txn_id, const LmdbScope& scope = {});
+// Checks all that LMDB comes to when it writes: both metas, and in the newest transaction the free list, the main
+// database and all named databases, which must have 8-byte integer keys and values of a multiple of 8 bytes. A page
+// that is in use twice, or free and in use, is found: LMDB would overwrite it. `map_bytes` is the size of the map that
+// LMDB will be given; a file that claims more pages is refused. The caller holds the writer lock.
+//
+// DataLoss names the file, the page and what is wrong with it; InvalidArgument if it is no LMDB file of a version known
+// here at all.
+absl::StatusOr<LmdbFileSummary> CheckLmdbFile(int fd, const std::string& path, std::uint64_t map_bytes,
+                                              const LmdbTraits& traits = {});
 
 }  // namespace foldlog
 

@@ -92,12 +92,12 @@ absl::Status CheckMeta(const Meta& meta, std::uint64_t slot, std::uint64_t map_b
   return absl::OkStatus();
 }
 
-absl::StatusOr<TreePage> TreePage::Parse(absl::string_view bytes, std::uint64_t pgno, std::uint16_t flags) {
+absl::StatusOr<TreePage> TreePage::Parse(absl::string_view bytes, std::uint64_t pgno, std::uint16_t flags, Use use) {
   const TreePage page(bytes, Load<PageHeader>(bytes));
   RETURN_IF_ERROR(CheckHeader(page.header_, bytes.size(), pgno, flags));
   // mdb_node_search reads the second node of any branch, and a cursor the first of any leaf.
   if (page.size() < (page.is_branch() ? 2 : 1)) return absl::DataLossError(absl::StrCat("has ", page.size(), " nodes"));
-  RETURN_IF_ERROR(page.CheckNodes());
+  RETURN_IF_ERROR(use == Use::kReading ? page.CheckNodes() : page.CheckNodesTile());
   return page;
 }
 
@@ -144,9 +144,14 @@ absl::StatusOr<std::size_t> TreePage::CheckNode(std::size_t index) const {
   return RoundUpToEven(node_bytes);
 }
 
+absl::Status TreePage::CheckNodes() const {
+  for (std::size_t index = 0; index < size(); ++index) RETURN_IF_ERROR(CheckNode(index).status());
+  return absl::OkStatus();
+}
+
 // LMDB compacts a page at every change, so its nodes fill the space above `upper` without a gap. Were two to overlap,
 // its next deletion would move memory by a size that is not there.
-absl::Status TreePage::CheckNodes() const {
+absl::Status TreePage::CheckNodesTile() const {
   std::vector<std::pair<std::size_t, std::size_t>> extents;  // offset and size
   extents.reserve(size());
   for (std::size_t index = 0; index < size(); ++index) {

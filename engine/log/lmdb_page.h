@@ -122,12 +122,13 @@ struct Node {
   absl::string_view data;        // the value; with kBigData, the page number of its run
 };
 
-// A branch or leaf whose nodes all lie inside it, and tile the space that it says they take. A view of the page's
-// bytes: valid as long as they are.
+// A branch or leaf whose nodes all lie inside it. A view of the page's bytes: valid as long as they are.
 class TreePage {
  public:
-  // `flags` is what the page must be: kBranchPage or kLeafPage.
-  static absl::StatusOr<TreePage> Parse(absl::string_view bytes, std::uint64_t pgno, std::uint16_t flags);
+  // `flags` is what the page must be: kBranchPage or kLeafPage. If LMDB is to write to it, the nodes must also tile the
+  // space that the page says they take.
+  enum class Use { kReading, kWriting };
+  static absl::StatusOr<TreePage> Parse(absl::string_view bytes, std::uint64_t pgno, std::uint16_t flags, Use use);
 
   bool is_branch() const { return header_.flags == kBranchPage; }
   std::size_t size() const { return (header_.lower - sizeof(PageHeader)) / sizeof(std::uint16_t); }
@@ -139,6 +140,7 @@ class TreePage {
   std::size_t NodeOffset(std::size_t index) const;
   absl::StatusOr<std::size_t> CheckNode(std::size_t index) const;  // returns the bytes that it takes
   absl::Status CheckNodes() const;
+  absl::Status CheckNodesTile() const;
 
   absl::string_view bytes_;
   PageHeader header_;

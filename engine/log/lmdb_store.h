@@ -1,34 +1,36 @@
-// What a log keeps in LMDB: all events but the newest, which are in the tail. Runs of frames as values, keyed by their
-// first sequence number; snapshots beside them; a commit record in every transaction.
+// Where a log's writer puts events for good: LMDB's file log.mdb. Runs of frames as values, keyed by their first
+// sequence number; snapshots beside them; a commit record in every transaction. They are read by LogFile, without LMDB,
+// which is given the file when there is something to append, and not before all of it was checked.
 
 #ifndef FOLDLOG_LOG_LMDB_STORE_H_
 #define FOLDLOG_LOG_LMDB_STORE_H_
 
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/log/batch.h"
 #include "engine/log/frame_run.h"
+#include "engine/log/lmdb_check.h"
 #include "engine/log/lmdb_env.h"
+#include "engine/log/log_file.h"
 #include "foldlog/event_log.h"
 
 namespace foldlog {
 
-// Threads: Append() is for one thread at a time; everything const may be called from any thread meanwhile.
+// Threads: Append() is for one thread at a time; everything else may be called from any thread meanwhile.
 class LmdbStore {
  public:
-  // `name` is the log's directory, for messages.
-  static absl::StatusOr<std::unique_ptr<LmdbStore>> Open(std::shared_ptr<LmdbEnv> env, std::string name);
+  // `name` is the log's directory, for messages. Sees to it that what the file shows is durable. PermissionDenied if it
+  // cannot be written, FailedPrecondition if it has another name somewhere.
+  static absl::StatusOr<std::unique_ptr<LmdbStore>> Open(std::unique_ptr<LogFile> file, std::string name);
 
-  const LogId& log_id() const { return env_->log_id(); }
-
-  // What the newest transaction holds.
-  absl::StatusOr<CommitRecord> ReadCommit() const;
+  const LogFile& file() const { return *file_; }
 
   // One durable transaction. ResourceExhausted: the disk is full, nothing was stored, and the call may be repeated.
   // InvalidArgument: it is too much for one transaction. After any other error it is unknown whether it was stored.
@@ -39,27 +41,25 @@ class LmdbStore {
   };
   absl::Status Append(const Addition& addition);
 
-  // DataLoss if the file is damaged in any place: nothing must be written to it.
-  absl::Status CheckWritable() const { return env_->EnsureWritable(); }
-
-  // As in EventLog. `from` is an event in LMDB, or the result says OutOfRange.
-  absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const;
-  absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const;
+  // DataLoss if the file is damaged where that can't be repaired: nothing must be written to it. The first call checks
+  // all of it, empties what is damaged and only a cache, and opens it with LMDB.
+  absl::Status EnsureWritable();
 
  private:
-  LmdbStore(std::shared_ptr<LmdbEnv> env, std::string name, const CommitRecord& commit);
+  LmdbStore(std::unique_ptr<LogFile> file, std::string name, const CommitRecord& commit);
 
+  absl::Status RepairCaches(const LmdbFileSummary& found) const;
+  absl::Status CheckUnchanged() const;
   absl::Status TryWrite(CommitRecord next, std::span<const Batch> batches, const Addition& addition);
-  absl::Status Damaged(Sequence sequence, const absl::Status& why) const;
 
-  std::shared_ptr<LmdbEnv> env_;
+  const std::unique_ptr<LogFile> file_;
   const std::string name_;
-  CommitRecord commit_;  // the writer's own last one
-  BatchCodec codec_;     // the writer's
+  std::mutex opening_;            // of env_, until it is there
+  std::unique_ptr<LmdbEnv> env_;  // nothing until the file was checked
+  CommitRecord commit_;           // the writer's own last one
+  std::uint64_t size_bytes_ = 0;  // of the file after that
+  BatchCodec codec_;              // the writer's
 };
-
-// The extent of what the record says is in LMDB.
-LogExtent ToExtent(const CommitRecord& commit);
 
 }  // namespace foldlog
 

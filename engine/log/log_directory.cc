@@ -14,6 +14,7 @@
 #include "engine/log/file_system.h"
 #include "engine/log/lmdb_env.h"
 #include "engine/log/lmdb_store.h"
+#include "engine/log/log_file.h"
 #include "engine/log/reader_log.h"
 #include "engine/log/snapshot_cache.h"
 #include "engine/log/tail_file.h"
@@ -29,7 +30,7 @@ namespace {
 
 using Create = LogDirectoryOptions::Create;
 
-std::string LogFile(const std::string& directory) { return directory + "/log.mdb"; }
+std::string PathOfLogFile(const std::string& directory) { return directory + "/log.mdb"; }
 
 // What an interrupted creation may leave. Anything else means that the directory is somebody else's.
 const std::set<std::string>& LeftOfCreation() {
@@ -58,7 +59,7 @@ absl::Status CheckIsDirectory(const std::string& directory) {
 
 absl::StatusOr<bool> HasLogFile(const std::string& directory) {
   struct stat info = {};
-  if (lstat(LogFile(directory).c_str(), &info) == 0) return true;
+  if (lstat(PathOfLogFile(directory).c_str(), &info) == 0) return true;
   if (errno == ENOENT) return false;
   return ErrnoStatus(errno, absl::StrCat("look into the log ", directory));
 }
@@ -120,7 +121,20 @@ absl::Status CreateLog(const std::string& directory, std::uint64_t tail_bytes) {
   FillWithRandomBytes(log_id);
   RETURN_IF_ERROR(TailFile::Create(directory, log_id, tail_bytes));
   RETURN_IF_ERROR(SyncDirectory(directory));
-  return LmdbEnv::Create(directory, LogFile(directory), log_id);
+  return LmdbEnv::Create(directory, PathOfLogFile(directory), log_id);
+}
+
+// What is in the place of log.mdb may be no such file at all. Beside a tail, it was one.
+absl::StatusOr<std::unique_ptr<LogFile>> OpenLogFile(const std::string& directory) {
+  const std::string path = PathOfLogFile(directory);
+  absl::StatusOr<std::unique_ptr<LogFile>> file = LogFile::Open(path, directory);
+  if (!absl::IsInvalidArgument(file.status())) return file;
+  const absl::string_view why = file.status().message();
+  if (TailFile::LooksLikeOne(directory)) {
+    return absl::DataLossError(
+        absl::StrCat(why, "; but there is a log's tail beside it: it was overwritten", lmdb_file::kAdvice));
+  }
+  return absl::FailedPreconditionError(absl::StrCat(why, "; name the directory of a log"));
 }
 
 absl::StatusOr<std::unique_ptr<TailFile>> OpenTail(const std::string& directory, const LogId& log_id,
@@ -159,12 +173,10 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   // was killed before it made them durable.
   RETURN_IF_ERROR(SyncDirectory(directory));
   if (!exists) RETURN_IF_ERROR(SyncEntryOf(directory));
-  ASSIGN_OR_RETURN(std::shared_ptr<LmdbEnv> env, LmdbEnv::Open(LogFile(directory), LmdbEnv::Access::kWrite));
-  RETURN_IF_ERROR(env->PrepareForWriting());
-  const LogId log_id = env->log_id();
-  ASSIGN_OR_RETURN(auto store, LmdbStore::Open(std::move(env), directory));
-  ASSIGN_OR_RETURN(const CommitRecord commit, store->ReadCommit());
-  ASSIGN_OR_RETURN(auto tail, OpenTail(directory, log_id, TailFile::Access::kWrite));
+  ASSIGN_OR_RETURN(std::unique_ptr<LogFile> file, OpenLogFile(directory));
+  ASSIGN_OR_RETURN(auto tail, OpenTail(directory, file->log_id(), TailFile::Access::kWrite));
+  ASSIGN_OR_RETURN(auto store, LmdbStore::Open(std::move(file), directory));
+  ASSIGN_OR_RETURN(const CommitRecord commit, store->file().ReadCommit());
 
   ASSIGN_OR_RETURN(WatchedFiles watched, WatchedFiles::In(directory));
 
@@ -176,6 +188,7 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   const TailContents found = ScanTail(tail->ring(), drained, /*search_rest=*/power_may_have_gone);
   const Sequence durable_before = TailShared::OpenForReading(directory).durable(*tail);
   RETURN_IF_ERROR(tail->CheckNothingIsMissing(found.end.end.sequence, durable_before));
+  RETURN_IF_ERROR(store->file().CheckNothingIsMissing(found.end.end));
   report.events_from_tail = found.end.end.sequence - drained.end.sequence;
   report.frames_discarded = found.discarded;
   RETURN_IF_ERROR(lock->NoteRecovery(report));
@@ -195,14 +208,23 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
 }
 
 absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& given) {
-  const FileSizeSignalBlocked blocked;  // for LMDB, which makes its lock file if there is none
   const std::string directory = WithoutTrailingSlashes(given);
   RETURN_IF_ERROR(PrepareDirectory(directory, Create::kNever).status());
-  ASSIGN_OR_RETURN(std::shared_ptr<LmdbEnv> env, LmdbEnv::Open(LogFile(directory), LmdbEnv::Access::kRead));
-  ASSIGN_OR_RETURN(auto tail, OpenTail(directory, env->log_id(), TailFile::Access::kRead));
-  ASSIGN_OR_RETURN(auto store, LmdbStore::Open(std::move(env), directory));
-  return NewReaderLog(directory, std::move(store), std::move(tail), TailShared::OpenForReading(directory),
-                      SnapshotCache(directory, SnapshotCache::Access::kRead));
+  ASSIGN_OR_RETURN(std::unique_ptr<LogFile> file, OpenLogFile(directory));
+  ASSIGN_OR_RETURN(auto tail, OpenTail(directory, file->log_id(), TailFile::Access::kRead));
+  TailShared shared = TailShared::OpenForReading(directory);
+  Sequence durable = shared.durable(*tail);
+  if (durable == 0) {  // nobody says: so it is made so
+    ASSIGN_OR_RETURN(const CommitRecord commit, file->ReadCommit());
+    RETURN_IF_ERROR(file->MakeDurable());
+    durable = commit.last_sequence;
+  }
+  return NewReaderLog({.name = directory,
+                       .file = std::move(file),
+                       .tail = std::move(tail),
+                       .shared = std::move(shared),
+                       .snapshots = SnapshotCache(directory, SnapshotCache::Access::kRead),
+                       .durable = durable});
 }
 
 absl::StatusOr<WriterInfo> InspectWriter(const std::string& directory) {

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/log/frame_run.h"
 #include "engine/log/tail_walk.h"
+#include "engine/log/tail_window.h"
 #include "engine/same_process.h"
 #include "engine/status_macros.h"
 
@@ -21,18 +22,22 @@ namespace {
 // How often Close() wakes who has not noticed.
 constexpr std::chrono::milliseconds kWakeInterval{1};
 
+// A commit that is just being written may look like one whose meta page is damaged.
+constexpr int kLooksMax = 4;
+constexpr std::chrono::milliseconds kLookDelay{2};
+
 // Sees the tail without any lock, so that it can never stop the writer. The writer may overwrite what it reads at any
 // moment: a frame is copied first, and believed only if the copy is intact and the next one of the chain. As no frame
 // is overwritten before it is in LMDB, one that is found neither in the tail nor in LMDB does not exist yet.
 class ReaderLog final : public EventLog {
  public:
-  ReaderLog(std::string name, std::unique_ptr<LmdbStore> store, std::unique_ptr<TailFile> tail, TailShared shared,
-            SnapshotCache snapshots)
-      : name_(std::move(name)),
-        store_(std::move(store)),
-        tail_(std::move(tail)),
-        shared_(std::move(shared)),
-        snapshots_(std::move(snapshots)) {}
+  explicit ReaderLog(ReaderLogParts parts)
+      : name_(std::move(parts.name)),
+        file_(std::move(parts.file)),
+        tail_(std::move(parts.tail)),
+        shared_(std::move(parts.shared)),
+        snapshots_(std::move(parts.snapshots)),
+        durable_when_opened_(parts.durable) {}
 
   absl::Status Append(const FrameRun&, Room) override { return RefuseWriting(); }
   absl::Status AppendWhole(const FrameRun&) override { return RefuseWriting(); }
@@ -46,29 +51,32 @@ class ReaderLog final : public EventLog {
 
   absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const override {
     ASSIGN_OR_RETURN(const auto open, LockOpen());
-    ASSIGN_OR_RETURN(CommitRecord commit, store_->ReadCommit());
+    ASSIGN_OR_RETURN(CommitRecord commit, file_->ReadCommit());
     while (from > commit.last_sequence) {
       TailPlace at = StartBefore(from, commit);
       RunCollector collector(from, bytes_max);
-      RETURN_IF_ERROR(Walk(at, [&](std::span<const std::uint64_t> frame, const ChainEnd& end) -> absl::StatusOr<bool> {
+      const auto collect = [&](std::span<const std::uint64_t> frame, const ChainEnd& end) -> absl::StatusOr<bool> {
         if (end.sequence < from) return true;
         return collector.Add(frame);
-      }));
+      };
+      const absl::Status walked = Walk(at, collect);
       FrameRun run = std::move(collector).Take();
       if (!run.empty()) return run;
-      ASSIGN_OR_RETURN(const CommitRecord now, store_->ReadCommit());
-      if (now == commit) {
-        RETURN_IF_ERROR(CheckReadable(from, ToExtent(commit, at.end), name_));
+      RETURN_IF_ERROR(walked);
+      ASSIGN_OR_RETURN(const LogExtent extent, LookForEnd());
+      if (extent.end.sequence < from) {
+        RETURN_IF_ERROR(CheckReadable(from, extent, name_));
         return run;
       }
-      commit = now;  // what was looked for in the tail may have moved on meanwhile
+      ASSIGN_OR_RETURN(commit,
+                       file_->ReadCommit());  // what was looked for in the tail has come, or moved on, meanwhile
     }
-    return store_->Read(from, bytes_max);
+    return file_->Read(from, bytes_max);
   }
 
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {
     ASSIGN_OR_RETURN(const auto open, LockOpen());
-    ASSIGN_OR_RETURN(std::optional<Snapshot> stored, store_->FindSnapshot(at_most));
+    ASSIGN_OR_RETURN(std::optional<Snapshot> stored, file_->FindSnapshot(at_most));
     return Newer(snapshots_.Find(at_most), std::move(stored));
   }
 
@@ -89,7 +97,7 @@ class ReaderLog final : public EventLog {
     if (!process_.IsHere()) return absl::OkStatus();  // nothing here is the child's to close, not even the mutex
     {
       const std::unique_lock closing(closing_);
-      store_.reset();
+      file_.reset();
     }
     for (; waiting_ > 0; std::this_thread::sleep_for(kWakeInterval)) shared_.WakeWaiting();
     return absl::OkStatus();
@@ -102,7 +110,7 @@ class ReaderLog final : public EventLog {
   absl::StatusOr<std::shared_lock<std::shared_mutex>> LockOpen() const {
     RETURN_IF_ERROR(process_.Check(name_));
     std::shared_lock open(closing_);
-    if (!store_) return absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is closed"));
+    if (!file_) return absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is closed"));
     return open;
   }
 
@@ -111,25 +119,30 @@ class ReaderLog final : public EventLog {
     return absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is open for reading only"));
   }
 
+  // A commit is seen in log.mdb a moment before it has reached the disk: until then it counts as neither durable nor
+  // stored.
   LogExtent ToExtent(const CommitRecord& commit, const ChainEnd& end) const {
     LogExtent extent = foldlog::ToExtent(commit);
     extent.end = end;
-    extent.durable_through = std::clamp(shared_.durable(*tail_), extent.stored_through, extent.end.sequence);
+    extent.durable_through = std::min(std::max(shared_.durable(*tail_), durable_when_opened_), end.sequence);
+    extent.stored_through = std::min(extent.stored_through, extent.durable_through);
     return extent;
   }
 
+  // DataLoss if it comes before something that is known to have been there.
   absl::StatusOr<LogExtent> LookForEnd() const {
-    ASSIGN_OR_RETURN(CommitRecord commit, store_->ReadCommit());
-    while (true) {
+    ASSIGN_OR_RETURN(CommitRecord commit, file_->ReadCommit());
+    for (int looks = 1;;) {
       const Sequence durable = shared_.durable(*tail_);
       TailPlace at = StartBefore(std::numeric_limits<Sequence>::max(), commit);
       RETURN_IF_ERROR(Walk(at, [](auto, const auto&) { return true; }));
-      ASSIGN_OR_RETURN(const CommitRecord now, store_->ReadCommit());
-      if (now.last_sequence <= at.end.sequence) {
-        RETURN_IF_ERROR(tail_->CheckNothingIsMissing(at.end.sequence, durable));
-        return ToExtent(now, at.end);
-      }
-      commit = now;
+      ASSIGN_OR_RETURN(commit, file_->ReadCommit());
+      if (commit.last_sequence > at.end.sequence) continue;  // the writer has moved it on meanwhile
+      RETURN_IF_ERROR(tail_->CheckNothingIsMissing(at.end.sequence, durable));
+      const absl::Status whole = file_->CheckNothingIsMissing(at.end);
+      if (whole.ok()) return ToExtent(commit, at.end);
+      if (looks++ == kLooksMax) return whole;
+      std::this_thread::sleep_for(kLookDelay);
     }
   }
 
@@ -144,15 +157,18 @@ class ReaderLog final : public EventLog {
   // more or `use` wants none; then the place is remembered.
   template <typename Use>
   absl::Status Walk(TailPlace& at, const Use& use) const {
-    std::vector<std::uint64_t> copy;
+    TailWindow window(*tail_);
     const std::uint64_t start = at.position;
-    while (const auto next = CopyFrameBehind(tail_->ring(), at, copy)) {
-      if (next->position - start > tail_->ring().size()) break;
-      absl::StatusOr<bool> wanted = use(std::span<const std::uint64_t>(copy), next->end);
+    absl::StatusOr<std::optional<TailWindow::Step>> step = window.FrameBehind(at);
+    for (; step.ok() && step->has_value(); step = window.FrameBehind(at)) {
+      const auto& [frame, behind] = **step;
+      if (behind.position - start > tail_->ring_words()) break;
+      const absl::StatusOr<bool> wanted = use(frame, behind.end);
       RETURN_IF_ERROR(wanted.status());
       if (!*wanted) break;
-      at = *next;
+      at = behind;
     }
+    RETURN_IF_ERROR(step.status());
     const std::lock_guard lock(mutex_);
     if (at.end.sequence > known_.end.sequence) known_ = at;
     return absl::OkStatus();
@@ -160,10 +176,11 @@ class ReaderLog final : public EventLog {
 
   const ProcessMark process_;
   const std::string name_;
-  std::unique_ptr<LmdbStore> store_;  // nothing once closed
+  std::unique_ptr<LogFile> file_;  // nothing once closed
   const std::unique_ptr<TailFile> tail_;
   const TailShared shared_;
   const SnapshotCache snapshots_;
+  const Sequence durable_when_opened_;
   mutable std::atomic<int> waiting_ = 0;  // threads in WaitForMore()
   mutable std::shared_mutex closing_;     // held shared by what must not be closed under
   mutable std::mutex mutex_;              // of known_
@@ -172,10 +189,6 @@ class ReaderLog final : public EventLog {
 
 }  // namespace
 
-std::unique_ptr<EventLog> NewReaderLog(std::string name, std::unique_ptr<LmdbStore> store,
-                                       std::unique_ptr<TailFile> tail, TailShared shared, SnapshotCache snapshots) {
-  return std::make_unique<ReaderLog>(std::move(name), std::move(store), std::move(tail), std::move(shared),
-                                     std::move(snapshots));
-}
+std::unique_ptr<EventLog> NewReaderLog(ReaderLogParts parts) { return std::make_unique<ReaderLog>(std::move(parts)); }
 
 }  // namespace foldlog

@@ -1,4 +1,6 @@
-// The log in a directory, opened for reading beside its writer, whether one is at work or not.
+// The log in a directory, opened for reading beside its writer, whether one is at work or not. It reads files with
+// pread and nothing else: it needs no lock and no permission to write, leaves nothing behind, and no file that is
+// damaged, cut short or unreadable can do it harm.
 
 #ifndef FOLDLOG_LOG_READER_LOG_H_
 #define FOLDLOG_LOG_READER_LOG_H_
@@ -6,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "engine/log/lmdb_store.h"
+#include "engine/log/log_file.h"
 #include "engine/log/snapshot_cache.h"
 #include "engine/log/tail_file.h"
 #include "engine/log/tail_shared.h"
@@ -14,9 +16,18 @@
 
 namespace foldlog {
 
-// `name` is the directory. Append(), Sync() and PutSnapshot() of the result are refused.
-std::unique_ptr<EventLog> NewReaderLog(std::string name, std::unique_ptr<LmdbStore> store,
-                                       std::unique_ptr<TailFile> tail, TailShared shared, SnapshotCache snapshots);
+// What a log is made of, opened for reading.
+struct ReaderLogParts {
+  std::string name;  // the directory
+  std::unique_ptr<LogFile> file;
+  std::unique_ptr<TailFile> tail;
+  TailShared shared;
+  SnapshotCache snapshots;
+  Sequence durable;  // known to be, whatever `shared` says
+};
+
+// Append(), Sync() and PutSnapshot() of the result are refused.
+std::unique_ptr<EventLog> NewReaderLog(ReaderLogParts parts);
 
 }  // namespace foldlog
 

@@ -89,14 +89,16 @@ absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::st
 
 }  // namespace
 
-TailFile::TailFile(Files files, Mapping map, std::string path, const LogId& log_id, std::uint64_t inode)
+TailFile::TailFile(Files files, Mapping map, std::uint64_t ring_words, std::string path, const LogId& log_id,
+                   std::uint64_t inode)
     : files_(std::move(files)),
       map_(std::move(map)),
-      ring_(reinterpret_cast<std::uint64_t*>(map_.data() + kPageBytes),
-            (map_.bytes() - kPageBytes) / sizeof(std::uint64_t)),
+      ring_words_(ring_words),
       path_(std::move(path)),
       log_id_(log_id),
-      inode_(inode) {}
+      inode_(inode) {
+  if (map_.valid()) ring_ = {reinterpret_cast<std::uint64_t*>(map_.data() + kPageBytes), ring_words};
+}
 
 absl::Status TailFile::Create(const std::string& directory, const LogId& log_id, std::uint64_t ring_bytes) {
   ring_bytes = std::clamp(ring_bytes, kTailBytesMin, kTailBytesMax) / kPageBytes * kPageBytes;
@@ -119,6 +121,12 @@ absl::Status TailFile::Create(const std::string& directory, const LogId& log_id,
   return status;
 }
 
+bool TailFile::LooksLikeOne(const std::string& directory) {
+  const absl::StatusOr<FileDescriptor> file = OpenRegularFile(PathIn(directory), O_RDONLY);
+  std::uint64_t magic = 0;
+  return file.ok() && pread(file->get(), &magic, sizeof magic, 0) == sizeof magic && magic == kTailMagic;
+}
+
 absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& directory, const LogId& log_id,
                                                          Access access) {
   std::string path = PathIn(directory);
@@ -132,14 +140,18 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
   const std::uint64_t bytes = kPageBytes + header.ring_bytes;
   if (writable) RETURN_IF_ERROR(CheckOneName(file, path));
   if (writable) RETURN_IF_ERROR(FillHoles(file, bytes, path));
-  posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
   struct stat info = {};
   if (fstat(file, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  Mapping map(file, bytes, writable);
-  if (!map.valid()) return ErrnoStatus(errno, absl::StrCat("map ", path));
-  madvise(map.data(), bytes, MADV_RANDOM);
-  return std::unique_ptr<TailFile>(
-      new TailFile(std::move(files), std::move(map), std::move(path), log_id, info.st_ino));
+  Mapping map;
+  if (writable) {
+    posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
+    map = Mapping(file, bytes, /*writable=*/true);
+    if (!map.valid()) return ErrnoStatus(errno, absl::StrCat("map ", path));
+    madvise(map.data(), bytes, MADV_RANDOM);
+  }
+  return std::unique_ptr<TailFile>(new TailFile(std::move(files), std::move(map),
+                                                header.ring_bytes / sizeof(std::uint64_t), std::move(path), log_id,
+                                                info.st_ino));
 }
 
 // As long as the machine runs, what was in the tail is still there, unless somebody or something has changed the file.
@@ -149,6 +161,20 @@ absl::Status TailFile::CheckNothingIsMissing(Sequence end, Sequence durable) con
       absl::StrCat(path_, " is damaged, or older than the rest of its log: events ", end + 1, " to ", durable,
                    " were durable and are missing; put the file back from where it was copied, or go on without them "
                    "by removing the file tail-shm beside it"));
+}
+
+absl::StatusOr<std::size_t> TailFile::ReadWords(std::uint64_t index, std::span<std::uint64_t> into) const {
+  const std::uint64_t offset = kPageBytes + index * sizeof(std::uint64_t);
+  while (true) {
+    const ssize_t got = pread(files_[0].get(), into.data(), into.size_bytes(), static_cast<off_t>(offset));
+    if (got >= static_cast<ssize_t>(sizeof(std::uint64_t)))
+      return static_cast<std::size_t>(got) / sizeof(std::uint64_t);
+    if (got < 0 && errno == EINTR) continue;
+    const std::string problem = got < 0 ? absl::StrCat(" can't be read at offset ", offset, ": ", strerror(errno))
+                                        : absl::StrCat(" was cut short: it ends before offset ", offset);
+    return absl::DataLossError(
+        absl::StrCat(path_, problem, ". Its newest events can't be read; put the file back from where it was copied"));
+  }
 }
 
 void TailFile::ReadAhead() const { posix_fadvise(files_[0].get(), 0, 0, POSIX_FADV_WILLNEED); }

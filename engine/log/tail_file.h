@@ -36,13 +36,23 @@ class TailFile {
   // leaves none. `ring_bytes` is made a multiple of the page size within the limits above.
   static absl::Status Create(const std::string& directory, const LogId& log_id, std::uint64_t ring_bytes);
 
+  // Whether there is a file in `directory` that begins like one.
+  static bool LooksLikeOne(const std::string& directory);
+
   // NotFound if there is no such file; DataLoss if it is damaged, cut short or of another log. A sparse copy is filled
   // if `access` allows writing: storing into a hole kills the process when the disk is full.
   static absl::StatusOr<std::unique_ptr<TailFile>> Open(const std::string& directory, const LogId& log_id,
                                                         Access access);
 
-  // Of a file opened for reading the words may change at any moment, and must not be stored to.
+  // Of a file opened for writing: the mapped words. Readers must not touch a map: a page that the disk can't read, or
+  // that is cut off, would kill them.
   std::span<std::uint64_t> ring() const { return ring_; }
+
+  // For readers. Words of the ring as they are now, from `index` on, as many as `into` has room for. DataLoss if they
+  // can't be read; fewer than asked for if that is so behind the first page.
+  std::uint64_t ring_words() const { return ring_words_; }
+  absl::StatusOr<std::size_t> ReadWords(std::uint64_t index, std::span<std::uint64_t> into) const;
+
   const std::string& path() const { return path_; }
   const LogId& log_id() const { return log_id_; }
   std::uint64_t inode() const { return inode_; }
@@ -65,11 +75,13 @@ class TailFile {
 
  private:
   using Files = std::array<FileDescriptor, kFlushesAtOnce>;
-  TailFile(Files files, Mapping map, std::string path, const LogId& log_id, std::uint64_t inode);
+  TailFile(Files files, Mapping map, std::uint64_t ring_words, std::string path, const LogId& log_id,
+           std::uint64_t inode);
 
   Files files_;
   Mapping map_;
   std::span<std::uint64_t> ring_;
+  const std::uint64_t ring_words_;
   const std::string path_;
   const LogId log_id_;
   const std::uint64_t inode_;

@@ -117,7 +117,7 @@ class TailLog final : public EventLog {
     if (from > extent.end.sequence) return RunCollector(from, bytes_max).Take();
     ASSIGN_OR_RETURN(std::optional<FrameRun> run, ring_.Read(from, bytes_max));
     if (run) return *std::move(run);
-    return store_->Read(from, bytes_max);
+    return store_->file().Read(from, bytes_max);
   }
 
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {
@@ -126,7 +126,7 @@ class TailLog final : public EventLog {
     RETURN_IF_ERROR(CheckOpen());
     // First those that wait: one that is stored meanwhile is found in one place or the other.
     std::optional<Snapshot> waiting = drain_->FindSnapshot(at_most);
-    ASSIGN_OR_RETURN(std::optional<Snapshot> stored, store_->FindSnapshot(at_most));
+    ASSIGN_OR_RETURN(std::optional<Snapshot> stored, store_->file().FindSnapshot(at_most));
     return Newer(Newer(std::move(waiting), std::move(stored)), snapshots_.Find(at_most));
   }
 
@@ -163,9 +163,11 @@ class TailLog final : public EventLog {
     RETURN_IF_ERROR(CheckProcess());
     RETURN_IF_ERROR(CheckOpen());
     RETURN_IF_ERROR(health_.Check());
-    if (!store_is_sound_) RETURN_IF_ERROR(store_->CheckWritable());
-    store_is_sound_ = true;
-    return absl::OkStatus();
+    if (store_is_sound_) return absl::OkStatus();
+    const absl::Status sound = store_->EnsureWritable();
+    if (absl::IsUnavailable(sound)) return health_.Stop(sound, flush_.durable());
+    store_is_sound_ = sound.ok();
+    return sound;
   }
 
   // Each grows, and none may be seen beyond the next: what is stored is durable, and what is durable is there.

@@ -51,12 +51,13 @@ absl::StatusOr<TailShared> TailShared::OpenForWriting(const std::string& directo
                                                       Sequence durable) {
   static_assert(sizeof(Page) == 88 && std::atomic_ref<std::uint64_t>::is_always_lock_free);
   const std::string path = PathIn(directory);
-  ASSIGN_OR_RETURN(const FileDescriptor file, OpenRegularFile(path, O_RDWR | O_CREAT));
+  ASSIGN_OR_RETURN(FileDescriptor file, OpenRegularFile(path, O_RDWR | O_CREAT));
   // Storing into a page without a block behind it kills the process when the disk is full.
   if (const int error = posix_fallocate(file.get(), 0, kPageBytes); error != 0) {
     return ErrnoStatus(error, absl::StrCat("make room for ", path));
   }
-  TailShared shared(Mapping(file.get(), kPageBytes, /*writable=*/true));
+  Mapping map(file.get(), kPageBytes, /*writable=*/true);
+  TailShared shared(std::move(file), std::move(map));
   if (!shared.map_.valid()) return ErrnoStatus(errno, absl::StrCat("map ", path));
   // Readers of an earlier writer may be looking: what they must not believe goes first.
   shared.SetDurable(0);
@@ -70,18 +71,23 @@ absl::StatusOr<TailShared> TailShared::OpenForWriting(const std::string& directo
 }
 
 TailShared TailShared::OpenForReading(const std::string& directory) {
-  const absl::StatusOr<FileDescriptor> file = OpenRegularFile(PathIn(directory), O_RDONLY);
-  struct stat info = {};
-  const bool usable = file.ok() && fstat(file->get(), &info) == 0 && info.st_size >= static_cast<off_t>(kPageBytes);
-  return usable ? TailShared(Mapping(file->get(), kPageBytes, /*writable=*/false)) : TailShared(Mapping());
+  absl::StatusOr<FileDescriptor> file = OpenRegularFile(PathIn(directory), O_RDONLY);
+  if (!file.ok()) return TailShared(FileDescriptor(), Mapping());
+  Mapping map(file->get(), kPageBytes, /*writable=*/false);
+  return TailShared(*std::move(file), std::move(map));
+}
+
+bool TailShared::Read(Page& page) const {
+  return file_.valid() && pread(file_.get(), static_cast<void*>(&page), sizeof page, 0) == sizeof page &&
+         page.magic == kSharedMagic;
 }
 
 Sequence TailShared::durable(const TailFile& tail) const {
-  if (page() == nullptr || std::atomic_ref(page()->magic).load(std::memory_order_acquire) != kSharedMagic) return 0;
-  const Sequence durable = std::atomic_ref(page()->durable).load(std::memory_order_acquire);
   static const BootId this_boot = ThisBoot();
-  const bool of_this = page()->log_id == tail.log_id() && page()->tail_inode == tail.inode();
-  return of_this && page()->boot_id == this_boot && this_boot[0] != '\0' ? durable : 0;
+  Page page = {};
+  const bool of_this = Read(page) && page.log_id == tail.log_id() && page.tail_inode == tail.inode() &&
+                       page.boot_id == this_boot && this_boot[0] != '\0';
+  return of_this ? page.durable : 0;
 }
 
 void TailShared::SetDurable(Sequence sequence) {
@@ -101,10 +107,14 @@ void TailShared::WakeWaiting() const {
   if (page() != nullptr) page()->wakes.WakeWaiting();
 }
 
-std::uint32_t TailShared::wake_count() const { return page() == nullptr ? 0 : page()->wakes.wake_count(); }
+std::uint32_t TailShared::wake_count() const {
+  Page page = {};
+  return Read(page) ? page.wakes.wake_count() : 0;
+}
 
 bool TailShared::Wait(std::uint32_t seen, std::chrono::milliseconds timeout) const {
-  if (page() != nullptr) return page()->wakes.Wait(seen, timeout);
+  Page page = {};
+  if (map_.valid() && Read(page)) return this->page()->wakes.Wait(seen, timeout);
   const timespec time{0, std::chrono::nanoseconds(std::min(timeout, kLookInterval)).count()};
   return nanosleep(&time, nullptr) == 0 || errno != EINTR;
 }

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "engine/log/file_system.h"
 #include "engine/log/mapping.h"
 #include "engine/log/tail_file.h"
 #include "engine/log/wake_word.h"
@@ -30,7 +31,7 @@ class TailShared {
   static TailShared OpenForReading(const std::string& directory);
 
   // What the last writer knew to be durable of the log with that tail; 0 if it is not known, the machine having been
-  // rebooted since, or the log copied, say.
+  // rebooted since, or the log copied, say. Read by pread: a map of a file that is cut short kills who touches it.
   Sequence durable(const TailFile& tail) const;
 
   void RaiseDurable(Sequence sequence);
@@ -46,11 +47,15 @@ class TailShared {
  private:
   struct Page;
 
+  bool Read(Page& page) const;
   void SetDurable(Sequence sequence);
 
-  explicit TailShared(Mapping map) : map_(std::move(map)) {}
+  TailShared(FileDescriptor file, Mapping map) : file_(std::move(file)), map_(std::move(map)) {}
+
+  // For the writer, and for waiting: the kernel alone looks at the word then.
   Page* page() const { return map_.valid() ? reinterpret_cast<Page*>(map_.data()) : nullptr; }
 
+  FileDescriptor file_;
   Mapping map_;
 };
 

@@ -45,18 +45,6 @@ std::uint64_t FrameStart(std::span<const std::uint64_t> ring, std::uint64_t posi
   return ring[position % ring.size()] == kSkipMark ? NextLap(position, ring.size()) : position;
 }
 
-std::optional<TailPlace> CopyFrameBehind(std::span<const std::uint64_t> ring, const TailPlace& at,
-                                         std::vector<std::uint64_t>& copy) {
-  const std::uint64_t position = FrameStart(ring, at.position);
-  const auto rest = ring.subspan(position % ring.size());
-  const auto glance = FrameAtStartOf(rest);
-  if (!glance || glance->header.sequence != at.end.sequence + 1) return std::nullopt;
-  copy.assign(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(glance->size_words()));
-  const auto frame = FrameBehind(at.end, copy);
-  if (!frame || frame->size_words() != copy.size()) return std::nullopt;
-  return TailPlace{position + copy.size(), frame->end()};
-}
-
 TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPlace& start, bool search_rest) {
   constexpr Sequence kMarkEvery = 1024;
   TailContents contents{.end = start};

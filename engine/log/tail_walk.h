@@ -34,11 +34,6 @@ inline std::uint64_t NextLap(std::uint64_t position, std::uint64_t ring_words) {
 // Where the frame behind `position` starts: right there, or behind a skip mark.
 std::uint64_t FrameStart(std::span<const std::uint64_t> ring, std::uint64_t position);
 
-// The same in a ring that somebody else may be writing to: the frame behind `at` is copied to `copy` and looked at
-// there. Returns the place behind it; nothing if there is none, or it changed meanwhile.
-std::optional<TailPlace> CopyFrameBehind(std::span<const std::uint64_t> ring, const TailPlace& at,
-                                         std::vector<std::uint64_t>& copy);
-
 // What is found in a tail when nobody writes to it.
 struct TailContents {
   TailPlace end;  // behind the last frame that continues the chain
