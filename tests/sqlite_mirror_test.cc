@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "engine/projection/row_table.h"
+#include "engine/projection/sqlite_reading.h"
 #include "tests/test_support.h"
 
 namespace foldlog {
@@ -31,6 +32,11 @@ class SqliteMirrorTest : public testing::Test {
     return *std::move(mirror);
   }
 
+  absl::Status CatchUp(const std::string& path) {
+    auto mirror = SqliteMirror::Open(path, engine_->log());
+    return mirror.ok() ? (*mirror)->CatchUp() : mirror.status();
+  }
+
   std::optional<SingleRow> InLog() { return *ProjectSingleRow(engine_->log(), engine_->state()); }
 
   // As another program would.
@@ -42,8 +48,12 @@ class SqliteMirrorTest : public testing::Test {
   }
 
   std::optional<SingleRow> InFile() {
-    const auto database = *SqliteDatabase::Open(path_, "file", SqliteDatabase::Access::kReadOnly);
-    return *ReadRow(*database);
+    std::optional<SingleRow> row;
+    EXPECT_OK(ReadSqlite(path_, "file", [&](SqliteDatabase& database) -> absl::Status {
+      row = *ReadRow(database);
+      return absl::OkStatus();
+    }));
+    return row;
   }
 
   std::vector<std::string> Findings() {
@@ -170,12 +180,11 @@ TEST_F(SqliteMirrorTest, CheckNamesForeignWritesAndWhatIsBehind) {
 TEST_F(SqliteMirrorTest, WhatIsNoMirrorFileIsRefusedByName) {
   EXPECT_THAT(SqliteMirror::Check(path_, engine_->log()), Fails(StatusCode::kNotFound, HasSubstr("does not exist")));
   Sql("CREATE TABLE indexing_state (id INTEGER PRIMARY KEY, status TEXT)");
-  EXPECT_THAT(SqliteMirror::Open(path_, engine_->log()),
-              Fails(StatusCode::kFailedPrecondition, HasSubstr("has no column operation_type")));
+  EXPECT_THAT(CatchUp(path_), Fails(StatusCode::kFailedPrecondition, HasSubstr("has no column operation_type")));
   std::ofstream(directory_ / "text") << "this is no database, and it is long enough to look like one: "
                                      << std::string(4096, 'x');
-  EXPECT_THAT(SqliteMirror::Open(directory_ / "text", engine_->log()), Fails(StatusCode::kInvalidArgument, testing::_));
-  EXPECT_FALSE(SqliteMirror::Open(directory_ / "no/such/dir", engine_->log()).ok());
+  EXPECT_THAT(CatchUp(directory_ / "text"), Fails(StatusCode::kInvalidArgument, testing::_));
+  EXPECT_THAT(CatchUp(directory_ / "no/such/dir"), Fails(StatusCode::kNotFound, HasSubstr("No such file")));
 }
 
 TEST_F(SqliteMirrorTest, ReadersSeeWholeRowsWhileTheFollowerWrites) {

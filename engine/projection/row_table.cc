@@ -5,6 +5,7 @@
 #include <charconv>
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "engine/projection/json.h"
 #include "engine/status_macros.h"
@@ -70,11 +71,16 @@ std::uint64_t FromHexadecimal(const std::string& text) {
 
 }  // namespace
 
+// Names are compared as SQLite does. Only tables have a page of their own.
 absl::StatusOr<bool> HasTable(SqliteDatabase& database, std::string_view table) {
-  ASSIGN_OR_RETURN(const auto find, database.Prepare("SELECT 1 FROM sqlite_master WHERE name = ?1"));
+  ASSIGN_OR_RETURN(const auto find, database.Prepare("SELECT type = 'table' AND rootpage > 0 FROM sqlite_master "
+                                                     "WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')"));
   SqliteQuery query(*find);
   query.BindText(1, table);
-  return query.Step();
+  ASSIGN_OR_RETURN(const bool found, query.Step());
+  if (!found || query.Integer(0) == 1) return found;
+  return absl::FailedPreconditionError(
+      absl::StrCat(database.name(), ": its ", ToAbsl(table), " is a view or a virtual table; give another file"));
 }
 
 absl::Status CheckRowTable(SqliteDatabase& database) {
@@ -84,7 +90,7 @@ absl::Status CheckRowTable(SqliteDatabase& database) {
   while (true) {
     ASSIGN_OR_RETURN(const bool more, query.Step());
     if (!more) break;
-    columns.insert(query.Bytes(0));
+    columns.insert(absl::AsciiStrToLower(query.Bytes(0)));
   }
   for (const std::string_view column : kColumns) {
     if (columns.count(std::string(column)) != 0) continue;
@@ -132,19 +138,25 @@ absl::StatusOr<std::optional<SingleRow>> ReadRow(SqliteDatabase& database) {
 
 absl::Status WriteRow(SqliteDatabase& database, const std::optional<SingleRow>& row) {
   if (!row) return database.Execute("DELETE FROM indexing_state");
-  ASSIGN_OR_RETURN(const auto write,
-                   database.Prepare("INSERT INTO indexing_state (id, operation_type, status, checkpoint_data, "
-                                    "started_at, updated_at, completed_at) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6) "
-                                    "ON CONFLICT (id) DO UPDATE SET operation_type = ?1, status = ?2, "
-                                    "checkpoint_data = ?3, started_at = ?4, updated_at = ?5, completed_at = ?6"));
-  SqliteQuery query(*write);
-  query.BindText(1, row->operation_type);
-  query.BindText(2, row->status);
-  query.BindText(3, row->checkpoint_data);
-  query.BindInteger(4, row->started_at);
-  query.BindInteger(5, row->updated_at);
-  row->completed_at ? query.BindInteger(6, *row->completed_at) : query.BindNull(6);
-  return query.Finish();
+  const auto write = [&](const std::string& sql) -> absl::Status {
+    ASSIGN_OR_RETURN(const auto statement, database.Prepare(sql));
+    SqliteQuery query(*statement);
+    query.BindText(1, row->operation_type);
+    query.BindText(2, row->status);
+    query.BindText(3, row->checkpoint_data);
+    query.BindInteger(4, row->started_at);
+    query.BindInteger(5, row->updated_at);
+    row->completed_at ? query.BindInteger(6, *row->completed_at) : query.BindNull(6);
+    return query.Finish();
+  };
+  // Not ON CONFLICT: in a table of an older program, id need not be unique, and further columns keep what they hold.
+  RETURN_IF_ERROR(
+      write("UPDATE indexing_state SET operation_type = ?1, status = ?2, checkpoint_data = ?3, "
+            "started_at = ?4, updated_at = ?5, completed_at = ?6 WHERE id = 1"));
+  if (database.RowsChanged() > 0) return absl::OkStatus();
+  return write(
+      "INSERT INTO indexing_state (id, operation_type, status, checkpoint_data, started_at, updated_at, "
+      "completed_at) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)");
 }
 
 absl::StatusOr<std::optional<MirrorRecord>> ReadRecord(SqliteDatabase& database) {

@@ -22,7 +22,8 @@ struct MirrorRecord {
   std::string row_hash = {};  // of the row
 };
 
-// Whether the file has such a table.
+// Whether the file has such a table. FailedPrecondition if something else has its name: behind a view or a virtual
+// table there is code of others, which is not run.
 absl::StatusOr<bool> HasTable(SqliteDatabase& database, std::string_view table);
 
 // FailedPrecondition if the table lacks a column, naming it.

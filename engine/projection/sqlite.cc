@@ -3,8 +3,13 @@
 #include "engine/projection/sqlite.h"
 
 #include <sqlite3.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
@@ -14,13 +19,33 @@ namespace foldlog {
 namespace {
 
 // Long enough for another program's commit or a backup's checkpoint, short enough for a person to wait.
-constexpr int kBusyTimeoutMs = 5000;
+constexpr std::chrono::milliseconds kPatience(5000);
 
-absl::StatusCode CodeOf(int code) {
+// How many instructions of SQLite's machine run between two looks at the clock.
+constexpr int kInstructionsBetweenLooks = 20000;
+
+// The file system may know better than SQLite why a file cannot be opened.
+absl::StatusCode CodeOfOpening(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return absl::StatusCode::kNotFound;
+    case EMFILE:
+    case ENFILE:
+    case ENOSPC:
+    case EDQUOT:
+      return absl::StatusCode::kResourceExhausted;
+    default:
+      return absl::StatusCode::kPermissionDenied;
+  }
+}
+
+absl::StatusCode CodeOf(int code, int error) {
   switch (code & 0xff) {  // the low byte; the rest says more, but not what to do
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_IOERR:
+    case SQLITE_INTERRUPT:
       return absl::StatusCode::kUnavailable;
     case SQLITE_FULL:
     case SQLITE_NOMEM:
@@ -30,9 +55,12 @@ absl::StatusCode CodeOf(int code) {
       return absl::StatusCode::kDataLoss;
     case SQLITE_NOTADB:
       return absl::StatusCode::kInvalidArgument;
+    case SQLITE_CONSTRAINT:
+      return absl::StatusCode::kFailedPrecondition;
+    case SQLITE_CANTOPEN:
+      return CodeOfOpening(error);
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_CANTOPEN:
     case SQLITE_AUTH:
       return absl::StatusCode::kPermissionDenied;
     default:
@@ -40,24 +68,72 @@ absl::StatusCode CodeOf(int code) {
   }
 }
 
+int IsOverdue(void* deadline) {
+  return std::chrono::steady_clock::now() > *static_cast<std::chrono::steady_clock::time_point*>(deadline) ? 1 : 0;
+}
+
 }  // namespace
+
+std::string SqliteFileName(std::string_view what, const std::string& path) {
+  return absl::StrCat(ToAbsl(what), " \"", absl::Utf8SafeCEscape(absl::string_view(path.data(), path.size())), "\"");
+}
+
+absl::StatusOr<std::string> SqlitePath(const std::string& path, std::string_view name) {
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (path.empty() || error) return absl::NotFoundError(absl::StrCat(ToAbsl(name), " is no path"));
+  struct stat facts {};
+  if (stat(absolute.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {
+    return absl::FailedPreconditionError(absl::StrCat(ToAbsl(name), " is ",
+                                                      S_ISDIR(facts.st_mode) ? "a directory" : "no regular file",
+                                                      "; give the path of an SQLite file"));
+  }
+  return absolute.string();
+}
+
+std::string SqliteUri(std::string_view absolute_path) {
+  std::string uri = "file:";
+  for (const char c : absolute_path) {
+    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '/') {
+      uri += c;
+    } else {
+      absl::StrAppend(&uri, "%", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+    }
+  }
+  return uri;
+}
+
+absl::Status SqliteStatus(int code, sqlite3* handle, std::string_view name) {
+  const int primary = code & 0xff;
+  const int error = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? sqlite3_system_errno(handle) : 0;
+  const std::string why = error == 0 ? "" : absl::StrCat(" (", std::generic_category().message(error), ")");
+  return absl::Status(CodeOf(code, error), absl::StrCat(ToAbsl(name), ": ", sqlite3_errmsg(handle), why));
+}
 
 absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path, std::string_view what,
                                                                      Access access) {
-  const std::string name =
-      absl::StrCat(ToAbsl(what), " \"", absl::Utf8SafeCEscape(absl::string_view(path.data(), path.size())), "\"");
+  const std::string name = SqliteFileName(what, path);
+  ASSIGN_OR_RETURN(const std::string absolute, SqlitePath(path, name));
   sqlite3* handle = nullptr;
-  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  if (access == Access::kReadOnly) {
-    if (::access(path.c_str(), F_OK) != 0) return absl::NotFoundError(absl::StrCat(name, " does not exist"));
-    flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
+  int code = SQLITE_OK;
+  if (access == Access::kCreate) {
+    constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    code = sqlite3_open_v2(absolute.c_str(), &handle, kFlags, nullptr);
+  } else {
+    constexpr int kFlags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
+    code = sqlite3_open_v2((SqliteUri(absolute) + "?immutable=1").c_str(), &handle, kFlags, nullptr);
   }
-  const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
   if (handle == nullptr) return absl::ResourceExhaustedError("no memory for SQLite");
-  std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(name, handle));
+  std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(name, absolute, handle));
   if (code != SQLITE_OK) return database->Error(code);
   sqlite3_extended_result_codes(handle, 1);
-  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);  // its views and triggers are others' work
+  database->WaitForLocks(kPatience);
+  struct stat facts {};
+  if (stat(absolute.c_str(), &facts) == 0) {
+    database->device_ = facts.st_dev;
+    database->inode_ = facts.st_ino;
+  }
   return database;
 }
 
@@ -76,16 +152,29 @@ absl::Status SqliteDatabase::Execute(const std::string& sql) {
   return SqliteQuery(*statement).Finish();
 }
 
+std::int64_t SqliteDatabase::RowsChanged() const { return sqlite3_changes64(handle_); }
+
+// SQLite compares the inode's number at the path that it has resolved; this, also the device, and where a symbolic link
+// leads by now.
 bool SqliteDatabase::HasMoved() const {
   int moved = 0;
-  return sqlite3_file_control(handle_, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+  if (sqlite3_file_control(handle_, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0) return true;
+  struct stat facts {};
+  return stat(path_.c_str(), &facts) != 0 || facts.st_dev != device_ || facts.st_ino != inode_;
+}
+
+void SqliteDatabase::WaitForLocks(std::chrono::milliseconds patience) {
+  sqlite3_busy_timeout(handle_, static_cast<int>(patience.count()));
+}
+
+void SqliteDatabase::SetDeadline(std::chrono::steady_clock::time_point deadline) {
+  deadline_ = deadline;
+  sqlite3_progress_handler(handle_, kInstructionsBetweenLooks, IsOverdue, &deadline_);
 }
 
 bool SqliteDatabase::IsReadOnly() const { return sqlite3_db_readonly(handle_, "main") == 1; }
 
-absl::Status SqliteDatabase::Error(int code) const {
-  return absl::Status(CodeOf(code), absl::StrCat(name_, ": ", sqlite3_errmsg(handle_)));
-}
+absl::Status SqliteDatabase::Error(int code) const { return SqliteStatus(code, handle_, name_); }
 
 SqliteTransaction::~SqliteTransaction() {
   // If this fails, SQLite has rolled back already; the error that led here is the one to report.

@@ -9,12 +9,19 @@
 // Statements must go before their connection. One thread at a time. SQL texts are constants of the program, never made
 // of data.
 //
+// To read a file of others without leaving a trace there: sqlite_reading.h.
+//
 // Errors: Unavailable, locked by another program, or an I/O error; ResourceExhausted, disk full; DataLoss, the file is
-// damaged; InvalidArgument, it is no SQLite file at all; PermissionDenied, it cannot be opened or written.
+// damaged; InvalidArgument, it is no SQLite file at all; PermissionDenied, it cannot be opened or written; NotFound,
+// its directory is missing; FailedPrecondition, it is no regular file, or a constraint of its own forbids what is
+// written.
 
 #ifndef FOLDLOG_PROJECTION_SQLITE_H_
 #define FOLDLOG_PROJECTION_SQLITE_H_
 
+#include <sys/types.h>
+
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -32,10 +39,11 @@ class SqliteStatement;
 
 class SqliteDatabase {
  public:
-  enum class Access { kCreate, kReadOnly };
+  // kUnchanging: only read, without locks, beside which no journal counts. For who has made sure of that.
+  enum class Access { kCreate, kUnchanging };
 
   // SQLite reads nothing yet, so that a damaged or foreign file shows with the first statement only. `what` the file is
-  // to the user stands before its path in messages. NotFound if it does not exist and is not to be created.
+  // to the user stands before its path in messages. The path is a path whatever it looks like (file:…, :memory:).
   static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(const std::string& path, std::string_view what,
                                                               Access access = Access::kCreate);
   ~SqliteDatabase();
@@ -47,8 +55,18 @@ class SqliteDatabase {
   // One statement without parameters, run to its end.
   absl::Status Execute(const std::string& sql);
 
-  // Whether the file behind this connection is no longer the one at its path.
+  // By the latest statement that writes, without what triggers did.
+  std::int64_t RowsChanged() const;
+
+  // Whether the file behind this connection is no longer the one at its path: renamed, deleted or replaced. What is
+  // written then is not found again.
   bool HasMoved() const;
+
+  // How long a statement waits for a lock of another program before it is Unavailable; 5 s unless told.
+  void WaitForLocks(std::chrono::milliseconds patience);
+
+  // Statements that have not ended by then are stopped: Unavailable. A crafted file can make a query endless.
+  void SetDeadline(std::chrono::steady_clock::time_point deadline);
 
   bool IsReadOnly() const;
 
@@ -58,12 +76,33 @@ class SqliteDatabase {
   // For messages: what it is, and its path in quotes.
   const std::string& name() const { return name_; }
 
+  // For a copy that goes by the name of what it was copied from.
+  void set_name(std::string name) { name_ = std::move(name); }
+
  private:
-  SqliteDatabase(std::string name, sqlite3* handle) : name_(std::move(name)), handle_(handle) {}
+  SqliteDatabase(std::string name, std::string path, sqlite3* handle)
+      : name_(std::move(name)), path_(std::move(path)), handle_(handle) {}
 
   std::string name_;
+  std::string path_;  // absolute
   sqlite3* handle_;
+  dev_t device_ = 0;  // of the file when it was opened
+  ino_t inode_ = 0;
+  std::chrono::steady_clock::time_point deadline_;
 };
+
+// What it is and its path in quotes, as messages say it.
+std::string SqliteFileName(std::string_view what, const std::string& path);
+
+// The path from the root on, with which SQLite takes no name for anything but a path. NotFound, FailedPrecondition if
+// something that is no regular file is there: a pipe would be waited for.
+absl::StatusOr<std::string> SqlitePath(const std::string& path, std::string_view name);
+
+// The same as a URI, to which parameters can be added.
+std::string SqliteUri(std::string_view absolute_path);
+
+// What a failed call on `handle` means.
+absl::Status SqliteStatus(int code, sqlite3* handle, std::string_view name);
 
 // One transaction, rolled back unless committed.
 class SqliteTransaction {

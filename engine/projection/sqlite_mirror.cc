@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/fold.h"
 #include "engine/projection/row_table.h"
+#include "engine/projection/sqlite_reading.h"
 #include "engine/status_macros.h"
 #include "engine/text.h"
 #include "foldlog/event_reader.h"
@@ -169,37 +170,56 @@ absl::Status SqliteMirror::Heal() {
   return Write(/*heal=*/true);
 }
 
+namespace {
+
+// Row and record as of one moment.
+struct Shown {
+  bool has_table = false;
+  std::optional<MirrorRecord> record;
+  std::optional<SingleRow> row;
+};
+
+absl::StatusOr<Shown> WhatIsShown(SqliteDatabase& database) {
+  Shown shown;
+  ASSIGN_OR_RETURN(shown.has_table, HasTable(database, "indexing_state"));
+  if (!shown.has_table) return shown;
+  RETURN_IF_ERROR(CheckRowTable(database));
+  ASSIGN_OR_RETURN(shown.record, ReadRecord(database));
+  ASSIGN_OR_RETURN(shown.row, ReadRow(database));
+  return shown;
+}
+
+}  // namespace
+
 absl::StatusOr<MirrorReport> SqliteMirror::Check(const std::string& path, const EventLog& log) {
-  ASSIGN_OR_RETURN(const auto database, SqliteDatabase::Open(path, kWhat, SqliteDatabase::Access::kReadOnly));
-  ASSIGN_OR_RETURN(const bool has_table, HasTable(*database, "indexing_state"));
+  Shown shown;
+  RETURN_IF_ERROR(ReadSqlite(path, kWhat, [&](SqliteDatabase& database) -> absl::Status {
+    ASSIGN_OR_RETURN(shown, WhatIsShown(database));
+    return absl::OkStatus();
+  }));
   MirrorReport report;
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
   report.end = extent.durable_through;
-  if (!has_table) {
+  if (!shown.has_table) {
     report.findings.emplace_back("there is no table indexing_state");
     return report;
   }
-  RETURN_IF_ERROR(CheckRowTable(*database));
-  RETURN_IF_ERROR(database->Execute("BEGIN"));  // row and record as of one moment
-  ASSIGN_OR_RETURN(const std::optional<MirrorRecord> record, ReadRecord(*database));
-  ASSIGN_OR_RETURN(const std::optional<SingleRow> row, ReadRow(*database));
-  if (!record) {
+  if (!shown.record) {
     report.findings.emplace_back("no mirror has written there");
     return report;
   }
-  report.shown = record->shown.sequence;
-  ASSIGN_OR_RETURN(const std::optional<ChainEnd> link, LinkAt(log, record->shown.sequence));
-  if (link != record->shown) {
-    report.findings.push_back(
-        absl::StrCat("it shows event ", record->shown.sequence, " of another log, ", record->log));
+  report.shown = shown.record->shown.sequence;
+  ASSIGN_OR_RETURN(const std::optional<ChainEnd> link, LinkAt(log, *report.shown));
+  if (link != shown.record->shown) {
+    report.findings.push_back(absl::StrCat("it shows event ", *report.shown, " of another log, ", shown.record->log));
     return report;
   }
-  ASSIGN_OR_RETURN(const Fold fold, FoldLog(log, record->shown.sequence));
+  ASSIGN_OR_RETURN(const Fold fold, FoldLog(log, *report.shown));
   ASSIGN_OR_RETURN(const std::optional<SingleRow> should_be, ProjectSingleRow(log, fold.state));
-  CompareRows(row, should_be, report.findings);
-  if (record->shown.sequence < report.end) {
-    report.findings.push_back(absl::StrCat("it is behind: it shows event ", record->shown.sequence,
-                                           ", the log is durable up to event ", report.end));
+  CompareRows(shown.row, should_be, report.findings);
+  if (*report.shown < report.end) {
+    report.findings.push_back(
+        absl::StrCat("it is behind: it shows event ", *report.shown, ", the log is durable up to event ", report.end));
   }
   return report;
 }

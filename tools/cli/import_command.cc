@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/projection/row_table.h"
+#include "engine/projection/sqlite_reading.h"
 #include "engine/status_macros.h"
 #include "foldlog/engine.h"
 #include "tools/cli/arguments.h"
@@ -17,16 +18,15 @@ struct ImportOptions {
   std::string sqlite;
 };
 
-absl::StatusOr<SingleRow> ReadRowOf(const std::string& path) {
-  ASSIGN_OR_RETURN(const auto database, SqliteDatabase::Open(path, "file", SqliteDatabase::Access::kReadOnly));
-  ASSIGN_OR_RETURN(const bool has_table, HasTable(*database, "indexing_state"));
+absl::StatusOr<SingleRow> RowToImport(SqliteDatabase& database) {
+  ASSIGN_OR_RETURN(const bool has_table, HasTable(database, "indexing_state"));
   if (!has_table) {
-    return absl::NotFoundError(database->name() + " has no table indexing_state; give the file that has it");
+    return absl::NotFoundError(database.name() + " has no table indexing_state; give the file that has it");
   }
-  RETURN_IF_ERROR(CheckRowTable(*database));
-  ASSIGN_OR_RETURN(std::optional<SingleRow> row, ReadRow(*database));
+  RETURN_IF_ERROR(CheckRowTable(database));
+  ASSIGN_OR_RETURN(std::optional<SingleRow> row, ReadRow(database));
   if (!row) {
-    return absl::NotFoundError("the table indexing_state of " + database->name() +
+    return absl::NotFoundError("the table indexing_state of " + database.name() +
                                " is empty: there is nothing to import; just start");
   }
   return *std::move(row);
@@ -35,7 +35,11 @@ absl::StatusOr<SingleRow> ReadRowOf(const std::string& path) {
 // The row is read before the log is made, so that there is none if there is nothing to put into it. One that turns out
 // to be no row leaves an empty log behind, which a second try goes on with.
 absl::Status RunImport(const ImportOptions& options, Context& context) {
-  ASSIGN_OR_RETURN(const SingleRow row, ReadRowOf(options.sqlite));
+  SingleRow row;
+  RETURN_IF_ERROR(ReadSqlite(options.sqlite, "file", [&](SqliteDatabase& database) -> absl::Status {
+    ASSIGN_OR_RETURN(row, RowToImport(database));
+    return absl::OkStatus();
+  }));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Open(context.log));
   ASSIGN_OR_RETURN(const OperationHandle handle, engine->Import(row, options.sqlite));
   const State state = engine->state();
