@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import unittest
 
 import cli_support
@@ -72,6 +74,53 @@ class ProjectTest(RowTest):
         except sqlite3.OperationalError:  # no table yet
             return None
 
+    def test_follow_waits_for_a_lock_and_makes_a_lost_file_anew_and_says_so(self):
+        self.start()
+        follower = self.spawn("project", "--sqlite", self.db, "--follow", stderr=subprocess.STDOUT)
+        wait_for(lambda: os.path.exists(self.db) and self.try_row(), "the first row")
+        locker = sqlite3.connect(self.db, isolation_level=None)
+        locker.execute("BEGIN IMMEDIATE")
+        self.text("checkpoint", "--files", "7")
+        self.assertIn(b"database is locked; it is tried again every second", follower.stdout.readline())
+        locker.close()
+        self.assertIn(b"is up to date again", follower.stdout.readline())
+        self.assertEqual(self.row(), self.json("project"))
+        os.rename(self.db, self.db + ".old")
+        self.assertIn(b"renamed, deleted or replaced", follower.stdout.readline())
+        self.assertEqual(self.row(), self.json("project"))
+        follower.send_signal(signal.SIGTERM)
+        self.assertEqual((follower.stdout.read(), follower.wait()), (b"", 0))
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root, to be two users")
+    def test_users_who_may_only_read_the_file_can_read_the_row_before_and_after_the_writer_ends(self):
+        os.chmod(self.dir, 0o755)
+        self.start()
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c",
+                   "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("
+                   "'SELECT status FROM indexing_state').fetchone()[0])", self.db]
+        follower = self.spawn("project", "--sqlite", self.db, "--follow")
+        wait_for(lambda: os.path.exists(self.db) and self.try_row(), "the first row")
+        self.assertEqual(subprocess.check_output(command), b"in_progress\n")
+        follower.kill()
+        follower.wait()
+        self.assertEqual(subprocess.check_output(command), b"in_progress\n")
+        self.text("project", "--sqlite", self.db)
+        self.assertEqual(subprocess.check_output(command), b"in_progress\n")
+
+    def test_a_file_that_cannot_be_written_is_refused_with_what_to_do(self):
+        self.start()
+        message = self.refused("project", "--sqlite", os.path.join(self.dir, "none", "state.db"))
+        self.assertIn("No such file or directory", message)
+        if os.geteuid() == 0:
+            os.chmod(self.dir, 0o755)
+            self.text("project", "--sqlite", self.db)
+            self.text("checkpoint", "--files", "1")
+            mount = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && "$@"',
+                     os.path.dirname(self.db), self.program, "project", "--sqlite", self.db, "--log", self.log]
+            done = subprocess.run(mount, capture_output=True, env=self.env)
+            if b"log.mdb" not in done.stderr:  # the log is on the mount, too
+                self.assertIn(b"make the file and its directory writable", done.stderr)
+
     def test_check_names_foreign_writes_and_heal_repairs(self):
         self.start()
         self.text("project", "--sqlite", self.db)
@@ -139,6 +188,15 @@ class ImportTest(RowTest):
         self.text("resume", operation)
         self.text("project", "--sqlite", self.db)
         self.assertEqual(self.row()["status"], "in_progress")
+
+    def test_what_python_writes_for_no_number_stays_in_the_row(self):
+        for rate in ("NaN", "Infinity", "-Infinity", "1e999"):
+            self.log = os.path.join(self.dir, "log" + rate)
+            self.db = os.path.join(self.dir, rate + ".db")
+            self.legacy_row(data='{"files_processed": 1, "rate": %s}' % rate, status="paused")
+            before = self.row()
+            self.imported()
+            self.assertEqual(self.json("project"), before)
 
     def test_text_is_read_from_files_of_any_encoding(self):
         self.sql("PRAGMA encoding = 'UTF-16le'", "CREATE TABLE other (a)")  # it stays with the first table

@@ -4,10 +4,15 @@
 #include "engine/projection/sqlite_mirror.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
+#include <chrono>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <thread>
 
+#include "engine/projection/mirror_follower.h"
 #include "engine/projection/row_table.h"
 #include "engine/projection/sqlite_reading.h"
 #include "tests/test_support.h"
@@ -147,7 +152,7 @@ TEST_F(SqliteMirrorTest, OnlyWhatIsDurableIsShown) {
   const auto mirror = Mirror();
   ASSERT_OK(engine_->Checkpoint(handle_, {.files_processed = 1}, Durability::kInterval));
   ASSERT_OK(mirror->CatchUp());
-  EXPECT_EQ(mirror->position(), 1u);
+  EXPECT_EQ(SqliteMirror::Check(path_, engine_->log())->shown, 1u);
   EXPECT_NE(InFile(), InLog());
   EXPECT_THAT(Findings(), IsEmpty());
   ASSERT_OK(engine_->Flush());
@@ -183,7 +188,7 @@ TEST_F(SqliteMirrorTest, WhatIsNoMirrorFileIsRefusedByName) {
   EXPECT_THAT(CatchUp(path_), Fails(StatusCode::kFailedPrecondition, HasSubstr("has no column operation_type")));
   std::ofstream(directory_ / "text") << "this is no database, and it is long enough to look like one: "
                                      << std::string(4096, 'x');
-  EXPECT_THAT(CatchUp(directory_ / "text"), Fails(StatusCode::kInvalidArgument, testing::_));
+  EXPECT_THAT(CatchUp(directory_ / "text"), Fails(StatusCode::kInvalidArgument, HasSubstr("give another file")));
   EXPECT_THAT(CatchUp(directory_ / "no/such/dir"), Fails(StatusCode::kNotFound, HasSubstr("No such file")));
 }
 
@@ -217,6 +222,212 @@ TEST_F(SqliteMirrorTest, ALockedFileDelaysTheMirrorAndNotTheWriter) {
   }
   ASSERT_OK(follower->Stop());
   EXPECT_EQ(InFile(), InLog());
+}
+
+// Readers of other users could make no -shm, and would be shut out of a file in WAL mode as soon as its writer ends.
+TEST_F(SqliteMirrorTest, AFileOfItsOwnHasARollbackJournalAndAFoundOneKeepsItsMode) {
+  Start();
+  const auto mode_of = [](const std::string& path) {
+    const auto database = *SqliteDatabase::Open(path, "file");
+    const auto pragma = *database->Prepare("PRAGMA journal_mode");
+    SqliteQuery query(*pragma);
+    EXPECT_TRUE(*query.Step());
+    return query.Bytes(0);
+  };
+  ASSERT_OK(CatchUp(path_));
+  EXPECT_EQ(mode_of(path_), "delete");
+  Sql("PRAGMA journal_mode = WAL");
+  ASSERT_OK(engine_->Checkpoint(handle_, {.files_processed = 1}));
+  ASSERT_OK(CatchUp(path_));
+  EXPECT_EQ(mode_of(path_), "wal");
+  EXPECT_EQ(InFile(), InLog());
+}
+
+TEST_F(SqliteMirrorTest, ARefusedFileIsAsItWas) {
+  Start();
+  Sql("CREATE TABLE indexing_state (id INTEGER PRIMARY KEY CHECK (id = 1), operation_type TEXT, status TEXT, "
+      "checkpoint_data TEXT, started_at INTEGER, updated_at INTEGER, completed_at INTEGER); "
+      "INSERT INTO indexing_state VALUES (1, 'initial', 'paused', '{}', 1, 2, NULL)");
+  const auto bytes = [&] {
+    std::ifstream file(path_, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string before = bytes();
+  EXPECT_THAT(CatchUp(path_), Fails(StatusCode::kFailedPrecondition, HasSubstr("import it first")));
+  EXPECT_EQ(bytes(), before);
+}
+
+TEST_F(SqliteMirrorTest, WhatCouldBeNoMirrorIsRefusedBeforeItIsMade) {
+  EngineOptions options = DeterministicOptions();
+  engine_ = *Engine::Open(directory_ / "log", options);
+  Start();
+  EXPECT_THAT(CatchUp(directory_ / "log/state.db"),
+              Fails(StatusCode::kFailedPrecondition, HasSubstr("in the log's directory")));
+  EXPECT_THAT(CatchUp(directory_ / "log/writer.lock"), Fails(StatusCode::kFailedPrecondition, testing::_));
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "log/state.db"));
+  EXPECT_THAT(CatchUp(directory_.path()), Fails(StatusCode::kFailedPrecondition, HasSubstr("a directory")));
+  ASSERT_EQ(mkfifo((directory_ / "pipe").c_str(), 0600), 0);
+  EXPECT_THAT(CatchUp(directory_ / "pipe"), Fails(StatusCode::kFailedPrecondition, HasSubstr("no regular file")));
+  ASSERT_OK(CatchUp(path_));
+  std::filesystem::create_hard_link(path_, directory_ / "other.db");
+  EXPECT_THAT(CatchUp(path_), Fails(StatusCode::kFailedPrecondition, HasSubstr("has 2 names")));
+}
+
+TEST_F(SqliteMirrorTest, ATableOfAnOlderProgramIsWrittenWhateverItsKeysAndConstraints) {
+  Start();
+  Sql("CREATE TABLE Indexing_State (ID INTEGER, operation_type TEXT, status TEXT, checkpoint_data TEXT, "
+      "started_at INTEGER, updated_at INTEGER, completed_at INTEGER, note TEXT DEFAULT 'kept')");
+  ASSERT_OK(CatchUp(path_));
+  Sql("UPDATE indexing_state SET note = 'mine'");
+  ASSERT_OK(engine_->Checkpoint(handle_, {.files_processed = 1}));
+  ASSERT_OK(CatchUp(path_));
+  EXPECT_EQ(InFile(), InLog());
+  Sql("CREATE TABLE strict AS SELECT * FROM indexing_state WHERE note = 'mine'; DROP TABLE indexing_state; "
+      "CREATE TABLE indexing_state (id INTEGER, operation_type TEXT, status TEXT CHECK (status = 'indexing'), "
+      "checkpoint_data TEXT, started_at INTEGER, updated_at INTEGER, completed_at INTEGER)");
+  EXPECT_THAT(CatchUp(path_), Fails(StatusCode::kFailedPrecondition, HasSubstr("CHECK constraint failed")));
+}
+
+// The database behind a path is the one that is there, for readers; writing on into another would be for nobody.
+TEST_F(SqliteMirrorTest, AFileThatWasRenamedDeletedOrReplacedIsMadeAnewAtItsPath) {
+  Start();
+  const auto mirror = Mirror();
+  for (const bool wal : {false, true}) {
+    ASSERT_OK(mirror->CatchUp());
+    if (wal) Sql("PRAGMA journal_mode = WAL");
+    std::filesystem::rename(path_, path_ + ".old");
+    ASSERT_OK(mirror->CatchUp());
+    EXPECT_EQ(InFile(), InLog());
+    std::filesystem::remove(path_);
+    ASSERT_OK(engine_->Checkpoint(handle_, {.files_processed = wal ? 3 : 1}));
+    ASSERT_OK(mirror->CatchUp());
+    EXPECT_EQ(InFile(), InLog());
+    std::filesystem::rename(path_ + ".old", path_);
+    ASSERT_OK(engine_->Checkpoint(handle_, {.files_processed = wal ? 4 : 2}));
+    ASSERT_OK(mirror->CatchUp());
+    EXPECT_EQ(InFile(), InLog());
+    EXPECT_EQ(mirror->replaced(), wal ? 6 : 3);
+  }
+}
+
+TEST_F(SqliteMirrorTest, AForeignFileInItsPlaceIsNotTaken) {
+  Start();
+  const auto mirror = Mirror();
+  ASSERT_OK(mirror->CatchUp());
+  std::filesystem::remove(path_);
+  Sql("CREATE TABLE indexing_state (id INTEGER PRIMARY KEY CHECK (id = 1), operation_type TEXT, status TEXT, "
+      "checkpoint_data TEXT, started_at INTEGER, updated_at INTEGER, completed_at INTEGER); "
+      "INSERT INTO indexing_state VALUES (1, 'initial', 'paused', '{}', 1, 2, NULL)");
+  EXPECT_THAT(mirror->CatchUp(), Fails(StatusCode::kFailedPrecondition, HasSubstr("import it first")));
+  EXPECT_EQ(InFile()->status, "paused");
+  std::filesystem::remove(path_);
+  ASSERT_OK(mirror->CatchUp());
+  EXPECT_EQ(InFile(), InLog());
+}
+
+TEST_F(SqliteMirrorTest, AnotherFileBehindASymbolicLinkIsNoticed) {
+  Start();
+  std::filesystem::create_symlink(directory_ / "one.db", path_);
+  const auto mirror = Mirror();
+  ASSERT_OK(mirror->CatchUp());
+  std::filesystem::remove(path_);
+  std::filesystem::create_symlink(directory_ / "two.db", path_);
+  ASSERT_OK(mirror->CatchUp());
+  EXPECT_EQ(InFile(), InLog());
+  EXPECT_EQ(mirror->replaced(), 1);
+}
+
+class MirrorFollowerTest : public SqliteMirrorTest {
+ protected:
+  MirrorFollowerTest() { Start(); }
+
+  std::unique_ptr<MirrorFollower> Follower() {
+    auto follower = MirrorFollower::Start(path_, engine_->log());
+    EXPECT_OK(follower);
+    return *std::move(follower);
+  }
+
+  template <typename Condition>
+  static void WaitUntil(const Condition& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!condition()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "waited in vain";
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+
+  // Everything that it has told so far.
+  std::string News(MirrorFollower& follower) {
+    for (const std::string& sentence : follower.TakeNews()) news_ += sentence + "\n";
+    return news_;
+  }
+
+  bool IsThere() { return std::filesystem::exists(path_) && std::filesystem::file_size(path_) > 0; }
+
+  std::string news_;
+};
+
+TEST_F(MirrorFollowerTest, ADeletedFileComesBackWithoutAnotherEventAndThatIsTold) {
+  const auto follower = Follower();
+  std::filesystem::remove(path_);
+  WaitUntil([&] { return IsThere() && InFile() == InLog(); });
+  WaitUntil([&] { return News(*follower).find("renamed, deleted or replaced") != std::string::npos; });
+  EXPECT_OK(follower->Stop());
+}
+
+TEST_F(MirrorFollowerTest, ALockAtTheStartIsToldOfAndWaitedFor) {
+  ASSERT_OK(CatchUp(path_));
+  ASSERT_OK(engine_->Checkpoint(handle_, {.files_processed = 1}));
+  std::unique_ptr<MirrorFollower> follower;
+  {
+    const auto locker = *SqliteDatabase::Open(path_, "file");
+    SqliteTransaction lock(*locker);
+    ASSERT_OK(lock.Begin());
+    follower = Follower();
+    EXPECT_THAT(follower->status(), Fails(StatusCode::kUnavailable, HasSubstr("database is locked")));
+    EXPECT_THAT(News(*follower), HasSubstr("database is locked; it is tried again every second"));
+  }
+  WaitUntil([&] { return follower->status().ok(); });
+  EXPECT_THAT(News(*follower), HasSubstr("is up to date again"));
+  EXPECT_EQ(InFile(), InLog());
+}
+
+TEST_F(MirrorFollowerTest, StoppingBesideALockThatIsNeverLetGoTakesAFewSeconds) {
+  const auto follower = Follower();
+  const auto locker = *SqliteDatabase::Open(path_, "file");
+  SqliteTransaction lock(*locker);
+  ASSERT_OK(lock.Begin());
+  ASSERT_OK(engine_->Checkpoint(handle_, {.files_processed = 1}));
+  WaitUntil([&] { return !follower->status().ok(); });
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_THAT(follower->Stop(), Fails(StatusCode::kUnavailable, HasSubstr("makes up for what it missed")));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(4));
+}
+
+TEST_F(MirrorFollowerTest, AForeignFileIsReportedUntilItIsGone) {
+  const auto follower = Follower();
+  {
+    std::ofstream(path_ + ".text") << std::string(4096, 'x');
+    std::filesystem::rename(path_ + ".text", path_);
+  }
+  WaitUntil([&] { return !follower->status().ok(); });
+  EXPECT_THAT(follower->status(), Fails(StatusCode::kInvalidArgument, HasSubstr("give another file")));
+  std::filesystem::remove(path_);
+  WaitUntil([&] { return follower->status().ok(); });
+  EXPECT_EQ(InFile(), InLog());
+  EXPECT_FALSE(follower->ended());
+}
+
+TEST_F(MirrorFollowerTest, WhatCannotBeAMirrorIsRefusedAtTheStart) {
+  std::ofstream(path_) << std::string(4096, 'x');
+  EXPECT_THAT(MirrorFollower::Start(path_, engine_->log()), Fails(StatusCode::kInvalidArgument, testing::_));
+}
+
+TEST_F(MirrorFollowerTest, ALogThatCannotBeReadEndsIt) {
+  const auto follower = Follower();
+  ASSERT_OK(engine_->Close());
+  WaitUntil([&] { return follower->ended(); });
+  EXPECT_FALSE(follower->Stop().ok());
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 #include "engine/projection/sqlite_mirror.h"
 
-#include <algorithm>
+#include <sys/stat.h>
+
 #include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/fold.h"
+#include "engine/log/file_system.h"
 #include "engine/projection/row_table.h"
 #include "engine/projection/sqlite_reading.h"
 #include "engine/status_macros.h"
@@ -17,14 +19,11 @@ namespace {
 
 constexpr std::string_view kWhat = "mirror";
 
-constexpr std::chrono::milliseconds kPauseMin(20);
+// Long enough for another program's commit or a backup's checkpoint, short enough for a person to wait.
+constexpr std::chrono::milliseconds kPatience(5000);
 
-// Between two changes, so many times what the last one took: a list of a million errors must not be written all the
-// time.
-constexpr int kPauseFactor = 10;
-
-// After an error. SQLite has already waited for its lock.
-constexpr std::chrono::milliseconds kRetryInterval(1000);
+// A trigger of the file's owner may make a change endless.
+constexpr std::chrono::seconds kWritingTimeMax(10);
 
 // The link of the chain at an event, which tells one log from another; nothing if the log does not reach it.
 absl::StatusOr<std::optional<ChainEnd>> LinkAt(const EventLog& log, Sequence sequence) {
@@ -37,13 +36,44 @@ absl::StatusOr<std::optional<ChainEnd>> LinkAt(const EventLog& log, Sequence seq
   return std::optional(ChainEnd{event->sequence, event->hash});
 }
 
-absl::Status UseWriteAheadLog(SqliteDatabase& database) {
-  ASSIGN_OR_RETURN(const auto pragma, database.Prepare("PRAGMA journal_mode = WAL"));
+// What a power cut takes back is shown again at the next event. In WAL mode that is all that it can do; with a rollback
+// journal, less care than SQLite's own could damage the file.
+absl::Status ChooseDurability(SqliteDatabase& database) {
+  ASSIGN_OR_RETURN(const auto pragma, database.Prepare("PRAGMA journal_mode"));
   SqliteQuery query(*pragma);
   RETURN_IF_ERROR(query.Step().status());
-  if (query.Bytes(0) == "wal") return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(database.name(), " cannot be in WAL mode where it is; give a file on a local disk"));
+  return query.Bytes(0) == "wal" ? database.Execute("PRAGMA synchronous = NORMAL") : absl::OkStatus();
+}
+
+// A log's directory belongs to the log, whose empty files would make fine databases. With two names, each would have a
+// journal of its own, and one of them be missed.
+absl::Status CheckPlace(const std::string& path, const std::string& name, const EventLog& log) {
+  struct stat file {};
+  if (stat(path.c_str(), &file) == 0 && file.st_nlink > 1) {
+    return absl::FailedPreconditionError(absl::StrCat(name, " has ", file.st_nlink,
+                                                      " names (hard links), which SQLite cannot keep apart; give a "
+                                                      "file with one"));
+  }
+  struct stat parent {};
+  struct stat logs {};
+  if (stat(ParentOf(path).c_str(), &parent) == 0 && stat(log.name().c_str(), &logs) == 0 &&
+      parent.st_dev == logs.st_dev && parent.st_ino == logs.st_ino) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(name, " is in the log's directory, where all names belong to the log; give another place"));
+  }
+  return absl::OkStatus();
+}
+
+// Codes of SQLite that a person can do something about.
+absl::Status Explained(const absl::Status& status) {
+  if (absl::IsPermissionDenied(status)) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(status.message(), "; make the file and its directory writable, or give another file"));
+  }
+  if (absl::IsInvalidArgument(status)) {
+    return absl::InvalidArgumentError(absl::StrCat(status.message(), "; give another file"));
+  }
+  return status;
 }
 
 // Whether the operation at hand was imported from just this row.
@@ -108,20 +138,38 @@ void CompareRows(const std::optional<SingleRow>& is, const std::optional<SingleR
 
 }  // namespace
 
-SqliteMirror::SqliteMirror(std::unique_ptr<SqliteDatabase> database, const EventLog& log)
-    : database_(std::move(database)), log_(log), projector_(log), pause_(kPauseMin) {}
+SqliteMirror::SqliteMirror(std::string path, std::string name, const EventLog& log)
+    : path_(std::move(path)), name_(std::move(name)), log_(log), projector_(log), patience_(kPatience) {}
 
 SqliteMirror::~SqliteMirror() = default;
 
 absl::StatusOr<std::unique_ptr<SqliteMirror>> SqliteMirror::Open(const std::string& path, const EventLog& log) {
-  ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database, SqliteDatabase::Open(path, kWhat));
+  const std::string name = SqliteFileName(kWhat, path);
+  ASSIGN_OR_RETURN(std::string absolute, SqlitePath(path, name));
+  return std::unique_ptr<SqliteMirror>(new SqliteMirror(std::move(absolute), name, log));
+}
+
+void SqliteMirror::WaitForLocks(std::chrono::milliseconds patience) {
+  patience_ = patience;
+  if (database_) database_->WaitForLocks(patience);
+}
+
+// A connection to the file that is at the path now.
+absl::Status SqliteMirror::Connect() {
+  if (database_ && !database_->HasMoved()) return absl::OkStatus();
+  if (database_) ++replaced_;
+  database_.reset();
+  shown_.reset();
+  RETURN_IF_ERROR(CheckPlace(path_, name_, log_));
+  ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database, SqliteDatabase::Open(path_, kWhat));
+  database->set_name(name_);
+  database->WaitForLocks(patience_);
   ASSIGN_OR_RETURN(const bool has_table, HasTable(*database, "indexing_state"));
   if (has_table) RETURN_IF_ERROR(CheckRowTable(*database));
-  if (database->IsReadOnly()) return absl::PermissionDeniedError(absl::StrCat(database->name(), " is read-only"));
-  RETURN_IF_ERROR(UseWriteAheadLog(*database));
-  // What a power cut takes back is shown again at the next event.
-  RETURN_IF_ERROR(database->Execute("PRAGMA synchronous = NORMAL"));
-  return std::unique_ptr<SqliteMirror>(new SqliteMirror(std::move(database), log));
+  if (database->IsReadOnly()) return absl::PermissionDeniedError(absl::StrCat(name_, " is read-only"));
+  RETURN_IF_ERROR(ChooseDurability(*database));
+  database_ = std::move(database);
+  return absl::OkStatus();
 }
 
 // As far as the log is durable: a mirror of events that a power cut took back would be one of another log.
@@ -145,6 +193,8 @@ absl::Status SqliteMirror::ReadOn() {
 
 absl::Status SqliteMirror::Write(bool heal) {
   const auto start = std::chrono::steady_clock::now();
+  RETURN_IF_ERROR(Connect());
+  database_->SetDeadline(start + kWritingTimeMax);
   ASSIGN_OR_RETURN(const std::optional<SingleRow> row, projector_.Project(*state_));
   SqliteTransaction transaction(*database_);
   RETURN_IF_ERROR(transaction.Begin());
@@ -155,19 +205,24 @@ absl::Status SqliteMirror::Write(bool heal) {
   RETURN_IF_ERROR(WriteRecord(*database_, {.log = log_.name(), .shown = at_, .row_hash = RowHash(row)}));
   RETURN_IF_ERROR(transaction.Commit());
   shown_ = at_;
-  const auto took = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
-  pause_ = std::max(kPauseMin, kPauseFactor * took);
+  took_ = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> SqliteMirror::Show() {
+  if (shown_ == at_ && database_ && !database_->HasMoved()) return false;
+  RETURN_IF_ERROR(Explained(Write(/*heal=*/false)));
+  return true;
 }
 
 absl::Status SqliteMirror::CatchUp() {
   RETURN_IF_ERROR(ReadOn());
-  return shown_ == at_ ? absl::OkStatus() : Write(/*heal=*/false);
+  return Show().status();
 }
 
 absl::Status SqliteMirror::Heal() {
   RETURN_IF_ERROR(ReadOn());
-  return Write(/*heal=*/true);
+  return Explained(Write(/*heal=*/true));
 }
 
 namespace {
@@ -222,46 +277,6 @@ absl::StatusOr<MirrorReport> SqliteMirror::Check(const std::string& path, const 
         absl::StrCat("it is behind: it shows event ", *report.shown, ", the log is durable up to event ", report.end));
   }
   return report;
-}
-
-MirrorFollower::MirrorFollower(std::unique_ptr<SqliteMirror> mirror)
-    : mirror_(std::move(mirror)), thread_([this] { Run(); }) {}
-
-MirrorFollower::~MirrorFollower() { Stop().IgnoreError(); }
-
-absl::StatusOr<std::unique_ptr<MirrorFollower>> MirrorFollower::Start(const std::string& path, const EventLog& log) {
-  ASSIGN_OR_RETURN(std::unique_ptr<SqliteMirror> mirror, SqliteMirror::Open(path, log));
-  RETURN_IF_ERROR(mirror->CatchUp());
-  return std::unique_ptr<MirrorFollower>(new MirrorFollower(std::move(mirror)));
-}
-
-absl::Status MirrorFollower::status() const {
-  const std::lock_guard lock(mutex_);
-  return status_;
-}
-
-absl::Status MirrorFollower::Stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
-  return status();
-}
-
-// Once more after the word to stop, so that what was appended before it is shown.
-void MirrorFollower::Run() {
-  bool last = false;
-  while (!last) {
-    std::unique_lock lock(mutex_);
-    wake_.wait_for(lock, status_.ok() ? mirror_->pause() : kRetryInterval, [this] { return stopping_; });
-    last = stopping_;
-    lock.unlock();
-    absl::Status status = mirror_->CatchUp();
-    lock.lock();
-    status_ = std::move(status);
-  }
 }
 
 }  // namespace foldlog

@@ -6,23 +6,25 @@
 //
 // The file and the table are made if missing; other tables are left alone. A table of its own, `foldlog_mirror`, says
 // which event is shown and what was written, so that a row from another hand is recognised. Row and record change in
-// one transaction; the file is in WAL mode, so that readers never wait.
+// one transaction.
 //
-// MirrorFollower does it in the background, so that an indexer never waits for SQLite.
+// A file that exists keeps its journal mode. A new one has a rollback journal: it can be read by everyone who may read
+// the file. In WAL mode a reader would have to write to -shm or, once the writer has gone, to make it. The price is
+// that readers and the mirror wait for each other, for as long as one of them is at the file.
 //
-// Errors: FailedPrecondition, the file holds a row that no mirror of this log wrote, or a table of another shape; those
-// of SQLite (sqlite.h) and of reading the log. Nothing is changed then.
+// The path counts: if the file there is not the one that was written to any more, because somebody renamed, deleted or
+// replaced it, the next change goes to the one that is there, which is made if missing.
+//
+// Errors: FailedPrecondition, the file holds a row that no mirror of this log wrote, or a table of another shape, or is
+// none that could be a mirror; those of SQLite (sqlite.h) and of reading the log. Nothing is changed then.
 
 #ifndef FOLDLOG_PROJECTION_SQLITE_MIRROR_H_
 #define FOLDLOG_PROJECTION_SQLITE_MIRROR_H_
 
 #include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -45,23 +47,32 @@ struct MirrorReport {
 // One thread at a time.
 class SqliteMirror {
  public:
-  // The log must outlive the mirror.
+  // The log must outlive the mirror. Looks at nothing yet: what is wrong with the file or the log shows at the first
+  // change.
   static absl::StatusOr<std::unique_ptr<SqliteMirror>> Open(const std::string& path, const EventLog& log);
   ~SqliteMirror();
   SqliteMirror(const SqliteMirror&) = delete;
   SqliteMirror& operator=(const SqliteMirror&) = delete;
 
   // Reads what is new in the log, as far as it is durable, and shows it, all at once. Does nothing if there is nothing
-  // new.
+  // new and the file is still there.
   absl::Status CatchUp();
 
-  // How long who follows the log should wait until it catches up again: soon enough for a person who watches, long
-  // enough that a burst of checkpoints is one transaction, and longer if the row is so large that writing it takes
-  // long.
-  std::chrono::milliseconds pause() const { return pause_; }
+  // The two halves of it. An error of the first is the log's, one of the second the file's. True: it was changed.
+  absl::Status ReadOn();
+  absl::StatusOr<bool> Show();
 
-  // The last event read.
-  Sequence position() const { return at_.sequence; }
+  // How long the latest change took to write.
+  std::chrono::milliseconds took() const { return took_; }
+
+  // How often another file has taken the place of the one that was written to.
+  int replaced() const { return replaced_; }
+
+  // For messages: what it is, and its path in quotes.
+  const std::string& name() const { return name_; }
+
+  // How long a change waits for a lock of another program before it is Unavailable; 5 s unless told.
+  void WaitForLocks(std::chrono::milliseconds patience);
 
   // Shows the row whatever the file held before.
   absl::Status Heal();
@@ -70,44 +81,21 @@ class SqliteMirror {
   static absl::StatusOr<MirrorReport> Check(const std::string& path, const EventLog& log);
 
  private:
-  SqliteMirror(std::unique_ptr<SqliteDatabase> database, const EventLog& log);
-  absl::Status ReadOn();
+  SqliteMirror(std::string path, std::string name, const EventLog& log);
+  absl::Status Connect();
   absl::Status Write(bool heal);
 
-  std::unique_ptr<SqliteDatabase> database_;
+  const std::string path_;  // absolute
+  const std::string name_;
+  std::unique_ptr<SqliteDatabase> database_;  // nothing until it is needed
   const EventLog& log_;
   SingleRowProjector projector_;
   std::optional<State> state_;  // as far as the log was read; nothing at first
   ChainEnd at_ = {};
   std::optional<ChainEnd> shown_;  // what this mirror has written
-  std::chrono::milliseconds pause_;
-};
-
-// Keeps a mirror up to date from a thread of its own; bursts of events become one change. Any thread may call it.
-class MirrorFollower {
- public:
-  // The log must outlive the follower. What is wrong with the file at the start is an error here.
-  static absl::StatusOr<std::unique_ptr<MirrorFollower>> Start(const std::string& path, const EventLog& log);
-  ~MirrorFollower();
-  MirrorFollower(const MirrorFollower&) = delete;
-  MirrorFollower& operator=(const MirrorFollower&) = delete;
-
-  // How the latest change went. After an error it is tried again and again.
-  absl::Status status() const;
-
-  // Shows what the log holds now, and ends. The status is that of this last change. A second Stop() does nothing.
-  absl::Status Stop();
-
- private:
-  explicit MirrorFollower(std::unique_ptr<SqliteMirror> mirror);
-  void Run();
-
-  std::unique_ptr<SqliteMirror> mirror_;
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  absl::Status status_;
-  bool stopping_ = false;
-  std::thread thread_;
+  std::chrono::milliseconds patience_;
+  std::chrono::milliseconds took_{0};
+  int replaced_ = 0;
 };
 
 }  // namespace foldlog

@@ -1,9 +1,11 @@
 """The row in an SQLite file, for programs that read it there."""
 
 import contextlib
+import os
 import pathlib
 import sqlite3
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -51,6 +53,60 @@ def test_managers_that_mirror_to_one_file_share_the_mirror(path, tmp_path):
         first._current_operation_id = operation_id
         first.update_checkpoint(operation_id, 5)
         wait_until(lambda: row_in(file) == first.row())
+
+
+def test_a_locked_mirror_is_told_of_and_closing_does_not_wait_for_it(path, tmp_path):
+    file = tmp_path / "state.db"
+    manager = IndexingStateManager(path, mirror=file)
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as locker:
+        locker.execute("BEGIN IMMEDIATE")
+        manager.start_operation(INITIAL)
+        wait_until(lambda: "locked" in (manager.status()["mirrors"][str(file)] or ""))
+        before = time.monotonic()
+        with pytest.raises(IndexingError, match="locked.*makes up for what it missed"):
+            manager.close()
+        assert time.monotonic() - before < 5
+    with IndexingStateManager(path, mirror=file) as manager:
+        assert row_in(file) == manager.row()
+
+
+def test_a_mirror_that_was_deleted_comes_back(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with IndexingStateManager(path, mirror="state.db") as manager:
+        monkeypatch.chdir("/")  # it was the path from where the program was
+        manager.start_operation(INITIAL)
+        file = tmp_path / "state.db"
+        file.unlink()
+        wait_until(file.exists)
+        wait_until(lambda: file.stat().st_size and row_in(file) == manager.row())
+
+
+NO_THREAD = """
+import os, resource, sys
+import foldlog
+if os.geteuid() == 0:  # whom the limit does not hold
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+manager = foldlog.IndexingStateManager(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+try:
+    foldlog.IndexingStateManager(sys.argv[1], mirror=sys.argv[2])
+except foldlog.IndexingError as error:
+    print(error)
+manager.start_operation(foldlog.IndexingOperationType.INITIAL)
+manager.close()
+"""
+
+
+def test_without_a_thread_for_the_mirror_there_is_an_error_and_the_log_is_usable(python):
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        os.chmod(place, 0o777)
+        log = os.path.join(place, "log")
+        message = python(NO_THREAD, log, os.path.join(place, "state.db")).communicate()[0]
+        assert "cannot start the thread" in message and "try again" in message
+        with IndexingStateManager(log) as manager:
+            assert manager.row()["status"] == "in_progress"
 
 
 def test_a_file_that_cannot_be_a_mirror_is_refused_and_the_log_let_go(path, tmp_path, python):

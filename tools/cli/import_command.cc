@@ -62,7 +62,9 @@ void AddImportCommand(CLI::App& app, Command& chosen) {
       ->type_name("FILE")
       ->required();
   command->footer(
-      "Creates the log if there is none, and prints the operation's id.\n"
+      "Creates the log if there is none, and prints the operation's id. The file is not changed, and\n"
+      "nothing is left beside it, whatever its journal mode and whoever has it open; where it has a\n"
+      "journal, it is read from a copy in $TMPDIR or /tmp.\n"
       "Example:\n"
       "  foldlog import --sqlite state.db --log photos.log");
   command->callback(

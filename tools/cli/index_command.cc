@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "engine/projection/sqlite_mirror.h"
+#include "engine/projection/mirror_follower.h"
 #include "engine/status_macros.h"
 #include "foldlog/engine.h"
 #include "tools/cli/arguments.h"
@@ -25,6 +25,13 @@ struct IndexCommandOptions {
   std::optional<std::string> mirror;
 };
 
+void StopMirror(MirrorFollower& mirror, Output& messages) {
+  const absl::Status last = mirror.Stop();
+  for (const std::string& sentence : mirror.TakeNews()) messages.Line("foldlog: " + sentence);
+  const absl::string_view why = last.message();
+  if (!last.ok()) messages.Line("foldlog: " + std::string(why.data(), why.size()));
+}
+
 absl::StatusOr<indexer::IndexReport> RunIndexer(const IndexCommandOptions& options, Context& context) {
   // From the start: a signal during the opening must not leave the operation without its pause.
   const std::atomic<int>& stop = StopFlagOnSignals();
@@ -39,12 +46,7 @@ absl::StatusOr<indexer::IndexReport> RunIndexer(const IndexCommandOptions& optio
   ProgressDisplay display(ProgressDisplay::StyleFor(context.messages.fd(), options.quiet), context.messages);
   ASSIGN_OR_RETURN(indexer::IndexReport report, indexer::RunIndex(*engine, context.log, options.index, display, stop));
   // The work is done and kept; a mirror that could not follow is told of, and the next one catches up.
-  if (mirror) {
-    if (const absl::Status mirrored = mirror->Stop(); !mirrored.ok()) {
-      const absl::string_view why = mirrored.message();
-      context.messages.Line("foldlog: " + std::string(why.data(), why.size()));
-    }
-  }
+  if (mirror) StopMirror(*mirror, context.messages);
   RETURN_IF_ERROR(engine->Close());
   return report;
 }

@@ -3,11 +3,11 @@
 #include <poll.h>
 
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "engine/projection/mirror_follower.h"
 #include "engine/projection/sqlite_mirror.h"
 #include "engine/status_macros.h"
 #include "foldlog/log_directory.h"
@@ -38,17 +38,24 @@ absl::Status PrintRow(const ProjectOptions& options, const EventLog& log, Output
   return absl::OkStatus();
 }
 
-// It is woken by the writer; so long it waits for that before it looks for a signal again that came just before.
-constexpr std::chrono::milliseconds kLookInterval{500};
+// So long a signal may be overlooked that came just before the wait, and so late is told what there is to tell.
+constexpr int kLookIntervalMs = 200;
 
-absl::Status Follow(SqliteMirror& mirror, const EventLog& log) {
+void TellNews(MirrorFollower& follower, Output& messages) {
+  for (const std::string& sentence : follower.TakeNews()) messages.Line("foldlog: " + sentence);
+  messages.Flush().IgnoreError();
+}
+
+absl::Status Follow(const std::string& file, const EventLog& log, Output& messages) {
   const std::atomic<int>& stop = StopFlagOnSignals();
-  while (stop == 0) {
-    RETURN_IF_ERROR(mirror.CatchUp());
-    poll(nullptr, 0, static_cast<int>(mirror.pause().count()));  // a signal ends it
-    if (stop == 0) RETURN_IF_ERROR(log.WaitForMore(mirror.position(), kLookInterval).status());
+  ASSIGN_OR_RETURN(const std::unique_ptr<MirrorFollower> follower, MirrorFollower::Start(file, log));
+  while (stop == 0 && !follower->ended()) {
+    TellNews(*follower, messages);
+    poll(nullptr, 0, kLookIntervalMs);  // a signal ends it
   }
-  return mirror.CatchUp();
+  const absl::Status last = follower->Stop();
+  TellNews(*follower, messages);
+  return last;
 }
 
 std::string Joined(const MirrorReport& report) {
@@ -82,8 +89,9 @@ absl::Status RunProject(const ProjectOptions& options, Context& context) {
   ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
   if (!options.sqlite) return PrintRow(options, *log, context.out);
   if (options.check) return Check(options, *log, context.out);
+  if (options.follow) return Follow(*options.sqlite, *log, context.messages);
   ASSIGN_OR_RETURN(const std::unique_ptr<SqliteMirror> mirror, SqliteMirror::Open(*options.sqlite, *log));
-  return options.follow ? Follow(*mirror, *log) : mirror->CatchUp();
+  return mirror->CatchUp();
 }
 
 }  // namespace
@@ -102,7 +110,10 @@ void AddProjectCommand(CLI::App& app, Command& chosen) {
   command->add_flag("--heal", options->heal, "Repair what --check finds")->needs(check);
   command->footer(
       "The file and the table are made if missing; other tables are left alone. A table of its own,\n"
-      "foldlog_mirror, says which event is shown.\n"
+      "foldlog_mirror, says which event is shown. A file that exists keeps its journal mode; a new one\n"
+      "can be read by everyone who may read the file. --check only reads, whoever has the file open.\n"
+      "--follow goes on whatever happens to the file: locked, full or wrong, it is told of and tried\n"
+      "again; renamed, deleted or replaced, it is made anew at its path.\n"
       "Examples:\n"
       "  foldlog project --json\n"
       "  foldlog project --sqlite state.db --follow\n"

@@ -20,7 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/log/file_system.h"
-#include "engine/projection/sqlite_mirror.h"
+#include "engine/projection/mirror_follower.h"
 #include "engine/same_process.h"
 #include "foldlog/engine.h"
 

@@ -31,7 +31,9 @@ class IndexingStateManager(_foldlog.Manager):
     durability: of checkpoints, unless a call says otherwise. "sync": they survive power loss when the call returns.
     "interval": they survive the death of the process then, and power loss a moment later.
     mirror: an SQLite file whose table indexing_state shows the row, for programs that only read it. A thread of its own
-    keeps it up to date until the log is closed, a moment behind; status() tells of its errors.
+    keeps it up to date until the log is closed, a moment behind; status() tells of its errors, such as a lock of another
+    program, after which it is tried again every second. A file that is renamed, deleted or replaced is made anew at its
+    path. close() gives up a locked mirror after a second or two, and raises; the next manager with it catches up.
 
     Managers on one path in one process share the log, like connections that share a database; one process writes to a
     log at a time. Any thread may call any method. A child made by fork() must open a manager of its own.
