@@ -1,5 +1,6 @@
 """The foldlog program and the single row: project, import, and the mirror that an indexer keeps."""
 
+import contextlib
 import json
 import os
 import signal
@@ -159,6 +160,22 @@ class ProjectTest(RowTest):
         self.assertEqual(self.row()["status"], "completed")
         self.assertEqual(self.row(), self.json("project"))
         self.text("project", "--check", "--sqlite", self.db)
+
+    def test_the_mirror_and_its_journals_are_not_indexed(self):
+        tree = os.path.join(self.dir, "tree")
+        os.mkdir(tree)
+        open(os.path.join(tree, "a"), "w").close()
+        self.db = os.path.join(tree, "state.db")
+        catalog = os.path.join(self.dir, "catalog.db")
+        self.sql("PRAGMA journal_mode = WAL", "CREATE TABLE other (a)")
+        keeper = sqlite3.connect(self.db)  # keeps -wal and -shm there
+        self.addCleanup(keeper.close)
+        keeper.execute("SELECT * FROM other")
+        for types in ((), ("--type", "incremental")):
+            self.foldlog("index", tree, "--catalog", catalog, "--mirror", self.db, "--quiet", *types)
+            with contextlib.closing(sqlite3.connect(catalog)) as database:
+                paths = [os.fsdecode(path) for path, in database.execute("SELECT path FROM files")]
+            self.assertEqual([os.path.basename(path) for path in paths], ["a"])
 
 
 class ImportTest(RowTest):

@@ -60,6 +60,7 @@ absl::Status RunIndexCommand(const IndexCommandOptions& options, Context& contex
 void Check(IndexCommandOptions& options) {
   if (options.batch_files == 0) throw CLI::ValidationError("--batch", "0 files make no batch");
   if (options.batch_files) options.index.batch_files = *options.batch_files;
+  options.index.mirror_path = options.mirror.value_or("");
   options.index.resume = !options.no_resume;
 }
 

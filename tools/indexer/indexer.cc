@@ -84,6 +84,8 @@ absl::Status OpenCatalog(const Request& request, bool resuming, Workplace& place
 absl::StatusOr<Workplace> Prepare(const Request& request, Job job, bool resuming) {
   Workplace place;
   place.job = std::move(job);
+  const std::string& mirror = request.options.mirror_path;
+  if (!mirror.empty()) place.job.mirror_path = ResolveLeniently(mirror);
   RETURN_IF_ERROR(ExclusionsFor(place.job, request.log_directory).status());
   RETURN_IF_ERROR(OpenCatalog(request, resuming, place));
   // Again, now that the catalog's files are there to be recognised under any name.

@@ -57,6 +57,9 @@ struct IndexOptions {
   // directories. May be left unset to resume.
   std::vector<std::string> excluded{};
   bool one_file_system = false;
+
+  // Another SQLite file that is written meanwhile; left out like the catalog.
+  std::string mirror_path{};
 };
 
 struct Progress {

@@ -140,6 +140,10 @@ absl::StatusOr<Exclusions> ExclusionsFor(const Job& job, const std::string& log_
   }
   exclusions.Add(job.catalog_path);
   for (const std::string& companion : CatalogCompanions(job.catalog_path)) exclusions.Add(companion);
+  if (!job.mirror_path.empty()) {
+    exclusions.Add(job.mirror_path);
+    for (const std::string& companion : CatalogCompanions(job.mirror_path)) exclusions.Add(companion);
+  }
   for (const std::string& path : job.excluded) exclusions.Add(path);
   for (const std::string& root : job.roots) {
     if (!exclusions.CoverPath(root)) continue;

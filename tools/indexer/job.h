@@ -22,6 +22,7 @@ struct Job {
   OperationType type = OperationType::kInitial;
   std::vector<std::string> excluded;  // resolved, sorted
   bool one_file_system = false;
+  std::string mirror_path = {};  // resolved, or empty; not recorded, for each session has its own
 };
 
 // What `options` ask for, on a log without an unfinished operation.
@@ -33,7 +34,8 @@ absl::StatusOr<Job> RecordedJob(const Operation& operation, const IndexOptions& 
 // How the job is recorded in the log.
 StartRequest AsStartRequest(const Job& job);
 
-// What the walk and the sweep leave out: the log, the catalog and its companions, and what the job names.
+// What the walk and the sweep leave out: the log, the catalog and the mirror with their companions, and what
+// the job names.
 // InvalidArgument if that leaves nothing of a root.
 absl::StatusOr<Exclusions> ExclusionsFor(const Job& job, const std::string& log_directory);
 
