@@ -1,5 +1,7 @@
 #include "engine/frame_reader.h"
 
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "engine/log/batch.h"
 #include "engine/status_macros.h"
@@ -26,8 +28,15 @@ absl::Status FrameReader::Refill() {
 }
 
 absl::Status FrameReader::InContext(const absl::Status& status) const {
-  return absl::Status(status.code(), absl::StrCat("event ", position_.sequence + 1, " of the log ", log_->name(), ": ",
-                                                  status.message()));
+  const Sequence sequence = position_.sequence + 1;
+  const std::string advice = absl::IsDataLoss(status)
+                                 ? absl::StrCat(
+                                       "; keep a copy of the log's directory and restore the last backup, or read "
+                                       "on behind it with events --from ",
+                                       sequence + 1)
+                                 : "";
+  return absl::Status(status.code(),
+                      absl::StrCat("event ", sequence, " of the log ", log_->name(), ": ", status.message(), advice));
 }
 
 absl::StatusOr<std::optional<FrameView>> FrameReader::Peek() {

@@ -121,8 +121,14 @@ absl::Status ReadFully(int fd, std::span<std::byte> into, std::uint64_t offset, 
     const ssize_t got = pread(fd, into.data(), into.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno != EIO) return ErrnoStatus(errno, absl::StrCat("read ", path));
-    if (got < 0) return absl::DataLossError(absl::StrCat("cannot read ", path, " at offset ", offset));
-    if (got == 0) return absl::DataLossError(absl::StrCat(path, " ends at offset ", offset));
+    if (got < 0) {
+      const absl::Status why = absl::ErrnoToStatus(errno, "");
+      return absl::DataLossError(absl::StrCat("cannot read ", path, " at offset ", offset, why.message(),
+                                              "; keep a copy of what can be read, and restore the last backup"));
+    }
+    if (got == 0)
+      return absl::DataLossError(
+          absl::StrCat(path, " ends at offset ", offset, "; restore the last backup of the log"));
     into = into.subspan(static_cast<std::size_t>(got));
     offset += static_cast<std::uint64_t>(got);
   }

@@ -46,7 +46,7 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kAll = ~std::uint64_t{0};
 
 struct Options {
-  std::uint64_t images = 600;
+  std::uint64_t images = 400;
   std::uint64_t seed = 0;
   std::uint64_t jobs = 1;
   std::uint64_t only = kAll;
