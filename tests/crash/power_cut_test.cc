@@ -72,6 +72,7 @@ class Scratch {
 struct Recording {
   Trace trace;
   std::vector<RecordedEvent> reference;
+  std::vector<RecordedEvent> earlier = {};  // of the run whose power cut this one began after
 };
 
 absl::StatusOr<Recording> RecordRun(const Arguments& arguments, std::vector<std::string> command,
@@ -164,11 +165,12 @@ EnumerationOptions Options(std::uint64_t seed, std::uint64_t images) {
 
 Report Check(const Recording& recording, const EnumerationOptions& options, const Arguments& arguments,
              const std::string& scratch, bool keep, Sample* sample) {
-  CheckerPool pool(
-      {.scratch = scratch,
-       .workers = static_cast<unsigned>(arguments["--workers"]),
-       .keep_failures_in = keep ? arguments.keep : ""},
-      [&](const std::string& directory) { return CheckFoldlogImage(directory + "/log", recording.reference); });
+  CheckerPool pool({.scratch = scratch,
+                    .workers = static_cast<unsigned>(arguments["--workers"]),
+                    .keep_failures_in = keep ? arguments.keep : ""},
+                   [&](const std::string& directory) {
+                     return CheckFoldlogImage(directory + "/log", recording.reference, recording.earlier);
+                   });
   Enumerate(recording.trace, options, [&](CrashImage image) {
     if (sample != nullptr) sample->Offer(image);
     pool.Add(std::move(image));
@@ -191,7 +193,8 @@ absl::Status CutAgain(const CrashImage& image, std::size_t depth, const Recordin
   fs::create_directories(directory);
   Materialise(image.disk, directory);
   PretendReboot(directory + "/log");
-  ASSIGN_OR_RETURN(const Recording second, RecordRun(arguments, {"recover", directory}, directory));
+  ASSIGN_OR_RETURN(Recording second, RecordRun(arguments, {"recover", directory}, directory));
+  second.earlier = first.reference;
   const std::size_t old = std::min(first.reference.size(), second.reference.size());
   for (std::size_t i = 0; i < old && static_cast<std::int64_t>(i) < image.obligation.acknowledged; ++i) {
     if (!(first.reference[i] == second.reference[i])) return absl::InternalError("recovery changed an event");
