@@ -23,6 +23,11 @@ void EncodeOwner(const Owner& owner, schema::Owner::Builder out) {
   out.setHoldsLog(owner.holds_log);
   out.setProgram(ToData(owner.program));
   out.setHost(ToData(owner.host));
+  out.setKernelBootId(owner.kernel_boot_id);
+  out.setFileSystem(owner.place.file_system);
+  out.setDevice(owner.place.device);
+  out.setDirectory(owner.place.directory);
+  out.setLockFile(owner.place.lock_file);
 }
 
 Owner DecodeOwner(schema::Owner::Reader in) {
@@ -34,7 +39,12 @@ Owner DecodeOwner(schema::Owner::Reader in) {
           .start_ticks = in.getStartTicks(),
           .holds_log = in.getHoldsLog(),
           .program = FromData(in.getProgram()),
-          .host = FromData(in.getHost())};
+          .host = FromData(in.getHost()),
+          .kernel_boot_id = in.getKernelBootId(),
+          .place = {.file_system = in.getFileSystem(),
+                    .device = in.getDevice(),
+                    .directory = in.getDirectory(),
+                    .lock_file = in.getLockFile()}};
 }
 
 void EncodePaths(const std::vector<std::string>& paths, capnp::List<capnp::Data>::Builder out) {

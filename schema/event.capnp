@@ -63,6 +63,11 @@ struct Owner {
   holdsLog @6 :Bool;       # true: lives as long as it holds the log's writer lock; false: named by a script
   program @7 :Data;
   host @8 :Data;
+  kernelBootId @9 :Bool;   # bootId is the kernel's own, not one that a container was given
+  fileSystem @10 :UInt64;  # of the log that it worked on: f_fsid of statfs(2); this and the next three 0: not known
+  device @11 :UInt64;      # st_dev, which means something within one boot
+  directory @12 :UInt64;   # inode of the log's directory
+  lockFile @13 :UInt64;    # inode of its writer.lock
 }
 
 struct Pair {

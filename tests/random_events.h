@@ -41,7 +41,9 @@ class Randomizer {
             .start_ticks = random_(),
             .holds_log = Number(2) == 0,
             .program = Bytes(),
-            .host = Bytes()};
+            .host = Bytes(),
+            .kernel_boot_id = Number(2) == 0,
+            .place = {.file_system = random_(), .device = random_(), .directory = random_(), .lock_file = random_()}};
   }
 
   Boot AnyBoot() {

@@ -15,6 +15,15 @@
 
 namespace foldlog {
 
+// The directory that a log is in, by what stays the same when it is renamed, and differs in a copy. All 0: not known.
+struct LogPlace {
+  std::uint64_t file_system = 0;  // f_fsid of statfs(2)
+  std::uint64_t device = 0;       // st_dev; means something within one boot only
+  std::uint64_t directory = 0;    // inode number
+  std::uint64_t lock_file = 0;    // inode number of its writer.lock
+  bool operator==(const LogPlace&) const = default;
+};
+
 struct Owner {
   std::string instance = {};        // UUID of one opening of the log
   std::string machine_id = {};      // /etc/machine-id; empty where there is none
@@ -25,6 +34,8 @@ struct Owner {
   bool holds_log = true;          // it lives as long as it holds the writer lock; false: a process named by a script
   std::string program = {};
   std::string host = {};
+  bool kernel_boot_id = false;  // boot_id is the kernel's own, not one that a container was given
+  LogPlace place = {};          // of the log that it works on
   bool operator==(const Owner&) const = default;
 };
 
