@@ -33,7 +33,11 @@ struct Engine::Impl {
 
   FrameRun run;  // of the checkpoints at hand; kept, so that the next ones find its memory allocated
 
-  Owner NewOwner() const { return options.on_behalf_of.value_or(self); }
+  Owner NewOwner() const {
+    Owner owner = options.on_behalf_of.value_or(self);
+    owner.place = self.place;
+    return owner;
+  }
 
   Actor Now() const { return {options.clock(), NewOwner()}; }
 
@@ -208,7 +212,8 @@ absl::StatusOr<OperationHandle> Engine::Resume(const std::string& operation_id, 
 absl::StatusOr<OperationHandle> Engine::RecoverByForce(const std::string& operation_id, const std::string& reason) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
-  return impl.TakeOperation(DecideRecoverByForce(impl.state, operation_id, reason, impl.Now()), std::move(lock));
+  return impl.TakeOperation(DecideRecoverByForce(impl.state, operation_id, reason, impl.Fate(), impl.Now()),
+                            std::move(lock));
 }
 
 absl::Status Engine::Complete(const OperationHandle& handle, const Stats& stats) {

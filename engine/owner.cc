@@ -1,27 +1,23 @@
-// Facts about processes, from /proc; and what they prove about an owner.
+// What the facts about processes, locks and boots prove about an owner.
 
 #include "foldlog/owner.h"
 
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstddef>
-#include <filesystem>
 #include <fstream>
+#include <limits>
 #include <span>
-#include <sstream>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "engine/owner_facts.h"
+#include "engine/process.h"
 #include "engine/random_bytes.h"
 
 namespace foldlog {
@@ -34,108 +30,104 @@ std::string FirstLine(const std::string& path) {
   return line;
 }
 
-struct ProcessStat {
-  char state = '?';
-  std::uint64_t start_ticks = 0;
-};
-
-std::string StatPath(std::int64_t pid) { return absl::StrCat("/proc/", pid, "/stat"); }
-
-// The file at StatPath() of a process, or the like of a thread. The second field is the program's name in parentheses
-// and may itself hold spaces and parentheses, so fields are counted from the last one that closes.
-std::optional<ProcessStat> ReadStat(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream whole;
-  whole << file.rdbuf();
-  const std::string text = whole.str();
-  const std::size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos) return std::nullopt;
-
-  constexpr int kStateField = 3;
-  constexpr int kStartField = 22;
-  std::istringstream fields(text.substr(name_end + 1));
-  ProcessStat stat;
-  fields >> stat.state;
-  std::string skipped;
-  for (int field = kStateField + 1; field < kStartField; ++field) fields >> skipped;
-  fields >> stat.start_ticks;
-  if (!fields) return std::nullopt;
-  return stat;
-}
-
-std::uint64_t PidNamespace(std::int64_t pid) {
-  struct stat info = {};
-  if (stat(absl::StrCat("/proc/", pid, "/ns/pid").c_str(), &info) != 0) return 0;
-  return info.st_ino;
-}
-
 std::string HostName() {
   std::array<char, 256> name = {};
   if (gethostname(name.data(), name.size() - 1) != 0) return "";
   return name.data();
 }
 
-Owner OwnerAt(std::int64_t pid, std::string instance) {
+// `pid` is its number to the caller, whose namespace is recorded with it: that of another user's process could not be
+// read, and need not be.
+Owner OwnerAt(std::int64_t pid, const ProcView& view, const std::optional<Process>& process, std::string instance) {
   Owner owner;
   owner.instance = std::move(instance);
   owner.machine_id = FirstLine("/etc/machine-id");
-  owner.boot_id = ReadBootId();
-  owner.pid_namespace = PidNamespace(pid);
+  const Boot boot = ReadBoot();
+  owner.boot_id = boot.id;
+  owner.kernel_boot_id = boot.is_kernels;
+  owner.pid_namespace = view.pid_namespace;
   owner.pid = pid;
-  if (const auto stat = ReadStat(StatPath(pid))) owner.start_ticks = stat->start_ticks;
-  owner.program = FirstLine(absl::StrCat("/proc/", pid, "/comm"));
   owner.host = HostName();
+  if (!process) return owner;
+  owner.start_ticks = process->start_ticks.value_or(0);
+  owner.program = process->name;
   return owner;
 }
 
 enum class Presence { kRunning, kGone, kUnknown };
 
-bool IsDeadState(char state) { return state == 'Z' || state == 'X'; }
-
-// The first thread of a program may end before the others; the process lives as long as any does.
-Presence PresenceOfThreads(std::int64_t pid) {
-  std::error_code error;
-  const std::filesystem::directory_iterator tasks(absl::StrCat("/proc/", pid, "/task"), error);
-  if (error) return error == std::errc::no_such_file_or_directory ? Presence::kGone : Presence::kUnknown;
-  for (const auto& task : tasks) {
-    const auto stat = ReadStat(task.path().string() + "/stat");
-    if (stat && !IsDeadState(stat->state)) return Presence::kRunning;
+Presence PresenceIn(const std::vector<Process>& processes, const Owner& owner, Presence if_not_there) {
+  for (const Process& process : processes) {
+    if (IsOwner(process, owner)) return IsRunning(process) ? Presence::kRunning : Presence::kGone;
   }
-  return Presence::kGone;  // a zombie: it has given back everything it held
+  return if_not_there;
 }
 
-// Not being able to look (no descriptor left, another user's process with hidepid) proves nothing.
+// Whether /proc shows every process of the machine: it is that of the first pid namespace, whose number is fixed.
+bool SeesTheMachine(const ProcView& view) {
+  constexpr std::uint64_t kFirstPidNamespace = 0xeffffffc;
+  return view.levels == 1 && view.pid_namespace == kFirstPidNamespace;
+}
+
+// The process that has the owner's pid in the caller's own namespace is the owner or not; there is no other candidate.
+Presence PresenceAt(std::int64_t number, const Owner& owner) {
+  const std::optional<Process> process = ReadProcess(number);
+  if (!process || !process->start_ticks) return Presence::kUnknown;
+  return PresenceIn({*process}, owner, Presence::kGone);
+}
+
+// Not being able to look (no descriptor left, another user's process with hidepid, no /proc) proves nothing.
 Presence PresenceOf(const Owner& owner) {
-  if (kill(static_cast<pid_t>(owner.pid), 0) != 0 && errno == ESRCH) return Presence::kGone;
-  const auto stat = ReadStat(StatPath(owner.pid));
-  if (!stat) return Presence::kUnknown;
-  if (stat->start_ticks != owner.start_ticks) return Presence::kGone;
-  return IsDeadState(stat->state) ? PresenceOfThreads(owner.pid) : Presence::kRunning;
+  const ProcView view = LookAtProc();
+  const bool same_namespace = owner.pid_namespace != 0 && owner.pid_namespace == view.pid_namespace;
+  if (same_namespace && kill(static_cast<pid_t>(owner.pid), 0) != 0 && errno == ESRCH) return Presence::kGone;
+  if (view.levels == 0 || owner.start_ticks == 0) return Presence::kUnknown;
+  if (same_namespace && view.levels == 1) return PresenceAt(owner.pid, owner);
+  const AllProcesses all = ReadAllProcesses();
+  const bool would_show = all.complete && (same_namespace || SeesTheMachine(view));
+  return PresenceIn(all.processes, owner, would_show ? Presence::kGone : Presence::kUnknown);
 }
 
-bool SamePidNamespace(const Owner& a, const Owner& b) {
-  return a.pid_namespace != 0 && a.pid_namespace == b.pid_namespace;
+bool SameMachine(const Owner& a, const Owner& b) { return !a.machine_id.empty() && a.machine_id == b.machine_id; }
+
+bool OtherMachine(const Owner& a, const Owner& b) {
+  return !a.machine_id.empty() && !b.machine_id.empty() && a.machine_id != b.machine_id;
 }
 
-// The owner was to hold the writer lock as long as it lived. Locks belong to the kernel, and it is the same boot of the
-// same kernel: that somebody else has, or could take, the lock proves that this owner has let go of it. What remains to
-// be told is whether it died or closed the log.
-OwnerFate FateOfHolder(const Owner& owner, const WriterInfo& lock, const Owner& self) {
-  const bool holds_it = lock.held && lock.writer && lock.writer->instance == owner.instance;
-  if (holds_it) return OwnerFate::kAlive;
-  if (lock.held && !lock.writer) return OwnerFate::kUnknown;
-  const auto& signed_off = lock.signed_off;
-  if (std::find(signed_off.begin(), signed_off.end(), owner.instance) != signed_off.end()) {
-    return OwnerFate::kClosedWithoutEnd;
+bool BootIdsDiffer(const Owner& a, const Owner& b) {
+  return !a.boot_id.empty() && !b.boot_id.empty() && a.boot_id != b.boot_id;
+}
+
+// Containers on one kernel may each be given a boot id, so that only the kernel's own ones tell kernels apart.
+bool KernelsDiffer(const Owner& a, const Owner& b) {
+  return BootIdsDiffer(a, b) && a.kernel_boot_id && b.kernel_boot_id;
+}
+
+bool SameKernel(const Owner& a, const Owner& b) {
+  return a.kernel_boot_id && b.kernel_boot_id && !a.boot_id.empty() && a.boot_id == b.boot_id;
+}
+
+// What became of an owner that is known to be gone.
+OwnerFate HowItWent(const Owner& owner, const Owner& self) {
+  const bool rebooted = BootIdsDiffer(owner, self) && (SameMachine(owner, self) || KernelsDiffer(owner, self)) &&
+                        !OtherMachine(owner, self);
+  return rebooted ? OwnerFate::kMachineRebooted : OwnerFate::kProcessDied;
+}
+
+// While somebody holds a file open, neither its inode nor the device number of its file system is given to another.
+bool HasLockFileOf(const Owner& owner, const WriterInfo& lock, const Owner& self) {
+  const LogPlace& then = owner.place;
+  const LogPlace& now = lock.place;
+  if (then.file_system != now.file_system || then.lock_file != now.lock_file) return false;
+  return then.device == now.device || !SameKernel(owner, self);
+}
+
+// By the process alone. Of another boot's processes none is here; machines are asked last.
+OwnerFate FateOfProcess(const Owner& owner, const WriterInfo& lock, const Owner& self) {
+  if (KernelsDiffer(owner, self)) {
+    const bool same_place = lock.place.directory != 0 && !IsCopy(owner, lock) && !OtherMachine(owner, self);
+    return SameMachine(owner, self) || same_place ? OwnerFate::kMachineRebooted : OwnerFate::kUnknown;
   }
-  const bool runs_on = SamePidNamespace(owner, self) && PresenceOf(owner) == Presence::kRunning;
-  if (!runs_on) return OwnerFate::kProcessDied;
-  // Without a record, somebody has taken the lock file away, and the owner may hold one that no longer has a name.
-  return lock.writer ? OwnerFate::kClosedWithoutEnd : OwnerFate::kUnknown;
-}
-
-OwnerFate FateOfScript(const Owner& owner, const Owner& self) {
-  if (!SamePidNamespace(owner, self)) return OwnerFate::kUnknown;
   switch (PresenceOf(owner)) {
     case Presence::kRunning:
       return OwnerFate::kAlive;
@@ -145,6 +137,25 @@ OwnerFate FateOfScript(const Owner& owner, const Owner& self) {
       break;
   }
   return OwnerFate::kUnknown;
+}
+
+// The owner was to hold the writer lock as long as it lived. Locks belong to the kernel, whatever namespaces there are:
+// that somebody else has, or could take, the lock of the very same file proves that this owner has let go of it. What
+// remains to be told is whether it died or closed the log.
+OwnerFate FateOfHolder(const Owner& owner, const WriterInfo& lock, const Owner& self) {
+  const bool is_copy = IsCopy(owner, lock);
+  if (!is_copy && lock.held && lock.writer && lock.writer->instance == owner.instance) return OwnerFate::kAlive;
+  const auto& signed_off = lock.signed_off;
+  if (std::find(signed_off.begin(), signed_off.end(), owner.instance) != signed_off.end()) {
+    return OwnerFate::kClosedWithoutEnd;
+  }
+  const OwnerFate by_process = FateOfProcess(owner, lock, self);
+  if (is_copy) return by_process;
+  const bool may_hold_it = lock.held && !lock.writer;
+  // Somebody may have taken the lock file away, and a running owner hold one that no longer has a name.
+  const bool may_hold_another = !HasLockFileOf(owner, lock, self);
+  if (may_hold_it || may_hold_another) return by_process == OwnerFate::kAlive ? OwnerFate::kUnknown : by_process;
+  return by_process == OwnerFate::kAlive ? OwnerFate::kClosedWithoutEnd : HowItWent(owner, self);
 }
 
 }  // namespace
@@ -159,41 +170,64 @@ std::string_view Name(OwnerFate fate) {
       return "machine_rebooted";
     case OwnerFate::kClosedWithoutEnd:
       return "closed_without_end";
+    case OwnerFate::kCopied:
+      return "copied";
     case OwnerFate::kUnknown:
       break;
   }
   return "unknown";
 }
 
-std::string ReadBootId() { return FirstLine("/proc/sys/kernel/random/boot_id"); }
+bool IsGone(OwnerFate fate) {
+  return fate == OwnerFate::kProcessDied || fate == OwnerFate::kMachineRebooted || fate == OwnerFate::kClosedWithoutEnd;
+}
 
-Owner DescribeThisProcess(std::string instance) { return OwnerAt(getpid(), std::move(instance)); }
+std::string ReadBootId() { return ReadBoot().id; }
+
+Owner DescribeThisProcess(std::string instance) {
+  const ProcView view = LookAtProc();
+  return OwnerAt(getpid(), view, ReadProcess(view.self), std::move(instance));
+}
 
 std::optional<Owner> DescribeProcess(std::int64_t pid, std::string instance) {
-  if (pid <= 0 || !ReadStat(StatPath(pid))) return std::nullopt;
-  return OwnerAt(pid, std::move(instance));
+  if (pid <= 0 || pid > std::numeric_limits<pid_t>::max()) return std::nullopt;
+  if (kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return std::nullopt;
+  const ProcView view = LookAtProc();
+  const std::optional<std::int64_t> number = NumberOf(pid, view);
+  return OwnerAt(pid, view, number ? ReadProcess(*number) : std::nullopt, std::move(instance));
+}
+
+bool IsCopy(const Owner& owner, const WriterInfo& lock) {
+  const LogPlace& then = owner.place;
+  const LogPlace& now = lock.place;
+  if (then.directory == 0 || now.directory == 0) return false;
+  const bool found_again = then.directory == now.directory || (then.lock_file != 0 && then.lock_file == now.lock_file);
+  return then.file_system != now.file_system || !found_again;
+}
+
+bool IsOwner(const Process& process, const Owner& owner) {
+  const auto& pids = process.pids;
+  const auto level = std::find(pids.begin(), pids.end(), owner.pid);
+  if (level == pids.end() || !process.start_ticks) return false;
+  // A namespace's offset need not be a whole tick.
+  const std::uint64_t earlier = std::min(*process.start_ticks, owner.start_ticks);
+  const std::uint64_t later = std::max(*process.start_ticks, owner.start_ticks);
+  if (owner.start_ticks == 0 || later - earlier > 1) return false;
+  if (level + 1 != pids.end()) return true;
+  const std::uint64_t its_namespace = PidNamespaceOf(process.number);
+  return its_namespace == 0 || owner.pid_namespace == 0 || its_namespace == owner.pid_namespace;
 }
 
 OwnerFate AssessOwner(const Owner& owner, const WriterInfo& lock, const Owner& self) {
   if (owner.holds_log && owner.instance == self.instance) return OwnerFate::kAlive;
-  if (owner.boot_id.empty() || self.boot_id.empty()) return OwnerFate::kUnknown;
-  if (owner.boot_id != self.boot_id) {
-    const bool same_machine = !owner.machine_id.empty() && owner.machine_id == self.machine_id;
-    return same_machine ? OwnerFate::kMachineRebooted : OwnerFate::kUnknown;
-  }
-  return owner.holds_log ? FateOfHolder(owner, lock, self) : FateOfScript(owner, self);
+  const OwnerFate fate = owner.holds_log ? FateOfHolder(owner, lock, self) : FateOfProcess(owner, lock, self);
+  return IsCopy(owner, lock) && !IsGone(fate) ? OwnerFate::kCopied : fate;
 }
 
 std::string Describe(const Owner& owner) {
   const std::string program = owner.program.empty() ? "a program" : owner.program;
   const std::string host = owner.host.empty() ? "" : absl::StrCat(" on ", owner.host);
   return absl::StrCat(program, ", process ", owner.pid, host);
-}
-
-void FillWithRandomBytes(std::span<std::uint8_t, 16> bytes) {
-  // So few bytes never come short and are never interrupted (getrandom(2)), once the pool is ready after boot.
-  while (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-  }
 }
 
 std::string NewUuid() {

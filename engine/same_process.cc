@@ -55,8 +55,11 @@ ProcessMark::ProcessMark() : number_(ProcessNumber::Get()), pid_(getpid()) {}
 bool ProcessMark::IsHere() const { return ProcessNumber::Get() == number_; }
 
 absl::Status ProcessMark::Refuse(const std::string& log_name) const {
-  return absl::FailedPreconditionError(absl::StrCat("the log ", log_name, " was opened by process ", pid_,
-                                                    ", not by this child of it; open the log again here"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("the log ", log_name, " was opened by process ", pid_,
+                   ", not by this child of it; write there, or open the log anew here after "
+                   "process ",
+                   pid_, " has closed it"));
 }
 
 }  // namespace foldlog

@@ -29,6 +29,10 @@ std::string NextStep(const Operation& operation, OwnerFate fate) {
       return absl::StrCat("nothing here proves that its owner, ", owner,
                           ", is gone: if you know that it is, recover the operation by force, with a reason (recover "
                           "--force --reason)");
+    case OwnerFate::kCopied:
+      return absl::StrCat("this log is a copy, or was moved to another file system: its owner, ", owner,
+                          ", worked on the original and may go on there. Go on with the original, or let this one go "
+                          "its own way: recover it by force, with a reason (recover --force --reason)");
     case OwnerFate::kProcessDied:
     case OwnerFate::kMachineRebooted:
     case OwnerFate::kClosedWithoutEnd:
@@ -105,8 +109,6 @@ Evidence EvidenceFor(OwnerFate fate) {
   return Evidence::kProcessDied;
 }
 
-bool IsGone(OwnerFate fate) { return fate != OwnerFate::kAlive && fate != OwnerFate::kUnknown; }
-
 }  // namespace
 
 absl::StatusOr<Event> DecideStart(const State& state, const StartRequest& request, std::string operation_id,
@@ -156,7 +158,7 @@ absl::StatusOr<Event> DecideResume(const State& state, const std::string& operat
 }
 
 absl::StatusOr<Event> DecideRecoverByForce(const State& state, const std::string& operation_id,
-                                           const std::string& reason, const Actor& actor) {
+                                           const std::string& reason, OwnerFate fate, const Actor& actor) {
   RETURN_IF_ERROR(CheckId(state, operation_id, "recover"));
   if (state.status() == OperationStatus::kPaused) {
     return absl::FailedPreconditionError(
@@ -165,7 +167,8 @@ absl::StatusOr<Event> DecideRecoverByForce(const State& state, const std::string
   if (reason.empty()) {
     return absl::InvalidArgumentError("recovering by force takes a reason; it is recorded for the auditor");
   }
-  return At(actor.now, state.epoch + 1, Recovered{Evidence::kForced, reason, actor.owner});
+  const Evidence evidence = IsGone(fate) ? EvidenceFor(fate) : Evidence::kForced;
+  return At(actor.now, state.epoch + 1, Recovered{evidence, reason, actor.owner});
 }
 
 absl::StatusOr<Event> DecideComplete(const State& state, const OperationHandle& handle, const Stats& stats,

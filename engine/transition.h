@@ -30,7 +30,7 @@ absl::StatusOr<Event> DecidePause(const State& state, const OperationHandle& han
 absl::StatusOr<Event> DecideResume(const State& state, const std::string& operation_id, const std::string& reason,
                                    OwnerFate fate, const Actor& actor);
 absl::StatusOr<Event> DecideRecoverByForce(const State& state, const std::string& operation_id,
-                                           const std::string& reason, const Actor& actor);
+                                           const std::string& reason, OwnerFate fate, const Actor& actor);
 absl::StatusOr<Event> DecideComplete(const State& state, const OperationHandle& handle, const Stats& stats,
                                      const Moment& now);
 absl::StatusOr<Event> DecideFail(const State& state, const OperationHandle& handle, const std::string& error,

@@ -59,7 +59,7 @@ struct Owner {
   bootId @2 :Text;         # /proc/sys/kernel/random/boot_id
   pidNamespace @3 :UInt64; # inode of /proc/PID/ns/pid
   pid @4 :Int64;
-  startTicks @5 :UInt64;   # field 22 of /proc/PID/stat: tells a reused pid apart
+  startTicks @5 :UInt64;   # field 22 of /proc/PID/stat, without a time namespace's offset: tells a reused pid apart
   holdsLog @6 :Bool;       # true: lives as long as it holds the log's writer lock; false: named by a script
   program @7 :Data;
   host @8 :Data;

@@ -79,21 +79,14 @@ std::string Joined(const Lines& lines) {
 
 // ---- interrupted or not ---------------------------------------------------------------------------------------------
 
-TEST(InterruptedTest, OnlyProofOrAnAbandonedLogCounts) {
-  Owner owner = SomeOwner();
-  const WriterInfo held{.held = true, .writer = SomeOwner()};
-  const WriterInfo abandoned{.held = false, .writer = SomeOwner()};
-  EXPECT_FALSE(IsInterrupted(owner, OwnerFate::kAlive, held));
-  EXPECT_TRUE(IsInterrupted(owner, OwnerFate::kProcessDied, held));
-  EXPECT_TRUE(IsInterrupted(owner, OwnerFate::kMachineRebooted, abandoned));
-  EXPECT_TRUE(IsInterrupted(owner, OwnerFate::kClosedWithoutEnd, abandoned));
-  EXPECT_FALSE(IsInterrupted(owner, OwnerFate::kUnknown, held));
-  EXPECT_TRUE(IsInterrupted(owner, OwnerFate::kUnknown, abandoned)) << "it was to hold the log, and nobody does";
-  owner.holds_log = false;
-  EXPECT_FALSE(IsInterrupted(owner, OwnerFate::kUnknown, abandoned)) << "a script elsewhere need not hold the log";
+TEST(LogViewTest, InterruptedIsWhatMayBeResumedWithoutForce) {
+  EXPECT_FALSE(IsGone(OwnerFate::kAlive));
+  EXPECT_TRUE(IsGone(OwnerFate::kProcessDied));
+  EXPECT_TRUE(IsGone(OwnerFate::kMachineRebooted));
+  EXPECT_TRUE(IsGone(OwnerFate::kClosedWithoutEnd));
+  EXPECT_FALSE(IsGone(OwnerFate::kUnknown));
+  EXPECT_FALSE(IsGone(OwnerFate::kCopied));
 }
-
-// ---- JSON -----------------------------------------------------------------------------------------------------------
 
 TEST(RenderJsonTest, AnIdleLogHasNullsAndZeros) {
   LogView view;
@@ -105,7 +98,7 @@ TEST(RenderJsonTest, AnIdleLogHasNullsAndZeros) {
             R"("total_files": null, "files_processed": 0, "current_path": null, "last_processed_file": null, )"
             R"("batch_num": 0, "error_count": 0, "rate": 0.0, "started_at": null, "updated_at": null, )"
             R"("completed_at": null, "epoch": 3, "last_sequence": 12, "durable_sequence": 12, )"
-            R"("stored_sequence": 12, "roots": [], "metadata": {}, "owner": null, "evidence": null, )"
+            R"("stored_sequence": 12, "roots": [], "metadata": {}, "owner": null, "evidence": null, "owner_fate": null, )"
             R"("pause_reason": null, "failure": null, "writer": null, "recovery": null})");
 }
 
@@ -118,7 +111,7 @@ TEST(RenderJsonTest, AnOperationInProgressHasAllItsFields) {
             R"("completed_at": null, "epoch": 2, "last_sequence": 7, "durable_sequence": 7, )"
             R"("stored_sequence": 7, "roots": ["/photos", "/b\udcff"], "metadata": {"who": "me"}, )"
             R"("owner": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
-            R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}, "evidence": null, )"
+            R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}, "evidence": null, "owner_fate": "alive", )"
             R"("pause_reason": null, "failure": null, )"
             R"("writer": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
             R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}, )"
@@ -286,8 +279,12 @@ TEST(RenderTextTest, AnInterruptionSaysWhatProvesItAndWhatToDo) {
   EXPECT_THAT(died, HasSubstr("in progress, but interrupted: its process died\n"));
   EXPECT_THAT(died, HasSubstr("Next           \"foldlog index\" or \"foldlog resume\" goes on with it\n"));
   EXPECT_THAT(died, Not(HasSubstr(" left")));
-  const std::string unknown = Joined(StatusText(ViewOf(SomeOperation(), OwnerFate::kUnknown, true), kStart));
+  const std::string unknown = Joined(StatusText(ViewOf(SomeOperation(), OwnerFate::kUnknown), kStart));
+  EXPECT_THAT(unknown, HasSubstr("in progress; whether its owner is still at work can't be told from here\n"));
   EXPECT_THAT(unknown, HasSubstr("foldlog recover --force"));
+  const std::string copied = Joined(StatusText(ViewOf(SomeOperation(), OwnerFate::kCopied), kStart));
+  EXPECT_THAT(copied, HasSubstr("in progress; this log is a copy, and its owner may go on with the original\n"));
+  EXPECT_THAT(copied, HasSubstr("foldlog recover --force"));
 }
 
 TEST(RenderTextTest, AnEndedOperationShowsItsOutcome) {

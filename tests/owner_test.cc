@@ -49,12 +49,39 @@ bool FirstThreadEnded(pid_t pid) {
 class OwnerTest : public testing::Test {
  protected:
   const Owner self_ = DescribeThisProcess("self");
-  const WriterInfo unlocked_ = {};
+  const LogPlace here_ = {.file_system = 1, .device = 2, .directory = 3, .lock_file = 4};
+  const WriterInfo unlocked_ = {.place = here_};
+  // As after `rm writer.lock`: a running owner may still hold the file that had that name.
+  const WriterInfo lock_replaced_ = {.place = {.file_system = 1, .device = 2, .directory = 3, .lock_file = 5}};
+  const WriterInfo copy_ = {.place = {.file_system = 1, .device = 2, .directory = 30, .lock_file = 40}};
 
-  Owner Holder(pid_t pid) const { return *DescribeProcess(pid, "holder"); }
-  Owner Script(pid_t pid) const {
-    Owner owner = *DescribeProcess(pid, "script");
-    owner.holds_log = false;
+  WriterInfo Lock(bool held, const Owner& writer) const { return {.held = held, .writer = writer, .place = here_}; }
+
+  Owner At(pid_t pid, const char* instance, bool holds_log) const {
+    Owner owner = *DescribeProcess(pid, instance);
+    owner.holds_log = holds_log;
+    owner.place = here_;
+    return owner;
+  }
+  Owner Holder(pid_t pid) const { return At(pid, "holder", true); }
+  Owner Script(pid_t pid) const { return At(pid, "script", false); }
+
+  // An owner that this process can't look for.
+  Owner Elsewhere(bool holds_log) const {
+    Owner owner = At(getpid(), "elsewhere", holds_log);
+    owner.pid_namespace = 1;
+    owner.start_ticks = 0;
+    owner.machine_id = "of its container";
+    owner.boot_id = "of its container";
+    owner.kernel_boot_id = false;
+    return owner;
+  }
+
+  // As Elsewhere(), but by the kernel's own word from another boot.
+  Owner FromAnotherBoot(bool holds_log, const std::string& machine_id) const {
+    Owner owner = At(getpid(), "earlier", holds_log);
+    owner.boot_id = "earlier";
+    owner.machine_id = machine_id;
     return owner;
   }
 };
@@ -81,7 +108,7 @@ TEST_F(OwnerTest, ThisVeryOpeningIsAlive) { EXPECT_EQ(AssessOwner(self_, unlocke
 TEST_F(OwnerTest, HolderNamedInAHeldLockIsAlive) {
   Child child;
   const Owner owner = Holder(child.pid());
-  EXPECT_EQ(AssessOwner(owner, {.held = true, .writer = owner}, self_), OwnerFate::kAlive);
+  EXPECT_EQ(AssessOwner(owner, Lock(true, owner), self_), OwnerFate::kAlive);
 }
 
 TEST_F(OwnerTest, DeadHolderIsProven) {
@@ -89,9 +116,9 @@ TEST_F(OwnerTest, DeadHolderIsProven) {
   const Owner owner = Holder(child.pid());
   child.Kill();
   child.Reap();
-  EXPECT_EQ(AssessOwner(owner, {.held = false, .writer = owner}, self_), OwnerFate::kProcessDied);
+  EXPECT_EQ(AssessOwner(owner, Lock(false, owner), self_), OwnerFate::kProcessDied);
   Owner other = self_;
-  EXPECT_EQ(AssessOwner(owner, {.held = true, .writer = other}, self_), OwnerFate::kProcessDied);
+  EXPECT_EQ(AssessOwner(owner, Lock(true, other), self_), OwnerFate::kProcessDied);
 }
 
 TEST_F(OwnerTest, ZombieCountsAsDead) {
@@ -107,31 +134,36 @@ TEST_F(OwnerTest, HolderThatSignedOffClosedWithoutAnEnd) {
   const Owner owner = Holder(child.pid());
   child.Kill();
   child.Reap();
-  EXPECT_EQ(AssessOwner(owner, {.held = false, .writer = self_, .signed_off = {"older", "holder"}}, self_),
-            OwnerFate::kClosedWithoutEnd);
+  EXPECT_EQ(
+      AssessOwner(owner, {.held = false, .writer = self_, .signed_off = {"older", "holder"}, .place = here_}, self_),
+      OwnerFate::kClosedWithoutEnd);
 }
 
 TEST_F(OwnerTest, HolderThatLivesButHoldsNoMoreClosedWithoutAnEnd) {
   Child child;
-  EXPECT_EQ(AssessOwner(Holder(child.pid()), {.held = false, .writer = self_}, self_), OwnerFate::kClosedWithoutEnd);
+  EXPECT_EQ(AssessOwner(Holder(child.pid()), Lock(false, self_), self_), OwnerFate::kClosedWithoutEnd);
 }
 
-// As after `rm writer.lock`: the running owner may still hold the file that had that name.
-TEST_F(OwnerTest, RunningHolderWithoutALockRecordIsUnknown) {
+TEST_F(OwnerTest, RunningHolderWhoseLockFileWasReplacedIsUnknown) {
   Child child;
-  EXPECT_EQ(AssessOwner(Holder(child.pid()), unlocked_, self_), OwnerFate::kUnknown);
+  const Owner owner = Holder(child.pid());
+  EXPECT_EQ(AssessOwner(owner, lock_replaced_, self_), OwnerFate::kUnknown);
+  child.Kill();
+  child.Reap();
+  EXPECT_EQ(AssessOwner(owner, lock_replaced_, self_), OwnerFate::kProcessDied);
 }
 
 TEST_F(OwnerTest, HeldLockWithAnUnreadableRecordProvesNothing) {
   Child child;
-  EXPECT_EQ(AssessOwner(Holder(child.pid()), {.held = true}, self_), OwnerFate::kUnknown);
+  EXPECT_EQ(AssessOwner(Holder(child.pid()), {.held = true, .place = here_}, self_), OwnerFate::kUnknown);
+  EXPECT_EQ(AssessOwner(Elsewhere(true), {.held = true, .place = here_}, self_), OwnerFate::kUnknown);
 }
 
 TEST_F(OwnerTest, ReusedPidIsNotTheOwner) {
   Child child;
   Owner owner = Script(child.pid());
   EXPECT_EQ(AssessOwner(owner, unlocked_, self_), OwnerFate::kAlive);
-  --owner.start_ticks;
+  owner.start_ticks -= 2;
   EXPECT_EQ(AssessOwner(owner, unlocked_, self_), OwnerFate::kProcessDied);
 }
 
@@ -160,35 +192,77 @@ TEST_F(OwnerTest, ProcessLivesAsLongAsAnyOfItsThreads) {
   waitpid(child, nullptr, 0);
 }
 
-TEST_F(OwnerTest, AnotherBootOfThisMachineProvesAReboot) {
-  Owner owner = self_;
-  owner.instance = "other";
-  owner.boot_id = "earlier";
-  owner.machine_id = "m";
+TEST_F(OwnerTest, FreeLockOfTheSameFileProvesItsHolderGoneFromAnywhere) {
+  EXPECT_EQ(AssessOwner(Elsewhere(true), unlocked_, self_), OwnerFate::kProcessDied);
+  EXPECT_EQ(AssessOwner(Elsewhere(true), Lock(true, self_), self_), OwnerFate::kProcessDied) << "another has it";
+  EXPECT_EQ(AssessOwner(Elsewhere(true), lock_replaced_, self_), OwnerFate::kUnknown) << "it may hold the old one";
+  Owner without_proc{.instance = "x", .pid = 5, .place = here_};
+  EXPECT_EQ(AssessOwner(without_proc, unlocked_, Owner{.instance = "y"}), OwnerFate::kProcessDied);
+}
+
+TEST_F(OwnerTest, HeldLockProvesLifeWhateverTheBootId) {
+  const Owner elsewhere = Elsewhere(true);
+  EXPECT_EQ(AssessOwner(elsewhere, Lock(true, elsewhere), self_), OwnerFate::kAlive);
+  const Owner rebooted = FromAnotherBoot(true, self_.machine_id);
+  EXPECT_EQ(AssessOwner(rebooted, Lock(true, rebooted), self_), OwnerFate::kAlive);
+}
+
+TEST_F(OwnerTest, LockFileOfAnotherMountOfTheSameFileSystemProvesNothing) {
+  Child child;
+  WriterInfo snapshot = unlocked_;
+  snapshot.place.device = 20;
+  EXPECT_EQ(AssessOwner(Holder(child.pid()), snapshot, self_), OwnerFate::kUnknown);
+}
+
+TEST_F(OwnerTest, AnotherBootOfThisMachineIsAReboot) {
   Owner self = self_;
   self.machine_id = "m";
-  EXPECT_EQ(AssessOwner(owner, unlocked_, self), OwnerFate::kMachineRebooted);
-  owner.machine_id = "n";
-  EXPECT_EQ(AssessOwner(owner, unlocked_, self), OwnerFate::kUnknown);
-  owner.machine_id = self.machine_id = "";
-  EXPECT_EQ(AssessOwner(owner, unlocked_, self), OwnerFate::kUnknown);
+  for (const bool holds_log : {true, false}) {
+    EXPECT_EQ(AssessOwner(FromAnotherBoot(holds_log, "m"), unlocked_, self), OwnerFate::kMachineRebooted);
+    EXPECT_EQ(AssessOwner(FromAnotherBoot(holds_log, "m"), copy_, self), OwnerFate::kMachineRebooted);
+    EXPECT_EQ(AssessOwner(FromAnotherBoot(holds_log, ""), unlocked_, self), OwnerFate::kMachineRebooted);
+    EXPECT_EQ(AssessOwner(FromAnotherBoot(holds_log, "n"), copy_, self), OwnerFate::kCopied);
+  }
+  EXPECT_EQ(AssessOwner(FromAnotherBoot(true, "n"), unlocked_, self), OwnerFate::kProcessDied) << "by the lock";
+  EXPECT_EQ(AssessOwner(FromAnotherBoot(false, "n"), unlocked_, self), OwnerFate::kUnknown);
 }
 
-TEST_F(OwnerTest, WithoutBootIdNothingIsProven) {
-  Owner owner = self_;
-  owner.instance = "other";
-  owner.boot_id = "";
-  EXPECT_EQ(AssessOwner(owner, unlocked_, self_), OwnerFate::kUnknown);
+TEST_F(OwnerTest, ScriptIsAliveWhateverBootIdItsContainerWasGiven) {
+  Child child;
+  Owner script = Script(child.pid());
+  script.boot_id = "of its container";
+  script.kernel_boot_id = false;
+  EXPECT_EQ(AssessOwner(script, unlocked_, self_), OwnerFate::kAlive);
+  Owner self = self_;
+  self.boot_id = "of this container";
+  self.kernel_boot_id = false;
+  EXPECT_EQ(AssessOwner(Script(child.pid()), unlocked_, self), OwnerFate::kAlive);
+  child.Kill();
+  child.Reap();
+  EXPECT_TRUE(IsGone(AssessOwner(script, unlocked_, self_)));
 }
 
-TEST_F(OwnerTest, ScriptInAnotherPidNamespaceIsUnknownAndAHolderThereIsNot) {
-  Owner owner = self_;
-  owner.instance = "other";
-  owner.pid_namespace = 1;
-  owner.holds_log = false;
-  EXPECT_EQ(AssessOwner(owner, unlocked_, self_), OwnerFate::kUnknown);
-  owner.holds_log = true;  // the kernel's lock reaches across namespaces
-  EXPECT_EQ(AssessOwner(owner, unlocked_, self_), OwnerFate::kProcessDied);
+TEST_F(OwnerTest, ScriptThatCannotBeLookedForIsUnknown) {
+  EXPECT_EQ(AssessOwner(Owner{.instance = "x", .pid = 5, .holds_log = false}, unlocked_, Owner{.instance = "y"}),
+            OwnerFate::kUnknown);
+}
+
+TEST_F(OwnerTest, CopyIsKnownByItsDirectory) {
+  Child child;
+  EXPECT_FALSE(IsCopy(Holder(child.pid()), unlocked_));
+  EXPECT_FALSE(IsCopy(Holder(child.pid()), lock_replaced_));
+  EXPECT_TRUE(IsCopy(Holder(child.pid()), copy_));
+  EXPECT_FALSE(IsCopy(Owner{}, copy_)) << "not known";
+  EXPECT_EQ(AssessOwner(Holder(child.pid()), copy_, self_), OwnerFate::kCopied);
+  EXPECT_EQ(AssessOwner(Script(child.pid()), copy_, self_), OwnerFate::kCopied);
+  WriterInfo with_record = copy_;
+  with_record.writer = Holder(child.pid());
+  with_record.held = true;  // by somebody who has not signed it yet
+  EXPECT_EQ(AssessOwner(Holder(child.pid()), with_record, self_), OwnerFate::kCopied);
+  const Owner owner = Holder(child.pid());
+  child.Kill();
+  child.Reap();
+  EXPECT_EQ(AssessOwner(owner, copy_, self_), OwnerFate::kProcessDied);
 }
 
 TEST_F(OwnerTest, WriterRecordComesBackAsItWas) {
@@ -199,6 +273,9 @@ TEST_F(OwnerTest, WriterRecordComesBackAsItWas) {
   Owner odd = self_;
   odd.program = "two\nlines \x1b[31m";
   EXPECT_EQ(ParseWriterRecord(FormatWriterRecord(odd, {})).writer->program, "two?lines ?[31m");
+  EXPECT_EQ(ParseWriterRecord(FormatWriterRecord(Holder(getpid()), {}, {}, WriterUse::kIndexer)).use,
+            WriterUse::kIndexer);
+  EXPECT_EQ(ParseWriterRecord(FormatWriterRecord(Holder(getpid()), {})).writer->place, here_);
 }
 
 TEST_F(OwnerTest, NoBytesCrashTheRecordParser) {

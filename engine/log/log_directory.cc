@@ -153,9 +153,11 @@ std::optional<OwnerFate> FateOfLastWriter(const WriterInfo& previous, const Owne
   return AssessOwner(*previous.writer, previous, self);
 }
 
-// Processes that die leave the page cache as it is. Whatever is not known to have ended so may have been a power cut.
-bool PowerMayHaveGone(std::optional<OwnerFate> last_writer) {
-  return last_writer != OwnerFate::kProcessDied && last_writer != OwnerFate::kClosedWithoutEnd;
+// Processes that die leave the page cache as it is. Whatever is not known to have ended so, and within this very boot,
+// may have been a power cut.
+bool PowerMayHaveGone(std::optional<OwnerFate> last_writer, const WriterInfo& previous, const Owner& self) {
+  const bool same_boot = previous.writer && !self.boot_id.empty() && previous.writer->boot_id == self.boot_id;
+  return !same_boot || (last_writer != OwnerFate::kProcessDied && last_writer != OwnerFate::kClosedWithoutEnd);
 }
 
 }  // namespace
@@ -165,7 +167,9 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   const std::string directory = WithoutTrailingSlashes(given);
   RETURN_IF_ERROR(PrepareDirectory(directory, options.create).status());
   Owner self = DescribeThisProcess(NewUuid());
-  ASSIGN_OR_RETURN(std::unique_ptr<WriterLock> lock, WriterLock::Acquire(directory, self));
+  ASSIGN_OR_RETURN(std::unique_ptr<WriterLock> lock,
+                   WriterLock::Acquire(directory, self, {.use = options.use, .wait = options.lock_wait}));
+  self = lock->self();
   // Only under the lock is it certain that no other process is creating the file right now.
   ASSIGN_OR_RETURN(const bool exists, PrepareDirectory(directory, options.create));
   if (!exists) RETURN_IF_ERROR(CreateLog(directory, options.tail_bytes));
@@ -183,7 +187,7 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   const TailPlace drained{commit.tail_position, {commit.last_sequence, commit.last_hash}};
   WriterInfo previous = lock->previous();
   RecoveryReport report{.last_writer = FateOfLastWriter(previous, self)};
-  const bool power_may_have_gone = PowerMayHaveGone(report.last_writer);
+  const bool power_may_have_gone = PowerMayHaveGone(report.last_writer, previous, self);
   if (power_may_have_gone) tail->ReadAhead();
   const TailContents found = ScanTail(tail->ring(), drained, /*search_rest=*/power_may_have_gone);
   const Sequence durable_before = TailShared::OpenForReading(directory).durable(*tail);

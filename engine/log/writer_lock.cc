@@ -2,10 +2,15 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <ctime>
 #include <map>
 #include <mutex>
 #include <set>
@@ -33,6 +38,12 @@ constexpr std::string_view kSignedOff = "signed_off";
 constexpr const char* kEventsFromTail = "events_from_tail";
 constexpr const char* kFramesDiscarded = "frames_discarded";
 constexpr const char* kLastWriter = "last_writer";
+constexpr const char* kKernelBoot = "kernel_boot";
+constexpr const char* kFileSystem = "file_system";
+constexpr const char* kDevice = "device";
+constexpr const char* kDirectory = "directory";
+constexpr const char* kLockFile = "lock_file";
+constexpr const char* kUse = "use";
 
 std::string PathIn(const std::string& directory) { return directory + "/writer.lock"; }
 
@@ -92,12 +103,110 @@ absl::Status WriteRecord(int fd, const std::string& path, std::string text) {
   return ErrnoStatus(put < 0 ? errno : ENOSPC, absl::StrCat("sign the writer lock ", path));
 }
 
-absl::Status HeldByAnother(const std::string& directory, const WriterInfo& info) {
-  const std::string holder =
-      info.writer ? Describe(*info.writer) : std::string("another process (its record can't be read)");
-  return absl::FailedPreconditionError(absl::StrCat("the log ", directory, " is being written by ", holder,
-                                                    "; wait until it ends, or stop it. Reading is possible meanwhile"));
+bool IsSameProcess(const Owner& a, const Owner& b) {
+  return a.pid == b.pid && a.start_ticks == b.start_ticks && a.pid_namespace == b.pid_namespace &&
+         a.boot_id == b.boot_id;
 }
+
+// What to do about the process that holds the log.
+std::string HowToGoOn(const WriterInfo& info, const Owner& self) {
+  if (!info.writer) return "wait until it ends, or stop it";
+  if (IsSameProcess(*info.writer, self)) return "use what it was opened with, or close that first";
+  if (info.use == WriterUse::kStep)
+    return "it takes one step and ends: run this again, or wait longer (--wait SECONDS)";
+  const bool has_pid_here = info.writer->pid_namespace != 0 && info.writer->pid_namespace == self.pid_namespace;
+  if (info.use == WriterUse::kIndexer && has_pid_here) {
+    return absl::StrCat("wait until it ends, or pause it: kill -INT ", info.writer->pid);
+  }
+  return "wait until it ends, or stop it";
+}
+
+absl::Status HeldByAnother(const std::string& directory, const WriterInfo& info, const Owner& self) {
+  std::string holder = "another process (its record can't be read)";
+  if (info.writer) {
+    holder = IsSameProcess(*info.writer, self) ? "this process" : Describe(*info.writer);
+    if (info.use == WriterUse::kIndexer) absl::StrAppend(&holder, ", which indexes");
+  }
+  return absl::FailedPreconditionError(absl::StrCat("the log ", directory, " is being written by ", holder, "; ",
+                                                    HowToGoOn(info, self), ". Reading is possible meanwhile"));
+}
+
+LogPlace PlaceOf(const std::string& directory) {
+  LogPlace place;
+  struct stat info = {};
+  struct statfs file_system = {};
+  if (stat(directory.c_str(), &info) != 0 || statfs(directory.c_str(), &file_system) != 0) return place;
+  std::memcpy(&place.file_system, &file_system.f_fsid, sizeof place.file_system);
+  place.device = info.st_dev;
+  place.directory = info.st_ino;
+  return place;
+}
+
+std::uint64_t InodeOf(int fd) {
+  struct stat info = {};
+  return fstat(fd, &info) == 0 ? info.st_ino : 0;
+}
+
+bool IsStillNamed(int fd, const std::string& path) {
+  struct stat named = {};
+  struct stat open = {};
+  return lstat(path.c_str(), &named) == 0 && fstat(fd, &open) == 0 && named.st_ino == open.st_ino &&
+         named.st_dev == open.st_dev;
+}
+
+absl::StatusOr<FileDescriptor> OpenLockFile(const std::string& path, int flags) {
+  absl::StatusOr<FileDescriptor> file = OpenRegularFile(path, flags);
+  if (!absl::IsFailedPrecondition(file.status())) return file;
+  return absl::FailedPreconditionError(
+      absl::StrCat("the writer lock ", path, " is not a regular file; remove it, and the next writer makes a new one"));
+}
+
+// True: locked. False: somebody else has it.
+absl::StatusOr<bool> TryLock(int fd, const std::string& path) {
+  struct flock lock = WholeFile(F_WRLCK);
+  if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return true;
+  if (errno == EAGAIN || errno == EACCES) return false;
+  return ErrnoStatus(errno, absl::StrCat("lock ", path));
+}
+
+absl::StatusOr<bool> IsHeld(int fd, const std::string& path) {
+  struct flock lock = WholeFile(F_WRLCK);
+  if (fcntl(fd, F_OFD_GETLK, &lock) != 0) return ErrnoStatus(errno, absl::StrCat("inspect the lock ", path));
+  return lock.l_type != F_UNLCK;
+}
+
+// How long somebody may wait for the lock. Each writer that gets it meanwhile is waited for anew: what stands in a
+// queue moves on, and what waits for one that stays does not wait for ever.
+class Patience {
+ public:
+  explicit Patience(std::chrono::milliseconds wait) : wait_(wait) {}
+
+  // Sleeps a while; false if it is time to give up, or the thread has handled a signal.
+  bool WaitFor(const WriterInfo& holder) {
+    const std::string& instance = holder.writer ? holder.writer->instance : nobody_;
+    if (instance != waited_for_) {
+      waited_for_ = instance;
+      deadline_ = Clock::now() + wait_;
+      pause_ = kPauseMin;
+    }
+    if (Clock::now() >= deadline_) return false;
+    const timespec pause = {.tv_sec = 0, .tv_nsec = std::chrono::nanoseconds(pause_).count()};
+    pause_ = std::min(2 * pause_, kPauseMax);
+    return clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, nullptr) == 0;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  // A step takes a few milliseconds; more often would only take the processor from it.
+  static constexpr std::chrono::milliseconds kPauseMin{1};
+  static constexpr std::chrono::milliseconds kPauseMax{20};
+
+  const std::chrono::milliseconds wait_;
+  const std::string nobody_ = "?";
+  std::string waited_for_;
+  Clock::time_point deadline_;
+  std::chrono::milliseconds pause_ = kPauseMin;
+};
 
 // One line a fact. Text from the system is reduced to one printable line, whatever it holds.
 void AppendLine(std::string& text, std::string_view name, std::string value) {
@@ -107,9 +216,28 @@ void AppendLine(std::string& text, std::string_view name, std::string value) {
   absl::StrAppend(&text, ToAbsl(name), " ", value, "\n");
 }
 
+std::string_view Name(WriterUse use) {
+  switch (use) {
+    case WriterUse::kStep:
+      return "step";
+    case WriterUse::kIndexer:
+      return "index";
+    case WriterUse::kProgram:
+      break;
+  }
+  return "program";
+}
+
+WriterUse ParseUse(const std::string& name) {
+  for (const WriterUse use : {WriterUse::kStep, WriterUse::kIndexer}) {
+    if (Name(use) == name) return use;
+  }
+  return WriterUse::kProgram;
+}
+
 std::optional<OwnerFate> ParseFate(const std::string& name) {
   for (const OwnerFate fate : {OwnerFate::kAlive, OwnerFate::kProcessDied, OwnerFate::kMachineRebooted,
-                               OwnerFate::kClosedWithoutEnd, OwnerFate::kUnknown}) {
+                               OwnerFate::kClosedWithoutEnd, OwnerFate::kCopied, OwnerFate::kUnknown}) {
     if (Name(fate) == name) return fate;
   }
   return std::nullopt;
@@ -122,10 +250,30 @@ std::optional<RecoveryReport> ParseRecovery(std::map<std::string, std::string>& 
   return complete ? std::optional(report) : std::nullopt;
 }
 
+// One that is missing or no number is 0: not known.
+std::uint64_t ParseNumber(std::map<std::string, std::string>& facts, const char* name) {
+  std::uint64_t number = 0;
+  return absl::SimpleAtoi(facts[name], &number) ? number : 0;
+}
+
+void AppendPlace(std::string& text, const LogPlace& place) {
+  AppendLine(text, kFileSystem, absl::StrCat(place.file_system));
+  AppendLine(text, kDevice, absl::StrCat(place.device));
+  AppendLine(text, kDirectory, absl::StrCat(place.directory));
+  AppendLine(text, kLockFile, absl::StrCat(place.lock_file));
+}
+
+LogPlace ParsePlace(std::map<std::string, std::string>& facts) {
+  return {.file_system = ParseNumber(facts, kFileSystem),
+          .device = ParseNumber(facts, kDevice),
+          .directory = ParseNumber(facts, kDirectory),
+          .lock_file = ParseNumber(facts, kLockFile)};
+}
+
 }  // namespace
 
 std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& signed_off,
-                               const std::optional<RecoveryReport>& recovery) {
+                               const std::optional<RecoveryReport>& recovery, WriterUse use) {
   std::string text = absl::StrCat(ToAbsl(kTitle), "\n");
   AppendLine(text, "instance", writer.instance);
   AppendLine(text, "machine", writer.machine_id);
@@ -135,6 +283,9 @@ std::string FormatWriterRecord(const Owner& writer, const std::vector<std::strin
   AppendLine(text, "start_ticks", absl::StrCat(writer.start_ticks));
   AppendLine(text, "program", writer.program);
   AppendLine(text, "host", writer.host);
+  AppendLine(text, kKernelBoot, writer.kernel_boot_id ? "yes" : "no");
+  AppendPlace(text, writer.place);
+  AppendLine(text, kUse, std::string(Name(use)));
   if (recovery) {
     AppendLine(text, kEventsFromTail, absl::StrCat(recovery->events_from_tail));
     AppendLine(text, kFramesDiscarded, absl::StrCat(recovery->frames_discarded));
@@ -166,17 +317,20 @@ WriterInfo ParseWriterRecord(std::string_view text) {
                .machine_id = facts["machine"],
                .boot_id = facts["boot"],
                .program = facts["program"],
-               .host = facts["host"]};
+               .host = facts["host"],
+               .kernel_boot_id = facts[kKernelBoot] == "yes",
+               .place = ParsePlace(facts)};
   const bool numbers_ok = absl::SimpleAtoi(facts["pid_namespace"], &writer.pid_namespace) &&
                           absl::SimpleAtoi(facts["pid"], &writer.pid) &&
                           absl::SimpleAtoi(facts["start_ticks"], &writer.start_ticks);
   if (numbers_ok && !writer.instance.empty()) info.writer = std::move(writer);
   info.recovery = ParseRecovery(facts);
+  info.use = ParseUse(facts[kUse]);
   return info;
 }
 
-WriterLock::WriterLock(FileDescriptor file, std::string path, Owner self)
-    : file_(std::move(file)), path_(std::move(path)), self_(std::move(self)) {
+WriterLock::WriterLock(FileDescriptor file, std::string path, Owner self, WriterUse use)
+    : file_(std::move(file)), path_(std::move(path)), self_(std::move(self)), use_(use) {
   HeldInThisProcess::Get().Add(file_.get());
 }
 
@@ -191,46 +345,63 @@ WriterLock::~WriterLock() {
   fcntl(file_.get(), F_OFD_SETLK, &lock);
 }
 
-absl::StatusOr<std::unique_ptr<WriterLock>> WriterLock::Acquire(const std::string& directory, const Owner& self) {
+absl::StatusOr<std::unique_ptr<WriterLock>> WriterLock::Acquire(const std::string& directory, const Owner& self,
+                                                                const WriterLockOptions& options) {
   const std::string path = PathIn(directory);
-  FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
-  if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("open the writer lock ", path));
-  // Owned before it is locked, so that a child forked in between does not keep it.
-  std::unique_ptr<WriterLock> writer(new WriterLock(std::move(file), path, self));
-  const int fd = writer->file_.get();
-  struct flock lock = WholeFile(F_WRLCK);
-  if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
-    if (errno != EAGAIN && errno != EACCES) return ErrnoStatus(errno, absl::StrCat("lock ", path));
-    return HeldByAnother(directory, ParseWriterRecord(ReadRecord(fd)));
+  Patience patience(options.wait);
+  while (true) {
+    ASSIGN_OR_RETURN(FileDescriptor file, OpenLockFile(path, O_RDWR | O_CREAT));
+    // Owned before it is locked, so that a child forked in between does not keep it.
+    std::unique_ptr<WriterLock> writer(new WriterLock(std::move(file), path, self, options.use));
+    const int fd = writer->file_.get();
+    ASSIGN_OR_RETURN(const bool locked, TryLock(fd, path));
+    WriterInfo info = ParseWriterRecord(ReadRecord(fd));
+    if (locked && IsStillNamed(fd, path)) {
+      RETURN_IF_ERROR(writer->Sign(directory, std::move(info)));
+      return writer;
+    }
+    // A file that lost its name between the opening and the locking protects nothing: the next one does.
+    if (!locked && !patience.WaitFor(info)) return HeldByAnother(directory, info, self);
   }
-  writer->previous_ = ParseWriterRecord(ReadRecord(fd));
-  RETURN_IF_ERROR(WriteRecord(fd, path, FormatWriterRecord(self, writer->previous_.signed_off)));
-  return writer;
+}
+
+absl::Status WriterLock::Sign(const std::string& directory, WriterInfo previous) {
+  self_.place = PlaceOf(directory);
+  self_.place.lock_file = InodeOf(file_.get());
+  previous_ = std::move(previous);
+  previous_.place = self_.place;
+  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, previous_.signed_off, std::nullopt, use_));
 }
 
 absl::Status WriterLock::NoteRecovery(const RecoveryReport& report) {
   recovery_ = report;
-  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, previous_.signed_off, recovery_));
+  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, previous_.signed_off, recovery_, use_));
 }
 
 absl::Status WriterLock::SignOff() {
   std::vector<std::string> signed_off = previous_.signed_off;
   if (signed_off.size() >= kSignedOffMax) signed_off.erase(signed_off.begin());
   signed_off.push_back(self_.instance);
-  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, signed_off, recovery_));
+  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, signed_off, recovery_, use_));
 }
 
 absl::StatusOr<WriterInfo> InspectWriterLock(const std::string& directory) {
   const std::string path = PathIn(directory);
-  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file.valid()) {
-    if (errno == ENOENT) return WriterInfo{};
-    return ErrnoStatus(errno, absl::StrCat("open the writer lock ", path));
+  absl::StatusOr<FileDescriptor> file = OpenLockFile(path, O_RDONLY);
+  if (absl::IsNotFound(file.status())) return WriterInfo{.place = PlaceOf(directory)};
+  RETURN_IF_ERROR(file.status());
+  const int fd = file->get();
+  // The record is that of the holder only if the lock did not change hands meanwhile: then it is read once more.
+  constexpr int kLooksMax = 3;
+  WriterInfo info;
+  for (int look = 0; look < kLooksMax; ++look) {
+    ASSIGN_OR_RETURN(const bool held_before, IsHeld(fd, path));
+    info = ParseWriterRecord(ReadRecord(fd));
+    ASSIGN_OR_RETURN(info.held, IsHeld(fd, path));
+    if (held_before == info.held) break;
   }
-  WriterInfo info = ParseWriterRecord(ReadRecord(file.get()));
-  struct flock lock = WholeFile(F_WRLCK);
-  if (fcntl(file.get(), F_OFD_GETLK, &lock) != 0) return ErrnoStatus(errno, absl::StrCat("inspect the lock ", path));
-  info.held = lock.l_type != F_UNLCK;
+  info.place = PlaceOf(directory);
+  info.place.lock_file = InodeOf(fd);
   return info;
 }
 

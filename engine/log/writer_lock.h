@@ -5,6 +5,7 @@
 #ifndef FOLDLOG_LOG_WRITER_LOCK_H_
 #define FOLDLOG_LOG_WRITER_LOCK_H_
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,15 +19,24 @@
 
 namespace foldlog {
 
+struct WriterLockOptions {
+  WriterUse use = WriterUse::kProgram;
+  std::chrono::milliseconds wait{0};  // for each writer that is before this one
+};
+
 class WriterLock {
  public:
-  // Takes the lock and signs it. FailedPrecondition, naming the holder, if it is taken. The lock is held until the
-  // object goes; a child made by fork() meanwhile does not hold it.
-  static absl::StatusOr<std::unique_ptr<WriterLock>> Acquire(const std::string& directory, const Owner& self);
+  // Takes the lock and signs it. FailedPrecondition, naming the holder, if it is taken for longer than the options say.
+  // The lock is held until the object goes; a child made by fork() meanwhile does not hold it.
+  static absl::StatusOr<std::unique_ptr<WriterLock>> Acquire(const std::string& directory, const Owner& self,
+                                                             const WriterLockOptions& options = {});
 
   ~WriterLock();
   WriterLock(const WriterLock&) = delete;
   WriterLock& operator=(const WriterLock&) = delete;
+
+  // The holder, as it was described, and the place of the log.
+  const Owner& self() const { return self_; }
 
   // Who held it before, and how that ended.
   const WriterInfo& previous() const { return previous_; }
@@ -38,11 +48,13 @@ class WriterLock {
   absl::Status SignOff();
 
  private:
-  WriterLock(FileDescriptor file, std::string path, Owner self);
+  WriterLock(FileDescriptor file, std::string path, Owner self, WriterUse use);
+  absl::Status Sign(const std::string& directory, WriterInfo previous);
 
   FileDescriptor file_;
   const std::string path_;
-  const Owner self_;
+  Owner self_;
+  const WriterUse use_;
   WriterInfo previous_;
   std::optional<RecoveryReport> recovery_;
 };
@@ -52,7 +64,7 @@ absl::StatusOr<WriterInfo> InspectWriterLock(const std::string& directory);
 
 // The record's text, as FORMAT.md shows it. Parsing takes any bytes: what is no record gives an info without a writer.
 std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& signed_off,
-                               const std::optional<RecoveryReport>& recovery = {});
+                               const std::optional<RecoveryReport>& recovery = {}, WriterUse use = WriterUse::kProgram);
 WriterInfo ParseWriterRecord(std::string_view text);
 
 }  // namespace foldlog

@@ -22,7 +22,7 @@ absl::StatusOr<LogView> LookOnce(const EventLog& log, const std::string& directo
   if (view.state.status() == OperationStatus::kInProgress) {
     const Owner& owner = view.state.operation->owner;
     view.fate = AssessOwner(owner, view.writer, self);
-    view.interrupted = IsInterrupted(owner, *view.fate, view.writer);
+    view.interrupted = IsGone(*view.fate);
   }
   return view;
 }
@@ -41,20 +41,6 @@ absl::StatusOr<LogView> ReadLogView(const EventLog& log, const std::string& dire
   return view;
 }
 
-bool IsInterrupted(const Owner& owner, OwnerFate fate, const WriterInfo& writer) {
-  switch (fate) {
-    case OwnerFate::kAlive:
-      return false;
-    case OwnerFate::kProcessDied:
-    case OwnerFate::kMachineRebooted:
-    case OwnerFate::kClosedWithoutEnd:
-      return true;
-    case OwnerFate::kUnknown:
-      return owner.holds_log && !writer.held;
-  }
-  return false;
-}
-
 std::string_view Explain(OwnerFate fate) {
   switch (fate) {
     case OwnerFate::kAlive:
@@ -65,6 +51,8 @@ std::string_view Explain(OwnerFate fate) {
       return "the machine was rebooted";
     case OwnerFate::kClosedWithoutEnd:
       return "its process closed the log without ending it";
+    case OwnerFate::kCopied:
+      return "it was copied from where its owner worked";
     case OwnerFate::kUnknown:
       return "its owner can't be seen from here";
   }

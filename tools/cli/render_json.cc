@@ -173,15 +173,14 @@ void PutTimes(JsonWriter& json, const Operation& operation) {
   }
 }
 
-void PutCircumstances(JsonWriter& json, const Operation& operation, const std::optional<OwnerFate>& evidence) {
+// `fate` of the owner, if the operation is in progress; it is evidence if it proves that the owner is gone.
+void PutCircumstances(JsonWriter& json, const Operation& operation, const std::optional<OwnerFate>& fate) {
   PutStrings(json, "roots", operation.roots);
   PutPairs(json, "metadata", operation.metadata);
   PutOwner(json, "owner", operation.owner);
-  if (evidence) {
-    Put(json, "evidence", Name(*evidence));
-  } else {
-    PutNull(json, "evidence");
-  }
+  const std::optional<std::string_view> name = fate ? std::optional(Name(*fate)) : std::nullopt;
+  PutOptional(json, "evidence", fate && IsGone(*fate) ? name : std::nullopt);
+  PutOptional(json, "owner_fate", name);
 }
 
 void PutOutcome(JsonWriter& json, const Operation& operation) {
@@ -222,7 +221,7 @@ void PutIdle(JsonWriter& json, const LogView& view) {
   PutLogEnd(json, view);
   PutStrings(json, "roots", {});
   PutPairs(json, "metadata", Metadata());
-  for (const char* key : {"owner", "evidence", "pause_reason", "failure"}) PutNull(json, key);
+  for (const char* key : {"owner", "evidence", "owner_fate", "pause_reason", "failure"}) PutNull(json, key);
 }
 
 void PutHead(JsonWriter& json, const Operation& operation, bool interrupted) {
@@ -245,7 +244,7 @@ void PutHistoryEntry(JsonWriter& json, const HistoryEntry& entry, const LogView&
   Put(json, "last_sequence", operation.last_sequence);
   PutPairs(json, "stats", operation.stats);
   PutOptional(json, "reset", entry.reset_by);
-  PutCircumstances(json, operation, interrupted ? view.fate : std::nullopt);
+  PutCircumstances(json, operation, view.IsAbout(operation) ? view.fate : std::nullopt);
   PutOutcome(json, operation);
 }
 
@@ -357,7 +356,7 @@ std::string StatusJson(const LogView& view) {
   if (const std::optional<Operation>& operation = view.state.operation) {
     PutHead(json, *operation, view.interrupted);
     PutLogEnd(json, view);
-    PutCircumstances(json, *operation, view.interrupted ? view.fate : std::nullopt);
+    PutCircumstances(json, *operation, view.fate);
     PutOutcome(json, *operation);
   } else {
     PutIdle(json, view);

@@ -77,6 +77,7 @@ std::string StatusLine(const Operation& operation, const LogView& view) {
   if (!view.IsAbout(operation)) return text;
   if (view.interrupted) return text + ", but interrupted: " + std::string(Explain(*view.fate));
   if (view.fate == OwnerFate::kUnknown) text += "; whether its owner is still at work can't be told from here";
+  if (view.fate == OwnerFate::kCopied) text += "; this log is a copy, and its owner may go on with the original";
   return text;
 }
 
@@ -89,9 +90,9 @@ std::optional<std::string> NextStep(const LogView& view) {
     case OperationStatus::kPaused:
       return resume;
     case OperationStatus::kInProgress:
-      if (!view.interrupted) return std::nullopt;
-      if (view.fate == OwnerFate::kUnknown) return "\"foldlog recover --force --reason REASON\" takes it over";
-      return resume;
+      if (view.interrupted) return resume;
+      if (view.fate != OwnerFate::kUnknown && view.fate != OwnerFate::kCopied) return std::nullopt;
+      return "if you know that nobody works on it: \"foldlog recover --force --reason REASON\"";
     case OperationStatus::kCompleted:
     case OperationStatus::kFailed:
       return std::nullopt;

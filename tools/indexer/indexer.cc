@@ -190,7 +190,7 @@ absl::StatusOr<IndexReport> StartNew(const Request& request, const State& state)
 
 bool OwnerIsGone(const Engine& engine) {
   const std::optional<OwnerFate> fate = engine.interruption();
-  return fate && *fate != OwnerFate::kAlive && *fate != OwnerFate::kUnknown;
+  return fate && IsGone(*fate);
 }
 
 absl::StatusOr<IndexReport> ResumeUnfinished(const Request& request, const Operation& operation) {

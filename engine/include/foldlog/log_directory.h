@@ -34,6 +34,12 @@ struct LogDirectoryOptions {
 
   // An event that nobody waits for is durable after at most so long, and a flush of the disk.
   std::chrono::milliseconds flush_interval{50};
+
+  // How long to wait for another writer to end before the opening is refused. Each one that gets the log meanwhile is
+  // waited for anew, as in a queue. A signal that the thread handles ends the waiting.
+  std::chrono::milliseconds lock_wait{0};
+
+  WriterUse use = WriterUse::kProgram;
 };
 
 // A log opened for writing, and what its opening found out.

@@ -30,7 +30,7 @@ struct Owner {
   std::string boot_id = {};         // changes with every boot; empty where /proc is missing
   std::uint64_t pid_namespace = 0;  // inode number; 0 where /proc is missing
   std::int64_t pid = 0;
-  std::uint64_t start_ticks = 0;  // clock ticks from boot to the start of the process; tells a reused pid apart
+  std::uint64_t start_ticks = 0;  // from boot to the start of the process, 0: not known; tells a reused pid apart
   bool holds_log = true;          // it lives as long as it holds the writer lock; false: a process named by a script
   std::string program = {};
   std::string host = {};
@@ -45,10 +45,15 @@ enum class OwnerFate {
   kMachineRebooted,
   kClosedWithoutEnd,  // the process closed the log (or lost it) without ending its operation
   kUnknown,           // another machine or pid namespace: nothing here can tell
+  kCopied,            // it worked on another directory, which this log is a copy of, and may go on there
 };
 
-// "alive", "process_died", "machine_rebooted", "closed_without_end", "unknown".
+// "alive", "process_died", "machine_rebooted", "closed_without_end", "unknown", "copied".
 std::string_view Name(OwnerFate fate);
+
+// Whether it is proven that the owner works on the operation no more, so that another may go on with it. What is shown
+// as interrupted and what may be resumed without force is judged by this alone.
+bool IsGone(OwnerFate fate);
 
 // What opening a log for writing found of the writer before.
 struct RecoveryReport {
@@ -59,6 +64,13 @@ struct RecoveryReport {
   bool operator==(const RecoveryReport&) const = default;
 };
 
+// What a writer opened the log for. Others are told, so that they know how long it may take.
+enum class WriterUse {
+  kProgram,
+  kStep,     // one command of a script, which takes milliseconds
+  kIndexer,  // foldlog index, which SIGINT pauses
+};
+
 // What the writer lock of a log directory tells about its writers.
 struct WriterInfo {
   bool held = false;                 // some process, this one included, holds the writer lock now
@@ -66,6 +78,8 @@ struct WriterInfo {
   // The instances that closed the log in good order, the latest last; as many as there is room for.
   std::vector<std::string> signed_off = {};
   std::optional<RecoveryReport> recovery = {};  // what `writer` found when it opened the log
+  WriterUse use = WriterUse::kProgram;          // of `writer`
+  LogPlace place = {};                          // of the log itself, as it is now
 };
 
 // The calling process, as the owner of an opening of a log with the given instance id.
@@ -76,7 +90,14 @@ std::optional<Owner> DescribeProcess(std::int64_t pid, std::string instance);
 
 // Is `owner` still there? `lock` is the state of the writer lock of its log: for a writer, as it was just before it
 // took the lock itself; for a reader, as it is now. `self` is the calling process.
+//
+// In this order: the writer lock, which the kernel keeps for all namespaces and containers; the process; boot and
+// machine ids, which containers may be given at will.
 OwnerFate AssessOwner(const Owner& owner, const WriterInfo& lock, const Owner& self);
+
+// Whether `owner` worked on another directory than that of `lock`: the log is a copy, or was moved to another file
+// system.
+bool IsCopy(const Owner& owner, const WriterInfo& lock);
 
 // "foldlog, process 4711 on nas" for messages.
 std::string Describe(const Owner& owner);
