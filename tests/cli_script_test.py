@@ -13,12 +13,12 @@ COMMANDS = ["index", "status", "history", "show", "events", "start", "checkpoint
 
 
 class StepTest(ProgramTest):
-    def test_start_prints_the_id_alone_and_records_what_was_given(self):
+    def test_start_prints_the_token_alone_and_records_what_was_given(self):
         operation = self.start("--type", "incremental", "--total", "1000", "--root", "/photos", "--root", "[x,y]",
                                "--meta", "who=me", "--meta", "expression=a=b", "--meta", "who=you")
-        self.assertRegex(operation, r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+        self.assertRegex(operation, r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}@1\Z")
         status = self.json("status")
-        self.assertEqual(status["operation_id"], operation)
+        self.assertEqual(status["operation_id"] + "@1", operation)
         self.assertEqual(status["operation_type"], "incremental")
         self.assertEqual(status["status"], "in_progress")
         self.assertEqual(status["total_files"], 1000)
@@ -33,12 +33,12 @@ class StepTest(ProgramTest):
 
     def test_start_tells_programs_its_handle(self):
         answer = self.json("start")
-        self.assertEqual(list(answer), ["operation_id", "epoch", "sequence"])
+        self.assertEqual(list(answer), ["operation_id", "epoch", "sequence", "status", "token"])
         self.assertEqual((answer["epoch"], answer["sequence"]), (1, 1))
 
     def test_a_second_start_is_refused_and_names_the_first(self):
         operation = self.start()
-        self.assertIn(operation, self.refused("start"))
+        self.assertIn(operation[:-2], self.refused("start"))
 
     def test_a_checkpoint_changes_only_what_it_names(self):
         operation = self.start()
@@ -58,7 +58,7 @@ class StepTest(ProgramTest):
         operation = self.start()
         self.assertEqual(self.text("pause", "--reason", "backup"), "")
         self.assertEqual(self.json("status")["pause_reason"], "backup")
-        self.assertEqual(self.text("resume", "--reason", "backup done"), operation + "\n")
+        self.assertEqual(self.text("resume", "--reason", "backup done"), operation[:-2] + "@2\n")
         self.assertEqual(self.json("status")["epoch"], 2)
         self.text("complete", "--stat", "bytes=12", "--stat", "mean=0.5", "--stat", "code=007", "--stat", "none=")
         shown = self.json("show", operation)
@@ -69,7 +69,7 @@ class StepTest(ProgramTest):
         self.assertEqual(self.json("status")["status"], "idle")
         self.assertEqual([event["kind"] for event in self.json_lines("events")],
                          ["started", "paused", "resumed", "completed", "cleared"])
-        self.assertEqual({event["operation_id"] for event in self.json_lines("events")}, {operation})
+        self.assertEqual({event["operation_id"] for event in self.json_lines("events")}, {operation[:-2]})
 
     def test_a_failure_keeps_its_message(self):
         self.start()
@@ -125,7 +125,7 @@ class RecoveryTest(ProgramTest):
         self.assertIn("its process died", self.text("status"))
         self.assertIn("interrupted", self.text("history"))
         answer = self.json("resume")
-        self.assertEqual(answer, {"operation_id": operation, "epoch": 2, "sequence": 2})
+        self.assertEqual((answer["token"], answer["sequence"]), (operation[:-2] + "@2", 2))
         status = self.json("status")
         self.assertEqual((status["interrupted"], status["evidence"]), (False, None))
         self.assertEqual(self.json_lines("events", "--kind", "recovered")[0]["evidence"], "process_died")
@@ -135,7 +135,7 @@ class RecoveryTest(ProgramTest):
         operation = self.start("--owner-pid", str(self.sleeper().pid))
         self.assertIn("--force", self.refused("recover", "--reason", "x", status=2))
         self.assertIn("--reason", self.refused("recover", "--force", status=2))
-        self.assertEqual(self.text("recover", "--force", "--reason", "I know"), operation + "\n")
+        self.assertEqual(self.text("recover", "--force", "--reason", "I know"), operation[:-2] + "@2\n")
         event = self.json_lines("events", "--from", "2")[0]
         self.assertEqual((event["kind"], event["evidence"], event["reason"]), ("recovered", "forced", "I know"))
         self.refused("checkpoint", "--files", "1", "--epoch", "1")
@@ -267,7 +267,7 @@ class PlaceTest(ProgramTest):
         self.assertIn(b"ermi", written.stderr)
         read = run("status", "--json")
         self.assertEqual(read.returncode, 0, read.stderr)
-        self.assertIn(operation.encode(), read.stdout)
+        self.assertIn(operation[:-2].encode(), read.stdout)
 
     def test_a_damaged_log_is_status_3(self):
         self.start()

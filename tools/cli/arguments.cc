@@ -156,6 +156,18 @@ CLI::Option* AddCount(CLI::App& app, const std::string& name, std::optional<std:
       ->type_name("N");
 }
 
+CLI::Option* AddWait(CLI::App& app, std::optional<std::int64_t>& target) {
+  return AddCount(app, "--wait", target, "Wait so long for each writer that is before this one; 5 unless given")
+      ->type_name("SECONDS");
+}
+
+std::chrono::milliseconds LockWait(const std::optional<std::int64_t>& wait_s) {
+  // Longer than a script's other steps together may take, and short enough for the one who looks on.
+  constexpr std::int64_t kWaitS = 5;
+  constexpr std::int64_t kWaitMaxS = 1'000'000'000;  // its nanoseconds can be counted
+  return std::chrono::seconds(std::min(wait_s.value_or(kWaitS), kWaitMaxS));
+}
+
 CLI::Option* AddPairs(CLI::App& app, const std::string& name, Metadata& target, const std::string& help) {
   return AddEach(app, name, help,
                  [&target, name](const std::string& value) { target.push_back(ParsePair(name, value)); })

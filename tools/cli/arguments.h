@@ -7,6 +7,7 @@
 #ifndef FOLDLOG_CLI_ARGUMENTS_H_
 #define FOLDLOG_CLI_ARGUMENTS_H_
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -41,6 +42,12 @@ CLI::Option* AddTextList(CLI::App& app, const std::string& name, std::vector<std
 // A decimal number, 0 or more.
 CLI::Option* AddCount(CLI::App& app, const std::string& name, std::optional<std::int64_t>& target,
                       const std::string& help);
+
+// --wait SECONDS: how long a command that writes waits for another writer.
+CLI::Option* AddWait(CLI::App& app, std::optional<std::int64_t>& target);
+
+// What was given there, or 5 seconds.
+std::chrono::milliseconds LockWait(const std::optional<std::int64_t>& wait_s);
 
 // NAME=VALUE, any number of times. The name ends at the first "=" and must not be empty.
 CLI::Option* AddPairs(CLI::App& app, const std::string& name, Metadata& target, const std::string& help);

@@ -20,6 +20,7 @@ namespace {
 struct IndexCommandOptions {
   indexer::IndexOptions index;
   std::optional<std::int64_t> batch_files;
+  std::optional<std::int64_t> wait_s;
   bool no_resume = false;
   bool quiet = false;
   std::optional<std::string> mirror;
@@ -36,6 +37,8 @@ absl::StatusOr<indexer::IndexReport> RunIndexer(const IndexCommandOptions& optio
   // From the start: a signal during the opening must not leave the operation without its pause.
   const std::atomic<int>& stop = StopFlagOnSignals();
   EngineOptions engine_options;
+  engine_options.directory.use = WriterUse::kIndexer;
+  engine_options.directory.lock_wait = LockWait(options.wait_s);
   // Without directories there must be an operation to resume, and so a log.
   if (options.index.directories.empty()) engine_options.directory.create = LogDirectoryOptions::Create::kNever;
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Open(context.log, std::move(engine_options)));
@@ -79,6 +82,7 @@ void AddIndexCommand(CLI::App& app, Command& chosen) {
   command->add_flag("--one-file-system", index.one_file_system, "Leave out what is mounted below");
   AddText(*command, "--mirror", options->mirror, "Keep the single row (foldlog project) in this SQLite file")
       ->type_name("FILE");
+  AddWait(*command, options->wait_s);
   command->add_flag("--quiet", options->quiet, "No progress");
   command->footer(
       "Types: initial reads every file, incremental only what changed, and recovery every file to\n"

@@ -15,6 +15,7 @@
 #include "tools/cli/log_view.h"
 #include "tools/cli/render_json.h"
 #include "tools/cli/render_text.h"
+#include "tools/cli/script_step.h"
 #include "tools/cli/time_format.h"
 
 namespace foldlog::cli {
@@ -64,7 +65,9 @@ absl::Status RunShow(const ShowOptions& options, Context& context) {
   if (!options.operation_id && !view.state.operation) {
     return absl::NotFoundError("there is no operation at present; name one that \"foldlog history\" lists");
   }
-  const std::string id = options.operation_id.value_or(view.state.operation ? view.state.operation->operation_id : "");
+  const std::string present = view.state.operation ? view.state.operation->operation_id : "";
+  const std::string named = options.operation_id.value_or(present);
+  const std::string id = named == present ? named : WithoutEpoch(named);
   ASSIGN_OR_RETURN(const HistoryEntry entry, FindOperation(*log, id));
   ASSIGN_OR_RETURN(const EventSummary summary, ReadEventSummary(*log, entry.operation));
   if (options.json) {
@@ -96,7 +99,8 @@ void AddQueryCommands(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<ShowOptions>();
   CLI::App* show = app.add_subcommand("show", "Everything about one operation");
   show->add_flag("--json", options->json, "One JSON object");
-  AddText(*show, "OPERATION", options->operation_id, "Its id; the operation at hand unless given")->type_name("");
+  AddText(*show, "OPERATION", options->operation_id, "Its id or token; the operation at hand unless given")
+      ->type_name("");
   show->footer(
       "Example:\n"
       "  foldlog show --log /var/lib/photos/log 0b8f3c5e-6c1a-4f5e-9d53-0d2a6e6c2f11");

@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "engine/projection/json.h"
+#include "tools/cli/script_step.h"
 #include "tools/cli/time_format.h"
 
 namespace foldlog::cli {
@@ -400,12 +401,22 @@ std::string RowJson(const std::optional<SingleRow>& row) {
   return json.Take();
 }
 
-std::string HandleJson(const OperationHandle& handle, Sequence sequence) {
+std::string StepJson(const State& state) {
   JsonWriter json;
   json.BeginObject();
-  Put(json, "operation_id", handle.operation_id);
-  Put(json, "epoch", handle.epoch);
-  Put(json, "sequence", sequence);
+  if (state.operation) {
+    Put(json, "operation_id", state.operation->operation_id);
+  } else {
+    PutNull(json, "operation_id");
+  }
+  Put(json, "epoch", state.epoch);
+  Put(json, "sequence", state.sequence);
+  Put(json, "status", Name(state.status()));
+  if (state.operation) {
+    Put(json, "token", TokenOf({state.operation->operation_id, state.operation->epoch}));
+  } else {
+    PutNull(json, "token");
+  }
   json.EndObject();
   return json.Take();
 }

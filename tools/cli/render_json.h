@@ -32,8 +32,9 @@ std::string EventJson(const RecordedEvent& event, const std::string& operation_i
 // The single row with its columns' names, or null.
 std::string RowJson(const std::optional<SingleRow>& row);
 
-// What start, resume and recover answer: the handle for the steps to come, and the event that was appended.
-std::string HandleJson(const OperationHandle& handle, Sequence sequence);
+// What a step answers: the operation with its token (script_step.h) for the steps to come, null if there is none now,
+// and the number of the last event.
+std::string StepJson(const State& state);
 
 }  // namespace foldlog::cli
 

@@ -3,8 +3,6 @@
 //
 // The process that answers for the operation is the script, not this program, which is gone after every step.
 
-#include <unistd.h>
-
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,8 +12,10 @@
 #include "engine/status_macros.h"
 #include "foldlog/engine.h"
 #include "tools/cli/arguments.h"
+#include "tools/cli/calling_script.h"
 #include "tools/cli/command.h"
 #include "tools/cli/render_json.h"
+#include "tools/cli/script_step.h"
 
 namespace foldlog::cli {
 namespace {
@@ -24,9 +24,9 @@ using Create = LogDirectoryOptions::Create;
 
 // The options of all steps; each command offers those that it has a use for.
 struct StepOptions {
-  std::optional<std::string> operation_id;
-  std::optional<std::int64_t> epoch;
+  NamedOperation operation;
   std::optional<std::int64_t> owner_pid;
+  std::optional<std::int64_t> wait_s;
   std::string reason;
   bool json = false;
   bool force = false;
@@ -39,51 +39,39 @@ struct StepOptions {
   Stats stats;
 };
 
-absl::StatusOr<Owner> ScriptAsOwner(const StepOptions& options) {
-  const std::int64_t pid = options.owner_pid.value_or(getppid());
-  std::optional<Owner> owner = DescribeProcess(pid, NewUuid());
-  if (!owner) {
-    return absl::NotFoundError("there is no process " + std::to_string(pid) +
-                               " to answer for the operation; name the script's with --owner-pid");
-  }
-  owner->holds_log = false;
-  return *std::move(owner);
-}
-
-// What commands that name an owner answer.
-void PrintHandle(const StepOptions& options, const Engine& engine, const OperationHandle& handle, Output& out) {
-  out.Line(options.json ? HandleJson(handle, engine.state().sequence) : handle.operation_id);
-}
-
-// The handle named by the options; what they leave out is that of the operation on the row. Whether it is the right
-// one, or there is one at all, the engine decides.
-OperationHandle NamedHandle(const StepOptions& options, const Engine& engine) {
-  const State state = engine.state();
-  OperationHandle handle;
-  if (state.operation) handle = {state.operation->operation_id, state.operation->epoch};
-  if (options.operation_id) handle.operation_id = *options.operation_id;
-  if (options.epoch) handle.epoch = static_cast<Epoch>(*options.epoch);
-  return handle;
+EngineOptions ForStep(const StepOptions& options, Create create) {
+  EngineOptions engine_options;
+  engine_options.directory.create = create;
+  engine_options.directory.use = WriterUse::kStep;
+  engine_options.directory.lock_wait = LockWait(options.wait_s);
+  return engine_options;
 }
 
 // Runs `step` on the log, which must exist, and closes it.
-absl::Status RunStep(Context& context, const std::function<absl::Status(Engine&)>& step) {
-  EngineOptions engine_options;
-  engine_options.directory.create = Create::kNever;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Open(context.log, std::move(engine_options)));
+absl::Status RunStep(const StepOptions& options, Context& context, const std::function<absl::Status(Engine&)>& step) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Open(context.log, ForStep(options, Create::kNever)));
   RETURN_IF_ERROR(step(*engine));
+  if (options.json) context.out.Line(StepJson(engine->state()));
   return engine->Close();
+}
+
+// Runs a step that only the owner of the operation may take.
+absl::Status RunOwnersStep(const StepOptions& options, Context& context,
+                           const std::function<absl::Status(Engine&, const OperationHandle&)>& step) {
+  return RunStep(options, context, [&](Engine& engine) -> absl::Status {
+    ASSIGN_OR_RETURN(const OperationHandle handle, HandleForStep(options.operation, engine));
+    return step(engine, handle);
+  });
 }
 
 // Runs a step that makes the script the owner.
 absl::Status RunTakingStep(const StepOptions& options, Create create, Context& context,
                            const std::function<absl::StatusOr<OperationHandle>(Engine&)>& step) {
-  EngineOptions engine_options;
-  engine_options.directory.create = create;
-  ASSIGN_OR_RETURN(engine_options.on_behalf_of, ScriptAsOwner(options));
+  EngineOptions engine_options = ForStep(options, create);
+  ASSIGN_OR_RETURN(engine_options.on_behalf_of, ScriptAsOwner(options.owner_pid));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Open(context.log, std::move(engine_options)));
   ASSIGN_OR_RETURN(const OperationHandle handle, step(*engine));
-  PrintHandle(options, *engine, handle, context.out);
+  context.out.Line(options.json ? StepJson(engine->state()) : TokenOf(handle));
   return engine->Close();
 }
 
@@ -93,14 +81,16 @@ absl::Status RunStart(const StepOptions& options, Context& context) {
 }
 
 absl::Status RunResume(const StepOptions& options, Context& context) {
-  return RunTakingStep(options, Create::kNever, context, [&](Engine& engine) {
-    return engine.Resume(NamedHandle(options, engine).operation_id, options.reason);
+  return RunTakingStep(options, Create::kNever, context, [&](Engine& engine) -> absl::StatusOr<OperationHandle> {
+    ASSIGN_OR_RETURN(const std::string id, IdToTake(options.operation, engine));
+    return engine.Resume(id, options.reason);
   });
 }
 
 absl::Status RunRecover(const StepOptions& options, Context& context) {
-  return RunTakingStep(options, Create::kNever, context, [&](Engine& engine) {
-    return engine.RecoverByForce(NamedHandle(options, engine).operation_id, options.reason);
+  return RunTakingStep(options, Create::kNever, context, [&](Engine& engine) -> absl::StatusOr<OperationHandle> {
+    ASSIGN_OR_RETURN(const std::string id, IdToTake(options.operation, engine));
+    return engine.RecoverByForce(id, options.reason);
   });
 }
 
@@ -111,30 +101,35 @@ absl::Status RunCheckpoint(const StepOptions& options, Context& context) {
     const std::string path = checkpoint.current_path.value_or("");
     checkpoint.error = {.path = options.error_path.value_or(path), .message = *options.error};
   }
-  return RunStep(context, [&](Engine& engine) {
-    return engine.Checkpoint(NamedHandle(options, engine), checkpoint, Durability::kSync);
+  return RunOwnersStep(options, context, [&](Engine& engine, const OperationHandle& handle) {
+    return engine.Checkpoint(handle, checkpoint, Durability::kSync);
   });
 }
 
 absl::Status RunPause(const StepOptions& options, Context& context) {
-  return RunStep(context, [&](Engine& engine) { return engine.Pause(NamedHandle(options, engine), options.reason); });
+  return RunOwnersStep(options, context, [&](Engine& engine, const OperationHandle& handle) {
+    return engine.Pause(handle, options.reason);
+  });
 }
 
 absl::Status RunComplete(const StepOptions& options, Context& context) {
-  return RunStep(context, [&](Engine& engine) { return engine.Complete(NamedHandle(options, engine), options.stats); });
+  return RunOwnersStep(options, context, [&](Engine& engine, const OperationHandle& handle) {
+    return engine.Complete(handle, options.stats);
+  });
 }
 
 absl::Status RunFail(const StepOptions& options, Context& context) {
-  return RunStep(context,
-                 [&](Engine& engine) { return engine.Fail(NamedHandle(options, engine), options.error.value_or("")); });
+  return RunOwnersStep(options, context, [&](Engine& engine, const OperationHandle& handle) {
+    return engine.Fail(handle, options.error.value_or(""));
+  });
 }
 
-absl::Status RunClear(const StepOptions&, Context& context) {
-  return RunStep(context, [](Engine& engine) { return engine.Clear(); });
+absl::Status RunClear(const StepOptions& options, Context& context) {
+  return RunStep(options, context, [](Engine& engine) { return engine.Clear(); });
 }
 
 absl::Status RunReset(const StepOptions& options, Context& context) {
-  return RunStep(context, [&](Engine& engine) { return engine.Reset(options.reason); });
+  return RunStep(options, context, [&](Engine& engine) { return engine.Reset(options.reason); });
 }
 
 // One subcommand and its options.
@@ -149,27 +144,29 @@ Step AddStep(CLI::App& app, Command& chosen, const std::string& name, const std:
   CLI::App* command = app.add_subcommand(name, help);
   command->callback(
       [options, run, &chosen] { chosen = [options, run](Context& context) { return run(*options, context); }; });
+  AddWait(*command, options->wait_s);
+  command->add_flag("--json", options->json, "Print operation_id, epoch, sequence, status and token as a JSON object");
   return {*command, options};
 }
 
 void AddOperation(const Step& step) {
-  AddText(step.app, "OPERATION", step.options->operation_id, "Its id; the active operation unless given")
+  AddText(step.app, "OPERATION", step.options->operation.text, "Its token or id; the active operation unless given")
       ->type_name("");
 }
 
 void AddEpoch(const Step& step) {
-  AddCount(step.app, "--epoch", step.options->epoch, "Refuse if it was taken over since, under a later epoch");
+  AddCount(step.app, "--epoch", step.options->operation.epoch,
+           "Refuse if it was taken over since, under a later epoch");
 }
 
 void AddTaking(const Step& step) {
   AddCount(step.app, "--owner-pid", step.options->owner_pid,
-           "The process that answers for the operation; the calling one unless given")
+           "The process that answers for the operation; the calling script unless given")
       ->type_name("PID");
-  step.app.add_flag("--json", step.options->json, "Print operation_id, epoch and sequence as a JSON object");
 }
 
 void AddStart(CLI::App& app, Command& chosen) {
-  const Step step = AddStep(app, chosen, "start", "Begin an operation, and print its id", RunStart);
+  const Step step = AddStep(app, chosen, "start", "Begin an operation, and print its token", RunStart);
   StartRequest& start = step.options->start;
   AddOperationType(step.app, start.type, "initial (unless given), incremental or recovery");
   AddCount(step.app, "--total", start.total_files, "Number of files, if known");
@@ -177,7 +174,9 @@ void AddStart(CLI::App& app, Command& chosen) {
   AddPairs(step.app, "--meta", start.metadata, "Anything worth recording; may be repeated");
   AddTaking(step);
   step.app.footer(
-      "Creates the log if there is none. If the owner dies, the operation counts as interrupted.\n"
+      "Creates the log if there is none. If the owner dies, the operation counts as interrupted. The\n"
+      "token, ID@EPOCH, stands for the operation in all further steps. The script itself and what it\n"
+      "starts need none; others do, and an old one is refused once the operation was taken over.\n"
       "Example:\n"
       "  operation=$(foldlog start --type incremental --total 1000 --root /photos)");
 }
@@ -218,7 +217,7 @@ void AddResume(CLI::App& app, Command& chosen) {
   AddTaking(step);
   step.app.footer(
       "An operation in progress is taken over only if its owner is proven gone; \"foldlog status\"\n"
-      "says whether it is. Prints the operation's id.\n"
+      "says whether it is. Prints the operation's new token.\n"
       "Example:\n"
       "  foldlog resume && ./next-step");
 }
