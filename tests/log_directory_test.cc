@@ -260,7 +260,7 @@ TEST_F(LogDirectoryTest, ChildOfForkIsRefusedAndDoesNoHarm) {
   EXPECT_EQ(InChild([&] {
               const absl::Status refused = engine->Checkpoint(handle, {.files_processed = 1});
               const bool told = absl::IsFailedPrecondition(refused) &&
-                                std::string(refused.message()).find("open the log again") != std::string::npos;
+                                std::string(refused.message()).find("write there, or open the log anew here after") != std::string::npos;
               const bool no_reading = !engine->log().Extent().ok();
               engine.reset();
               return told && no_reading ? 0 : 1;
@@ -354,11 +354,12 @@ TEST_F(LogDirectoryTest, LogClosedWithoutAnEndIsToldApartFromADeath) {
   EXPECT_EQ(std::get<Recovered>(ReadAll(engine->log()).back().event.body).evidence, Evidence::kClosedWithoutEnd);
 }
 
-TEST_F(LogDirectoryTest, OwnerOnAnotherMachineIsRecoveredByForceOnly) {
+TEST_F(LogDirectoryTest, ScriptOnAnotherMachineIsRecoveredByForceOnly) {
   EngineOptions elsewhere;
   elsewhere.on_behalf_of = DescribeThisProcess("elsewhere");
   elsewhere.on_behalf_of->boot_id = "other";
   elsewhere.on_behalf_of->machine_id = "other";
+  elsewhere.on_behalf_of->holds_log = false;
   std::string id;
   {
     ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_, elsewhere));

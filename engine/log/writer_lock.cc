@@ -124,7 +124,8 @@ std::string HowToGoOn(const WriterInfo& info, const Owner& self) {
 absl::Status HeldByAnother(const std::string& directory, const WriterInfo& info, const Owner& self) {
   std::string holder = "another process (its record can't be read)";
   if (info.writer) {
-    holder = IsSameProcess(*info.writer, self) ? "this process" : Describe(*info.writer);
+    holder = Describe(*info.writer);
+    if (IsSameProcess(*info.writer, self)) holder = absl::StrCat("this process itself (", holder, ")");
     if (info.use == WriterUse::kIndexer) absl::StrAppend(&holder, ", which indexes");
   }
   return absl::FailedPreconditionError(absl::StrCat("the log ", directory, " is being written by ", holder, "; ",

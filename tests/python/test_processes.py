@@ -145,7 +145,7 @@ def test_a_forked_child_is_refused_by_every_method(manager, running):
         lambda: manager.durable_sequence,
         lambda: manager.state_at(sequence=1),
     ):
-        assert "not by this child of it; open the log again here" in in_child(call)
+        assert "not by this child of it; write there, or open the log anew here after process" in in_child(call)
     manager.update_checkpoint(running, 9)
     assert manager.get_active_operation()["checkpoint"].files_processed == 9
 

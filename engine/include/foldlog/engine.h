@@ -13,7 +13,7 @@
 // durable. All other commands are durable when they return, and with them all checkpoints before.
 //
 // Threads: every method may be called from any thread at any time. In a child made by fork() every command is refused;
-// do not ask there for state, and open the log again if the child has to write.
+// do not ask there for state. A child that has to write opens the log anew, after the parent has closed it.
 // Ownership: the engine owns its log; destroying it closes the log. Close() does the same and reports errors.
 //
 // Errors: Aborted, the handle is stale: the operation was taken over, or another one was started since; stop working on
