@@ -276,6 +276,11 @@ std::optional<OwnerFate> Engine::interruption() const {
   return impl_->Fate();
 }
 
+std::int64_t Engine::active_ns() const {
+  const std::lock_guard lock(impl_->mutex);
+  return ActiveNs(impl_->state, impl_->options.clock());
+}
+
 Sequence Engine::durable_through() const {
   const absl::StatusOr<LogExtent> extent = impl_->log->Extent();
   if (extent.ok()) return extent->durable_through;

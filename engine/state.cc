@@ -2,12 +2,14 @@
 
 #include "foldlog/state.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/checkpoint_view.h"
+#include "engine/saturated.h"
 #include "engine/seconds.h"
 #include "engine/status_macros.h"
 #include "engine/text.h"
@@ -51,6 +53,7 @@ class Folder {
       NoteError();
       return Done();
     }
+    CountTime();
     operation.files_processed = body.files_processed;
     Set(body.current_path, operation.current_path);
     Set(body.last_processed_file, operation.last_processed_file);
@@ -63,6 +66,7 @@ class Folder {
 
   absl::Status operator()(const Paused& body) {
     RETURN_IF_ERROR(Require(OperationStatus::kInProgress));
+    CountTime();
     state_.operation->status = OperationStatus::kPaused;
     state_.operation->pause_reason = body.reason;
     return Done();
@@ -78,6 +82,7 @@ class Folder {
 
   absl::Status operator()(const Completed& body) {
     RETURN_IF_ERROR(RequireActive());
+    CountTime();
     state_.operation->status = OperationStatus::kCompleted;
     state_.operation->completed_at = at_.time;
     state_.operation->stats = body.stats;
@@ -87,6 +92,7 @@ class Folder {
 
   absl::Status operator()(const Failed& body) {
     RETURN_IF_ERROR(RequireActive());
+    CountTime();
     state_.operation->status = OperationStatus::kFailed;
     state_.operation->failure = body.error;
     NoteError();
@@ -120,11 +126,14 @@ class Folder {
     operation.started_at = at_.time;
     operation.updated_at = body.updated_at;
     operation.last_progress_at = body.last_update;
+    operation.active_ns = std::max<std::int64_t>(0, SaturatedMinus(body.last_update, at_.time));
+    operation.recent_from = operation.recent_next = {body.files_processed, operation.active_ns};
     operation.imported_through = sequence_ + body.followers;
     operation.imported_row = body.row.has_value();
     operation.first_sequence = sequence_;
     operation.epoch = epoch_;
     state_.operation = std::move(operation);
+    state_.seen = {body.imported_at, at_.boot};
     return Done();
   }
 
@@ -178,6 +187,40 @@ class Folder {
     operation.last_error_sequence = sequence_;
   }
 
+  // The time since the event before, if it was spent at work.
+  void CountTime() {
+    Operation& operation = *state_.operation;
+    if (InImport() || operation.status != OperationStatus::kInProgress) return;
+    operation.active_ns = SaturatedPlus(operation.active_ns, ElapsedNs(state_.seen, at_));
+  }
+
+  // The stretch that the recent rate is about ends here; if the next one is long enough to say something, it takes
+  // over.
+  void KeepPace() {
+    constexpr std::int64_t kStretchMinNs = 30 * kNanosecondsPerSecond;
+    constexpr std::int64_t kStretchMinFiles = 20;
+    Operation& operation = *state_.operation;
+    const Pace now{operation.files_processed, operation.active_ns};
+    const Pace& next = operation.recent_next;
+    if (now.files < next.files) {
+      operation.recent_from = operation.recent_next = now;
+    } else if (SaturatedMinus(now.active_ns, next.active_ns) >= kStretchMinNs &&
+               SaturatedMinus(now.files, next.files) >= kStretchMinFiles) {
+      operation.recent_from = std::exchange(operation.recent_next, now);
+    }
+  }
+
+  // The events that belong to an import have times of long ago.
+  void SeeClocks() {
+    if (InImport()) return;
+    const std::int64_t step_ns = ClockStepNs(state_.seen, at_);
+    state_.seen = at_;
+    if (step_ns == 0 || state_.operation->first_sequence == sequence_) return;
+    ++state_.operation->clock_steps;
+    state_.operation->clock_step_sequence = sequence_;
+    state_.operation->clock_step_ns = step_ns;
+  }
+
   // The rate is computed from seconds in floating point, and not from nanoseconds, to be to the last bit the one in the
   // single row (single_row.h).
   void Progress() {
@@ -185,11 +228,13 @@ class Folder {
     operation.last_progress_at = at_.time;
     const double elapsed_s = SecondsOf(at_.time) - SecondsOf(operation.started_at);
     if (elapsed_s > 0) operation.rate = static_cast<double>(operation.files_processed) / elapsed_s;
+    KeepPace();
   }
 
   absl::Status Done() {
     if (!InImport()) state_.operation->updated_at = at_.time;
     state_.operation->last_sequence = sequence_;
+    SeeClocks();
     state_.epoch = epoch_;
     state_.sequence = sequence_;
     return absl::OkStatus();
@@ -197,6 +242,7 @@ class Folder {
 
   absl::Status Remove() {
     state_.operation.reset();
+    state_.seen = at_;
     state_.sequence = sequence_;
     return absl::OkStatus();
   }

@@ -51,6 +51,14 @@ void Fill(const Operation& operation, schema::Operation::Builder out) {
   out.setLastErrorSequence(operation.last_error_sequence);
   out.setImportedThrough(operation.imported_through);
   out.setImportedRow(operation.imported_row);
+  out.setActiveNs(operation.active_ns);
+  out.setRecentFromFiles(operation.recent_from.files);
+  out.setRecentFromNs(operation.recent_from.active_ns);
+  out.setRecentNextFiles(operation.recent_next.files);
+  out.setRecentNextNs(operation.recent_next.active_ns);
+  out.setClockSteps(operation.clock_steps);
+  out.setClockStepSequence(operation.clock_step_sequence);
+  out.setClockStepNs(operation.clock_step_ns);
   out.setFirstSequence(operation.first_sequence);
   out.setLastSequence(operation.last_sequence);
   out.setCheckpoints(operation.checkpoints);
@@ -85,6 +93,12 @@ absl::StatusOr<Operation> Read(schema::Operation::Reader in) {
   operation.last_error_sequence = in.getLastErrorSequence();
   operation.imported_through = in.getImportedThrough();
   operation.imported_row = in.getImportedRow();
+  operation.active_ns = in.getActiveNs();
+  operation.recent_from = {in.getRecentFromFiles(), in.getRecentFromNs()};
+  operation.recent_next = {in.getRecentNextFiles(), in.getRecentNextNs()};
+  operation.clock_steps = in.getClockSteps();
+  operation.clock_step_sequence = in.getClockStepSequence();
+  operation.clock_step_ns = in.getClockStepNs();
   operation.first_sequence = in.getFirstSequence();
   operation.last_sequence = in.getLastSequence();
   operation.checkpoints = in.getCheckpoints();
@@ -102,6 +116,9 @@ absl::Status EncodeState(const State& state, std::vector<std::uint64_t>& words) 
     out.setFoldVersion(kFoldVersion);
     out.setSequence(state.sequence);
     out.setEpoch(state.epoch);
+    out.setSeenTime(state.seen.time);
+    out.setSeenBootedAt(state.seen.boot.at);
+    out.setSeenBoot(state.seen.boot.id);
     if (state.operation) Fill(*state.operation, out.initOperation());
   });
 }
@@ -111,7 +128,9 @@ absl::StatusOr<State> DecodeState(std::span<const std::uint64_t> words) {
     if (in.getFoldVersion() != kFoldVersion) {
       return absl::DataLossError(absl::StrCat("a snapshot of fold version ", in.getFoldVersion()));
     }
-    State state{in.getSequence(), in.getEpoch(), std::nullopt};
+    State state{.sequence = in.getSequence(),
+                .epoch = in.getEpoch(),
+                .seen = {in.getSeenTime(), {.at = in.getSeenBootedAt(), .id = in.getSeenBoot()}}};
     if (in.hasOperation()) {
       ASSIGN_OR_RETURN(state.operation, Read(in.getOperation()));
     }

@@ -1,4 +1,4 @@
-// The system's clocks: the wall clock, and beside it the time since the machine booted, which nobody can set.
+#include "foldlog/system_clock.h"
 
 #include <time.h>
 #include <xxhash.h>
@@ -11,7 +11,6 @@
 
 #include "engine/owner_facts.h"
 #include "engine/seconds.h"
-#include "foldlog/engine.h"
 
 namespace foldlog {
 namespace {
@@ -25,7 +24,8 @@ constexpr TimeNs kCompareEvery = 100 * kMillisecond;
 TimeNs Read(clockid_t clock) {
   struct timespec now = {};
   clock_gettime(clock, &now);  // cannot fail for clocks that the kernel has
-  return now.tv_sec * kNanosecondsPerSecond + now.tv_nsec;
+  constexpr TimeNs kSecondsMax = std::numeric_limits<TimeNs>::max() / kNanosecondsPerSecond - 1;
+  return std::min<TimeNs>(now.tv_sec, kSecondsMax) * kNanosecondsPerSecond + now.tv_nsec;  // no further than 2262
 }
 
 // What this process's time since boot is ahead of the machine's: containers may have a clock of their own.

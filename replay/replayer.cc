@@ -4,6 +4,8 @@
 
 #include "engine/fold.h"
 #include "engine/status_macros.h"
+#include "foldlog/system_clock.h"
+#include "replay/time_line.h"
 
 namespace foldlog {
 
@@ -12,15 +14,9 @@ absl::StatusOr<State> StateAt(const EventLog& log, std::optional<Sequence> at) {
   return std::move(fold.state);
 }
 
-absl::StatusOr<State> StateAtTime(const EventLog& log, TimeNs time) {
-  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
-  EventReader reader(log, extent.base);
-  Sequence last = extent.base.sequence;
-  while (true) {
-    ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, reader.Next());
-    if (!event || event->event.time > time) break;
-    last = event->sequence;
-  }
+absl::StatusOr<State> StateAtTime(const EventLog& log, TimeNs time, std::optional<TimeNs> now) {
+  ASSIGN_OR_RETURN(const TimeLine line, TimeLine::Of(log, now ? *now : SystemClock()().time));
+  ASSIGN_OR_RETURN(const Sequence last, line.LastBy(time));
   return StateAt(log, last);
 }
 

@@ -22,6 +22,9 @@ struct State {
   sequence @1 :UInt64;
   epoch @2 :UInt64;
   operation @3 :Operation;   # null: idle
+  seenTime @4 :Int64;        # the clocks at the last event
+  seenBootedAt @5 :Int64;
+  seenBoot @6 :UInt32;
 }
 
 struct Operation {
@@ -54,4 +57,12 @@ struct Operation {
   lastErrorSequence @26 :UInt64;
   importedThrough @27 :UInt64;
   importedRow @28 :Bool;
+  activeNs @29 :Int64;
+  recentFromFiles @30 :Int64;
+  recentFromNs @31 :Int64;
+  recentNextFiles @32 :Int64;
+  recentNextNs @33 :Int64;
+  clockSteps @34 :Int64;
+  clockStepSequence @35 :UInt64;
+  clockStepNs @36 :Int64;
 }

@@ -263,13 +263,13 @@ TEST_F(FoldFromSnapshot, ReplayerGivesEachEventWithTheStateItLedTo) {
   }
 }
 
-TEST(StateAtTime, IsTheStateBeforeTheFirstLaterEvent) {
+TEST(StateAtTime, IsTheStateAfterTheLastEventThatHadHappenedByThen) {
   EngineOptions options;
   options.clock = [times = std::vector<TimeNs>{10, 20, 15, 30}, next = 0u]() mutable { return times.at(next++); };
   ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(NewWritableMemoryLog(), options));
   ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({}));
   for (const std::int64_t files : {1, 2, 3}) ASSERT_OK(engine->Checkpoint(handle, {.files_processed = files}));
-  const std::map<TimeNs, Sequence> last_at = {{9, 0}, {10, 1}, {19, 1}, {20, 3}, {29, 3}, {30, 4}, {99, 4}};
+  const std::map<TimeNs, Sequence> last_at = {{9, 0}, {10, 1}, {14, 1}, {15, 3}, {20, 3}, {29, 3}, {30, 4}, {99, 4}};
   for (const auto& [time, last] : last_at) {
     ASSERT_OK_AND_ASSIGN(const State state, StateAtTime(engine->log(), time));
     EXPECT_EQ(state, *StateAt(engine->log(), last)) << time;

@@ -162,6 +162,12 @@ class Randomizer {
     operation.last_error_sequence = random_();
     operation.imported_through = random_();
     operation.imported_row = Number(2) == 0;
+    operation.active_ns = Count();
+    operation.recent_from = {Count(), Count()};
+    operation.recent_next = {Count(), Count()};
+    operation.clock_steps = Count();
+    operation.clock_step_sequence = random_();
+    operation.clock_step_ns = -Count();
     operation.first_sequence = random_();
     operation.last_sequence = random_();
     operation.checkpoints = Count();
@@ -183,7 +189,10 @@ inline Event RandomEvent(std::mt19937_64& random) {
 
 inline State RandomState(std::mt19937_64& random) {
   Randomizer any(random);
-  return {random(), random(), any.Maybe([&] { return any.AnyOperation(); })};
+  return {random(),
+          random(),
+          any.Maybe([&] { return any.AnyOperation(); }),
+          {static_cast<TimeNs>(random()), any.AnyBoot()}};
 }
 
 }  // namespace foldlog

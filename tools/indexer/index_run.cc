@@ -301,9 +301,7 @@ std::int64_t IndexRun::ForgettableBefore() {
   return durable_batch_;
 }
 
-double IndexRun::duration_s() const {
-  return static_cast<double>(session_elapsed_start_ns_ + Nanoseconds(Clock::now() - session_start_)) / 1e9;
-}
+double IndexRun::duration_s() const { return static_cast<double>(context_.engine.active_ns()) / 1e9; }
 
 void IndexRun::ShowProgress(Progress::Stage stage, std::string_view path, std::int64_t bytes_in_file) {
   shown_at_ = Clock::now();

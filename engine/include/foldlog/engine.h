@@ -41,6 +41,7 @@
 #include "foldlog/event_log.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/state.h"
+#include "foldlog/system_clock.h"
 
 namespace foldlog {
 
@@ -49,9 +50,6 @@ enum class Durability {
   kSync,      // the events of the call and all before them are durable: they survive power loss
   kInterval,  // they are kill-safe, and durable within the log's flush interval
 };
-
-// The system's clocks. One thread at a time may ask what is returned, and each new one may be asked by another.
-std::function<Moment()> SystemClock();
 
 struct EngineOptions {
   LogDirectoryOptions directory = {};
@@ -129,6 +127,9 @@ class Engine {
   // What has become of the owner of the operation in progress; nothing if there is no such operation, or it is owned
   // through this engine.
   std::optional<OwnerFate> interruption() const;
+
+  // How long the operation has been at work until now; pauses and interruptions do not count. 0 if there is none.
+  std::int64_t active_ns() const;
 
   // The last event known to survive power loss.
   Sequence durable_through() const;

@@ -22,6 +22,13 @@ namespace foldlog {
 
 enum class OperationStatus : std::uint16_t { kIdle = 0, kInProgress = 1, kPaused = 2, kCompleted = 3, kFailed = 4 };
 
+// How far the work was after so much time at work.
+struct Pace {
+  std::int64_t files = 0;
+  std::int64_t active_ns = 0;
+  bool operator==(const Pace&) const = default;
+};
+
 // One indexing run, from its start to its end or to the latest event about it.
 struct Operation {
   std::string operation_id = {};
@@ -37,7 +44,11 @@ struct Operation {
   std::optional<std::string> last_processed_file = {};
   std::int64_t batch_num = 0;
   std::int64_t error_count = 0;  // file errors, and one for the failure; the errors themselves stay in the log
-  double rate = 0.0;             // files a second from the start to the last checkpoint or the completion
+  double rate = 0.0;             // the single row's: files a second from the start on, pauses and all; see MeanRate()
+  std::int64_t active_ns =
+      0;                  // how long it was in progress: not paused, nor between its last sign of life and a recovery
+  Pace recent_from = {};  // where the stretch begins that RecentRate() is about …
+  Pace recent_next = {};  // … and where the next one will
   TimeNs started_at = 0;
   TimeNs updated_at = 0;
   TimeNs last_progress_at = 0;  // of the start, the last checkpoint or the completion
@@ -49,10 +60,13 @@ struct Operation {
   Sequence first_sequence = 0;
   Sequence last_sequence = 0;
   std::int64_t checkpoints = 0;
-  std::int64_t interruptions = 0;  // recoveries: how often its owner vanished
-  std::string pause_reason = {};   // while paused
-  std::string failure = {};        // if failed
-  Stats stats = {};                // if completed
+  std::int64_t interruptions = 0;    // recoveries: how often its owner vanished
+  std::int64_t clock_steps = 0;      // how often the wall clock was set meanwhile, as far as its events show
+  Sequence clock_step_sequence = 0;  // the last of them was noticed at this event …
+  std::int64_t clock_step_ns = 0;    // … and moved the clock by so much
+  std::string pause_reason = {};     // while paused
+  std::string failure = {};          // if failed
+  Stats stats = {};                  // if completed
   bool operator==(const Operation&) const = default;
 };
 
@@ -60,6 +74,7 @@ struct State {
   Sequence sequence = 0;                    // of the last event folded in
   Epoch epoch = 0;                          // the highest so far; survives clear and reset
   std::optional<Operation> operation = {};  // nothing: idle
+  Moment seen = {};                         // the clocks at the last event folded in
   bool operator==(const State&) const = default;
 
   OperationStatus status() const { return operation ? operation->status : OperationStatus::kIdle; }
@@ -70,6 +85,23 @@ struct State {
 
 // "idle", "in_progress", "paused", "completed", "failed".
 std::string_view Name(OperationStatus status);
+
+// The time that passed between two events, whatever became of the wall clock meanwhile: exact within a boot, to a
+// millisecond. Between boots, what the wall clock says, but not more than the later boot had lasted. Never negative.
+std::int64_t ElapsedNs(const Moment& earlier, const Moment& later);
+
+// By how much the wall clock was set between two events; 0 if it was not, or by less than 100 ms. Between boots only
+// what is sure is told: that it was set back at least so far.
+std::int64_t ClockStepNs(const Moment& earlier, const Moment& later);
+
+// How long the operation has been at work until `now`, which counts if nobody knows better: it is for the caller to
+// know whether the operation was interrupted.
+std::int64_t ActiveNs(const State& state, const Moment& now);
+
+// Files a second of the time at work: from the start on, and lately, which says more about what is to come. The recent
+// stretch is of half a minute to a minute, or longer if less than some 20 files were done. 0 if there is no telling.
+double MeanRate(const Operation& operation);
+double RecentRate(const Operation& operation);
 
 // Folds one more event into `state`. DataLoss if the event cannot follow: a wrong sequence number, an epoch that is not
 // the operation's, a kind that the status does not allow. `state` is then unchanged.

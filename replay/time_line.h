@@ -1,0 +1,74 @@
+// When the events of a log happened, by the best that their clocks tell.
+//
+// A wall clock may have been wrong. Within a boot the time that passed is known all the same, so a clock that was set
+// is believed for the whole boot, what came before it was set included; unless that lets things happen later than what
+// follows them in the log, or later than now: then the setting before is believed. The events of a boot whose clock was
+// never set keep the times that they have.
+
+#ifndef FOLDLOG_TIME_LINE_H_
+#define FOLDLOG_TIME_LINE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/frame_reader.h"
+#include "foldlog/event_log.h"
+
+namespace foldlog {
+
+// Gives the clocks at each event, in order. The events that belong to an import happened with it.
+class MomentReader {
+ public:
+  explicit MomentReader(FrameReader frames) : frames_(std::move(frames)) {}
+
+  struct Reading {
+    Sequence sequence = 0;
+    Moment at = {};
+  };
+  absl::StatusOr<std::optional<Reading>> Next();
+
+ private:
+  void SetTo(const Event& event);
+
+  FrameReader frames_;
+  Moment at_ = {};
+  std::uint64_t followers_ = 0;  // of an import, that are still to come
+};
+
+class TimeLine {
+ public:
+  // Reads all events. Nothing has happened after `now`.
+  static absl::StatusOr<TimeLine> Of(const EventLog& log, TimeNs now);
+
+  // The last event that had happened by `time`; the sequence number before the first event if none had. Reads a part of
+  // the log again, if its clock was set.
+  absl::StatusOr<Sequence> LastBy(TimeNs time) const;
+
+ private:
+  // Events in a row under one setting of the clock.
+  struct Stretch {
+    Boot boot = {};
+    Sequence first = 0;
+    Sequence last = 0;
+    TimeNs earliest = 0;  // as they were stamped
+    TimeNs latest = 0;
+    std::int64_t shift_ns = 0;  // from there to when they happened
+  };
+
+  explicit TimeLine(const EventLog& log) : log_(&log) {}
+  void Add(const MomentReader::Reading& reading);
+  void Correct(TimeNs now);
+  TimeNs CorrectBoot(std::size_t begin, std::size_t end, TimeNs bound);
+
+  const EventLog* log_;
+  Sequence base_ = 0;
+  std::vector<Stretch> stretches_;
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_TIME_LINE_H_
