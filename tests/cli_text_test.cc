@@ -38,7 +38,37 @@ TEST(PrintableTest, ControlCharactersAreEscaped) {
 TEST(PrintableTest, WhatChangesTheReadingOrderIsEscaped) {
   EXPECT_EQ(Printable("a\u202eb\u202ac\u2066d\u2069"), R"(a\u202eb\u202ac\u2066d\u2069)");
   EXPECT_EQ(Printable("\u200e\u200f\u061c\u2028\u2029"), R"(\u200e\u200f\u061c\u2028\u2029)");
-  EXPECT_EQ(Printable("\u200d\u2030\u2065\u206a"), "\u200d\u2030\u2065\u206a") << "their neighbours stay";
+  EXPECT_EQ(Printable("\u2030\u2027\u2010"), "\u2030\u2027\u2010") << "their neighbours stay";
+}
+
+// Not one of them leaves a trace on a terminal, so names that differ would look the same.
+TEST(PrintableTest, WhatHasNoShapeIsEscaped) {
+  EXPECT_EQ(Printable("\u00ad\u200b\u200c\u200d\u2060\u2064\u206a\u206f\ufeff"),
+            R"(\u00ad\u200b\u200c\u200d\u2060\u2064\u206a\u206f\ufeff)");
+  EXPECT_EQ(Printable("x\ufe00x\ufe0fx\U000e0100x\U000e01ef"), R"(x\ufe00x\ufe0fx\U000e0100x\U000e01ef)")
+      << "variation selectors";
+  EXPECT_EQ(Printable("\U000e0001\U000e0041\U000e007f"), R"(\U000e0001\U000e0041\U000e007f)") << "tags";
+  EXPECT_EQ(Printable("x\u034fx\u115fx\u1160x\u3164x\uffa0x\u180e"), R"(x\u034fx\u115fx\u1160x\u3164x\uffa0x\u180e)")
+      << "fillers and separators of scripts";
+  EXPECT_EQ(Printable("\u0378\uffff\U0010ffff\U000e0fff"), R"(\u0378\uffff\U0010ffff\U000e0fff)") << "no characters";
+}
+
+TEST(PrintableTest, MarksStayOnlyWhereThereIsSomethingToMark) {
+  EXPECT_EQ(Printable("e\u0301\u0323x"), "e\u0301\u0323x");
+  EXPECT_EQ(Printable("\u0301e"), R"(\u0301e)") << "it would be drawn over what stands before the text";
+  std::string tower = "e";
+  for (int i = 0; i < 9; ++i) tower += "\u0301";
+  EXPECT_EQ(Printable(tower), tower.substr(0, 17) + R"(\u0301)") << "over the lines above";
+  EXPECT_EQ(Printable(Printable(tower)), Printable(tower));
+}
+
+TEST(PrintableTest, WidthIsThatOfTheTerminal) {
+  EXPECT_EQ(Width("abc"), 3u);
+  EXPECT_EQ(Width("e\u0301\u0323"), 1u) << "combining marks take no column";
+  EXPECT_EQ(Width("\u1e00\u2026\u20ac\u2500"), 4u) << "not everything behind U+1100 is wide";
+  EXPECT_EQ(Width("\u1100\u6570\uac00\uff21\u3000"), 10u);
+  EXPECT_EQ(Width("\U0001f600\U0001f680"), 4u) << "emoji";
+  EXPECT_EQ(Width("\u0e01\u0e34\u0e01"), 2u) << "Thai vowels stand above";
 }
 
 TEST(PrintableTest, BytesThatAreNotUtf8AreEscapedOneByOne) {
@@ -57,6 +87,7 @@ TEST(PrintableTest, TruncationCountsWideCharactersTwiceAndSplitsNone) {
   EXPECT_EQ(TruncateToWidth("\u00e9\u00e9\u00e9", 2), "\u00e9\u00e9");
   EXPECT_EQ(TruncateToWidth("\u6570\u636e", 3), "\u6570");
   EXPECT_EQ(TruncateToWidth("abc", 0), "");
+  EXPECT_EQ(TruncateToWidth("e\u0301f\u0301g", 2), "e\u0301f\u0301") << "marks stay with what they mark";
 }
 
 TEST(TimeFormatTest, Rfc3339HasAllNanoseconds) {
@@ -137,6 +168,19 @@ TEST(LayoutTest, ColumnsAreAsWideAsTheirWidestCell) {
   table.AddRow({"longer", "2", "/\x1b"});
   EXPECT_THAT(table.Render(),
               ElementsAre("NAME        FILES  PATH", "a       1,000,000  /x", "longer          2  /\\x1b"));
+}
+
+TEST(LayoutTest, TableThatIsTooWideIsCutInItsWidestTexts) {
+  Table table({{"NAME"}, {"FILES", Table::Align::kRight}, {"PATH"}});
+  table.AddRow({"\u6570\u636e\u6570\u636e\u6570\u636e\u6570\u636e", "1", "a path that is long"});
+  table.AddRow({"b", "123456", "/"});
+  for (std::size_t columns = 45; columns >= 26; --columns) {
+    for (const std::string& line : table.Render(columns)) EXPECT_LE(Width(line), columns) << line;
+  }
+  EXPECT_THAT(table.Render(30),
+              ElementsAre("NAME         FILES  PATH",  //
+                          "\u6570\u636e\u6570\u636e\u6570…       1  a path t…", "b           123456  /"));
+  EXPECT_EQ(table.Render(std::nullopt, /*heading=*/false).size(), 2u);
 }
 
 // ---- options --------------------------------------------------------------------------------------------------------

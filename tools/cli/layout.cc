@@ -14,8 +14,13 @@ constexpr std::size_t kLabelColumns = 15;
 constexpr std::string_view kColumnGap = "  ";
 
 std::string Padding(std::string_view text, std::size_t columns) {
-  const std::size_t width = WidthAtMost(text);
+  const std::size_t width = Width(text);
   return std::string(columns > width ? columns - width : 0, ' ');
+}
+
+std::string Cut(const std::string& text, std::size_t columns) {
+  if (Width(text) <= columns) return text;
+  return std::string(TruncateToWidth(text, columns - 1)) + "…";
 }
 
 }  // namespace
@@ -41,28 +46,51 @@ void Table::AddRow(const std::vector<std::string>& cells) {
   std::vector<std::string> row;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     row.push_back(Printable(cells[i]));
-    widths_[i] = std::max(widths_[i], WidthAtMost(row[i]));
+    widths_[i] = std::max(widths_[i], Width(row[i]));
   }
   rows_.push_back(std::move(row));
 }
 
-std::vector<std::string> Table::Render() const {
+std::vector<std::string> Table::Render(std::optional<std::size_t> columns_max, bool heading) const {
+  const Widths widths = columns_max ? Fitted(*columns_max) : widths_;
+  std::vector<std::string> lines;
   std::vector<std::string> headings;
   for (const Column& column : columns_) headings.push_back(column.heading);
-  std::vector<std::string> lines = {RenderRow(headings)};
-  for (const std::vector<std::string>& row : rows_) lines.push_back(RenderRow(row));
+  if (heading) lines.push_back(RenderRow(headings, widths));
+  for (const std::vector<std::string>& row : rows_) lines.push_back(RenderRow(row, widths));
   return lines;
 }
 
-std::string Table::RenderRow(const std::vector<std::string>& cells) const {
+// Numbers are never cut, and of texts so much stays that they can be told apart.
+Table::Widths Table::Fitted(std::size_t columns_max) const {
+  constexpr std::size_t kTextMin = 8;
+  Widths widths = widths_;
+  std::size_t line = kColumnGap.size() * (widths.size() - 1);
+  for (const std::size_t width : widths) line += width;
+  while (line > columns_max) {
+    std::size_t widest = widths.size();
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      const bool may_be_cut = columns_[i].align == Align::kLeft && widths[i] > kTextMin;
+      if (may_be_cut && (widest == widths.size() || widths[i] > widths[widest])) widest = i;
+    }
+    if (widest == widths.size()) break;
+    const std::size_t cut = std::min(line - columns_max, widths[widest] - kTextMin);
+    widths[widest] -= cut;
+    line -= cut;
+  }
+  return widths;
+}
+
+std::string Table::RenderRow(const std::vector<std::string>& cells, const Widths& widths) const {
   std::string line;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (i > 0) line += kColumnGap;
-    const std::string padding = Padding(cells[i], widths_[i]);
+    const std::string cell = Cut(cells[i], widths[i]);
+    const std::string padding = Padding(cell, widths[i]);
     if (columns_[i].align == Align::kRight) {
-      line += padding + cells[i];
+      line += padding + cell;
     } else {
-      line += cells[i];
+      line += cell;
       if (i + 1 < cells.size()) line += padding;  // no blanks at the end of a line
     }
   }

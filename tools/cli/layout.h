@@ -4,6 +4,7 @@
 #define FOLDLOG_CLI_LAYOUT_H_
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,13 +39,18 @@ class Table {
 
   explicit Table(std::vector<Column> columns);
   void AddRow(const std::vector<std::string>& cells);  // as many as there are columns
-  std::vector<std::string> Render() const;
+
+  // Where `columns_max` is given, the widest of the columns on the left are cut until a line fits into it, and what was
+  // cut ends with "…".
+  std::vector<std::string> Render(std::optional<std::size_t> columns_max = std::nullopt, bool heading = true) const;
 
  private:
-  std::string RenderRow(const std::vector<std::string>& cells) const;
+  using Widths = std::vector<std::size_t>;
+  Widths Fitted(std::size_t columns_max) const;
+  std::string RenderRow(const std::vector<std::string>& cells, const Widths& widths) const;
 
   std::vector<Column> columns_;
-  std::vector<std::size_t> widths_;
+  Widths widths_;
   std::vector<std::vector<std::string>> rows_;
 };
 

@@ -3,6 +3,7 @@
 #include "tools/cli/output.h"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -17,6 +18,12 @@ namespace {
 constexpr std::size_t kBufferBytes = 64 * 1024;
 
 }  // namespace
+
+std::optional<std::size_t> Output::terminal_columns() const {
+  winsize size = {};
+  if (ioctl(fd_, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return std::nullopt;
+  return size.ws_col;
+}
 
 Output::~Output() { Flush().IgnoreError(); }
 

@@ -3,6 +3,8 @@
 #ifndef FOLDLOG_CLI_OUTPUT_H_
 #define FOLDLOG_CLI_OUTPUT_H_
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,6 +33,9 @@ class Output {
   bool closed() const { return closed_; }
 
   int fd() const { return fd_; }
+
+  // How many columns the terminal has that this goes to; nothing if it goes elsewhere.
+  std::optional<std::size_t> terminal_columns() const;
 
  private:
   int fd_;

@@ -10,15 +10,17 @@
 
 namespace foldlog::cli {
 
-// `bytes` with control characters (C0, DEL, C1), line separators and bidirectional controls written as \n, \x1b,
-// \u202e, and bytes that are not UTF-8 as \xff. A backslash stays as it is, so that applying this twice does no harm;
-// the exact bytes are what --json is for.
+// `bytes` with what can't be seen written out: control characters (C0, DEL, C1) as \n and \x1b, line separators,
+// characters that change the reading order or have no shape (soft hyphen, zero-width, tags, variation selectors,
+// fillers) and unassigned ones as \u202e and \U000e0041, bytes that are not UTF-8 as \xff. Combining marks stay where
+// they have something to combine with. A backslash stays as it is, so that applying this twice does no harm; the exact
+// bytes are what --json is for.
 std::string Printable(std::string_view bytes);
 
-// Columns that printable text takes at most: wide characters count two, and so does every other one that might be wide.
-std::size_t WidthAtMost(std::string_view printable);
+// Columns that printable text takes: wide characters and emoji count two, combining marks none.
+std::size_t Width(std::string_view printable);
 
-// The longest beginning of printable text that surely fits into `columns`. Never splits a character.
+// The longest beginning of printable text that fits into `columns`. Never splits a character.
 std::string_view TruncateToWidth(std::string_view printable, std::size_t columns);
 
 }  // namespace foldlog::cli
