@@ -145,6 +145,10 @@ absl::StatusOr<JsonSlice> Value(Scanner& scanner) {
       scanner.Take(c);
       const char end = c == '{' ? '}' : ']';
       if (!scanner.Take(end)) {
+        if (open.size() == kJsonDepthMax) {
+          return absl::InvalidArgumentError(
+              absl::StrCat("JSON that is nested more than ", kJsonDepthMax, " levels deep"));
+        }
         open += end;
         if (c == '{') {
           RETURN_IF_ERROR(scanner.String().status());
@@ -271,6 +275,29 @@ std::optional<std::string> JsonBytes(const JsonSlice& string) {
     }
   }
   return bytes;
+}
+
+std::string StandardJson(const JsonSlice& value) {
+  std::string standard;
+  bool in_string = false;
+  for (std::size_t at = 0; at < value.text.size(); ++at) {
+    const char c = value.text[at];
+    if (in_string && c == '\\') {
+      standard += value.text.substr(at++, 2);
+      continue;
+    }
+    if (c == '"') in_string = !in_string;
+    // Outside of strings no other word begins with a capital.
+    const std::string_view word = c == 'N' ? "NaN" : c == 'I' ? "Infinity" : "";
+    if (in_string || word.empty()) {
+      standard += c;
+      continue;
+    }
+    if (!standard.empty() && standard.back() == '-') standard.pop_back();
+    standard += "null";
+    at += word.size() - 1;
+  }
+  return standard;
 }
 
 std::optional<std::int64_t> JsonInteger(const JsonSlice& integer) {

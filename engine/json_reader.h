@@ -6,12 +6,13 @@
 //   ASSIGN_OR_RETURN(const JsonSlice row, ParseJson(text));
 //   for (const auto& [key, value] : JsonMembers(row)) …
 //
-// Text may be anything: nesting takes no stack, and what is not JSON is an error that says where. A slice lives as long
-// as the text that it was cut from.
+// Text may be anything: nesting takes no stack, but is bounded for the sake of who reads it next, and what is not JSON
+// is an error that says where. A slice lives as long as the text that it was cut from.
 
 #ifndef FOLDLOG_JSON_READER_H_
 #define FOLDLOG_JSON_READER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,7 +30,10 @@ struct JsonSlice {
   std::string_view text = {};  // without white space around it
 };
 
-// `text` as one value, checked to its end. InvalidArgument if it is no JSON.
+// Python itself gives up at about a thousand levels, jq at 256.
+inline constexpr std::size_t kJsonDepthMax = 200;
+
+// `text` as one value, checked to its end. InvalidArgument if it is no JSON, or nested deeper than kJsonDepthMax.
 absl::StatusOr<JsonSlice> ParseJson(std::string_view text);
 
 // What a checked object or array holds, in its order; of a repeated key, each.
@@ -39,6 +43,9 @@ std::vector<JsonSlice> JsonElements(const JsonSlice& array);
 // The bytes that a checked string stands for: \udc80 … \udcff are the bytes that are not UTF-8. Nothing if it has other
 // lone surrogates, which no bytes are written as.
 std::optional<std::string> JsonBytes(const JsonSlice& string);
+
+// The text of a checked value as the standard has it: null for NaN, Infinity and -Infinity.
+std::string StandardJson(const JsonSlice& value);
 
 // A checked integer; nothing if it does not fit.
 std::optional<std::int64_t> JsonInteger(const JsonSlice& integer);

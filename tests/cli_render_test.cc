@@ -4,15 +4,18 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <sstream>
 #include <string>
 
+#include "engine/projection/json.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tools/cli/index_progress.h"
 #include "tools/cli/log_view.h"
 #include "tools/cli/output.h"
+#include "tools/cli/printable.h"
 #include "tools/cli/render_json.h"
 #include "tools/cli/render_text.h"
 
@@ -52,7 +55,8 @@ Operation SomeOperation() {
   operation.total_files = 2000;
   operation.files_processed = 500;
   operation.last_processed_file = "/photos/\x1b[2J\n.jpg";
-  operation.rate = 50.0;
+  operation.rate = 1.0;
+  operation.active_ns = 10 * kSecond;
   operation.started_at = kStart;
   operation.updated_at = kStart + 10 * kSecond;
   operation.first_sequence = 1;
@@ -63,9 +67,10 @@ Operation SomeOperation() {
 
 LogView ViewOf(const Operation& operation, OwnerFate fate = OwnerFate::kAlive, bool interrupted = false) {
   LogView view;
-  view.state = {.sequence = 7, .epoch = 2, .operation = operation};
+  view.state = {.sequence = 7, .epoch = 2, .operation = operation, .seen = operation.updated_at};
   view.extent = {.base = {}, .end = {.sequence = 9, .hash = 1}, .durable_through = 9, .stored_through = 9};
   view.writer = {.held = !interrupted, .writer = SomeOwner()};
+  view.hash = 0x0123456789abcdef;
   view.fate = fate;
   view.interrupted = interrupted;
   return view;
@@ -93,29 +98,33 @@ TEST(RenderJsonTest, AnIdleLogHasNullsAndZeros) {
   view.state.epoch = 3;
   view.state.sequence = 12;
   view.extent.durable_through = view.extent.stored_through = 12;
-  EXPECT_EQ(StatusJson(view),
-            R"({"operation_id": null, "operation_type": null, "status": "idle", "interrupted": false, )"
-            R"("total_files": null, "files_processed": 0, "current_path": null, "last_processed_file": null, )"
-            R"("batch_num": 0, "error_count": 0, "rate": 0.0, "started_at": null, "updated_at": null, )"
-            R"("completed_at": null, "epoch": 3, "last_sequence": 12, "durable_sequence": 12, )"
-            R"("stored_sequence": 12, "roots": [], "metadata": {}, "owner": null, "evidence": null, "owner_fate": null, )"
-            R"("pause_reason": null, "failure": null, "writer": null, "recovery": null})");
+  view.hash = 10;
+  EXPECT_EQ(
+      StatusJson(view),
+      R"({"operation_id": null, "operation_type": null, "status": "idle", "interrupted": false, )"
+      R"("total_files": null, "files_processed": 0, "current_path": null, "last_processed_file": null, )"
+      R"("batch_num": 0, "error_count": 0, "file_errors": 0, "rate": 0.0, "recent_rate": 0.0, )"
+      R"("active_s": 0.0, "started_at": null, "updated_at": null, "completed_at": null, )"
+      R"("clock_steps": 0, "last_clock_step": null, "epoch": 3, "last_sequence": 12, "durable_sequence": 12, )"
+      R"("stored_sequence": 12, "last_hash": "000000000000000a", "roots": [], "metadata": {}, "owner": null, "evidence": null, "owner_fate": null, )"
+      R"("pause_reason": null, "failure": null, "writer": null, "recovery": null})");
 }
 
 TEST(RenderJsonTest, AnOperationInProgressHasAllItsFields) {
-  EXPECT_EQ(StatusJson(ViewOf(SomeOperation())),
-            R"({"operation_id": "op-1", "operation_type": "incremental", "status": "in_progress", )"
-            R"("interrupted": false, "total_files": 2000, "files_processed": 500, "current_path": null, )"
-            R"("last_processed_file": "/photos/\u001b[2J\n.jpg", "batch_num": 0, "error_count": 0, "rate": 50.0, )"
-            R"("started_at": "2026-01-02T03:04:05.123456789Z", "updated_at": "2026-01-02T03:04:15.123456789Z", )"
-            R"("completed_at": null, "epoch": 2, "last_sequence": 7, "durable_sequence": 7, )"
-            R"("stored_sequence": 7, "roots": ["/photos", "/b\udcff"], "metadata": {"who": "me"}, )"
-            R"("owner": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
-            R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}, "evidence": null, "owner_fate": "alive", )"
-            R"("pause_reason": null, "failure": null, )"
-            R"("writer": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
-            R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}, )"
-            R"("recovery": null})");
+  EXPECT_EQ(
+      StatusJson(ViewOf(SomeOperation())),
+      R"({"operation_id": "op-1", "operation_type": "incremental", "status": "in_progress", )"
+      R"("interrupted": false, "total_files": 2000, "files_processed": 500, "current_path": null, )"
+      R"("last_processed_file": "/photos/\u001b[2J\n.jpg", "batch_num": 0, "error_count": 0, "file_errors": 0, )"
+      R"("rate": 50.0, "recent_rate": 50.0, "active_s": 10.0, "started_at": "2026-01-02T03:04:05.123456789Z", "updated_at": "2026-01-02T03:04:15.123456789Z", )"
+      R"("completed_at": null, "clock_steps": 0, "last_clock_step": null, "epoch": 2, "last_sequence": 7, )"
+      R"("durable_sequence": 7, "stored_sequence": 7, "last_hash": "0123456789abcdef", "roots": ["/photos", "/b\udcff"], "metadata": {"who": "me"}, )"
+      R"("owner": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
+      R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}, "evidence": null, "owner_fate": "alive", )"
+      R"("pause_reason": null, "failure": null, )"
+      R"("writer": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
+      R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}, )"
+      R"("recovery": null})");
 }
 
 TEST(RenderJsonTest, WhatOpeningFoundIsTold) {
@@ -124,7 +133,7 @@ TEST(RenderJsonTest, WhatOpeningFoundIsTold) {
   view.extent.durable_through = 6;
   view.extent.stored_through = 5;
   const std::string json = StatusJson(view);
-  EXPECT_THAT(json, HasSubstr(R"("durable_sequence": 6, "stored_sequence": 5)"));
+  EXPECT_THAT(json, HasSubstr(R"("durable_sequence": 6, "stored_sequence": 5, "last_hash")"));
   EXPECT_THAT(json, HasSubstr(R"("recovery": {"events_from_tail": 3, "frames_discarded": 1, )"
                               R"("last_writer": "machine_rebooted"}})"));
   view.writer.recovery->last_writer.reset();
@@ -144,7 +153,8 @@ TEST(RenderJsonTest, HistoryTellsOfTheEnd) {
   operation.completed_at = kStart + 12 * kSecond;
   operation.stats = {{"bytes", std::int64_t{5}}, {"mean", 0.5}, {"note", std::string("x")}};
   const std::string json = HistoryJson({.operation = operation, .reset_by = std::nullopt}, LogView());
-  EXPECT_THAT(json, HasSubstr(R"("completed_at": "2026-01-02T03:04:17.123456789Z", "epoch": 2, "checkpoints": 5, )"
+  EXPECT_THAT(json, HasSubstr(R"("completed_at": "2026-01-02T03:04:17.123456789Z", "clock_steps": 0, )"
+                              R"("last_clock_step": null, "epoch": 2, "checkpoints": 5, )"
                               R"("interruptions": 0, "first_sequence": 1, "last_sequence": 7, )"
                               R"("stats": {"bytes": 5, "mean": 0.5, "note": "x"}, "reset": null)"));
   EXPECT_THAT(HistoryJson({.operation = operation, .reset_by = 8}, LogView()), HasSubstr(R"("reset": 8)"));
@@ -159,7 +169,8 @@ TEST(RenderJsonTest, OnlyTheOperationOnTheRowIsInterrupted) {
 }
 
 std::string BodyJson(EventBody body) {
-  const std::string json = EventJson({.sequence = 3, .hash = 0, .event = {kStart, 2, std::move(body)}}, "op-1");
+  const std::string json =
+      EventJson({.event = {.sequence = 3, .hash = 0, .event = {kStart, 2, std::move(body)}}}, "op-1");
   constexpr std::string_view kHead =
       R"({"sequence": 3, "time": "2026-01-02T03:04:05.123456789Z", "epoch": 2, "kind": )";
   EXPECT_THAT(json, StartsWith(std::string(kHead)));
@@ -195,7 +206,7 @@ TEST(RenderJsonTest, EachKindOfEventHasItsOwnFields) {
             R"("recovered", "operation_id": "op-1", "evidence": "forced", "reason": "r", )" + owner);
   EXPECT_EQ(BodyJson(Completed{{{"n", std::int64_t{1}}}}),
             R"("completed", "operation_id": "op-1", "stats": {"n": 1}})");
-  EXPECT_EQ(BodyJson(Failed{"e"}), R"("failed", "operation_id": "op-1", "error": "e"})");
+  EXPECT_EQ(BodyJson(Failed{"e"}), R"("failed", "operation_id": "op-1", "failure": "e"})");
   EXPECT_EQ(BodyJson(Cleared{}), R"("cleared", "operation_id": "op-1"})");
   EXPECT_EQ(BodyJson(Reset{"r"}), R"("reset", "operation_id": "op-1", "reason": "r"})");
 }
@@ -203,7 +214,7 @@ TEST(RenderJsonTest, EachKindOfEventHasItsOwnFields) {
 TEST(RenderJsonTest, ErrorsShowTheirDetailsAndImportsTheRowTheyKept) {
   const FileError error{.path = "/f", .message = "m", .details = R"({"x": [1, NaN]})"};
   EXPECT_THAT(BodyJson(Checkpoint{.files_processed = 4, .error = error}),
-              HasSubstr(R"("error": {"path": "/f", "error": "m", "details": {"x": [1, NaN]}}})"));
+              HasSubstr(R"("error": {"path": "/f", "error": "m", "details": {"x": [1, null]}}})"));
   Imported imported{.operation_id = "op-1",
                     .files_processed = 10,
                     .batch_num = 3,
@@ -224,22 +235,90 @@ TEST(RenderJsonTest, ErrorsShowTheirDetailsAndImportsTheRowTheyKept) {
 }
 
 TEST(RenderJsonTest, AnEventOfNoOperationSaysSo) {
-  const RecordedEvent event{.sequence = 1, .hash = 0, .event = {0, 0, Reset{""}}};
+  const ShownEvent event{.event = {.sequence = 1, .hash = 0, .event = {0, 0, Reset{""}}}};
   EXPECT_THAT(EventJson(event, ""), HasSubstr(R"("operation_id": null)"));
 }
 
 TEST(RenderJsonTest, ShowHasTheEventsInShort) {
   EventSummary summary;
-  Summarise({.sequence = 1, .hash = 0, .event = {kStart, 1, Paused{"p"}}}, summary);
+  Summarise({.event = {.sequence = 1, .hash = 0, .event = {kStart, 1, Paused{"p"}}}}, summary);
   const Checkpoint failed{.files_processed = 1,
                           .current_path = {},
                           .last_processed_file = {},
                           .batch_num = {},
                           .error = FileError{.path = "/f", .message = "m"}};
-  Summarise({.sequence = 2, .hash = 0, .event = {kStart, 1, failed}}, summary);
+  Summarise({.event = {.sequence = 2, .hash = 0, .event = {kStart, 1, failed}}}, summary);
   const std::string json = ShowJson({.operation = SomeOperation(), .reset_by = {}}, LogView(), summary);
   EXPECT_THAT(json, HasSubstr(R"("events": {"checkpoint": 1, "paused": 1}, "milestones": [{"sequence": 1, )"));
   EXPECT_THAT(json, HasSubstr(R"("errors": [{"sequence": 2, )"));
+}
+
+TEST(RenderJsonTest, WhatIsNoNumberInJsonIsNull) {
+  Operation operation = SomeOperation();
+  operation.status = OperationStatus::kCompleted;
+  operation.stats = {{"nan", std::nan("")}, {"inf", HUGE_VAL}, {"least", -HUGE_VAL}, {"one", 1.0}};
+  EXPECT_THAT(HistoryJson({.operation = operation, .reset_by = {}}, LogView()),
+              HasSubstr(R"("stats": {"nan": null, "inf": null, "least": null, "one": 1.0})"));
+  EXPECT_THAT(BodyJson(Completed{{{"inf", HUGE_VAL}}}), HasSubstr(R"("stats": {"inf": null})"));
+  EXPECT_THAT(BodyJson(Imported{.rate = HUGE_VAL}), HasSubstr(R"("rate": null)"));
+  const FileError error{.details = R"({"NaN": [-Infinity, "Infinity \" NaN", Infinity], "n": -1})"};
+  EXPECT_THAT(BodyJson(Checkpoint{.error = error}),
+              HasSubstr(R"("details": {"NaN": [null, "Infinity \" NaN", null], "n": -1})"));
+}
+
+TEST(RenderJsonTest, DetailsThatAreNoJsonBecomeAString) {
+  for (const std::string details : {"}{", "{\n}", "{} {}"}) {
+    std::string quoted;
+    AppendJsonString(details, quoted);
+    EXPECT_THAT(BodyJson(Checkpoint{.error = FileError{.details = details}}),
+                HasSubstr("\"details\": " + quoted + "}"));
+  }
+  const std::string deep = "{\"a\": " + std::string(1'000'000, '[') + std::string(1'000'000, ']') + "}";
+  EXPECT_THAT(BodyJson(Checkpoint{.error = FileError{.details = deep}}), HasSubstr(R"("details": "{\"a\": [[[)"));
+}
+
+TEST(RenderJsonTest, NamesGivenSeveralTimesHaveAllTheirValuesWhereTheyCameFirst) {
+  Operation operation = SomeOperation();
+  operation.metadata = {{"b", "1"}, {"a", "2"}, {"b", "3"}, {"c", "4"}, {"b", "5"}};
+  EXPECT_THAT(StatusJson(ViewOf(operation)), HasSubstr(R"("metadata": {"b": ["1", "3", "5"], "a": "2", "c": "4"})"));
+}
+
+// Quadratic, this would take an hour.
+TEST(RenderJsonTest, MillionPairsTakeNoTimeToSpeakOf) {
+  Operation operation = SomeOperation();
+  for (int i = 0; i < 1'000'000; ++i) operation.metadata.emplace_back(std::to_string(i), "x");
+  EXPECT_THAT(StatusJson(ViewOf(operation)), HasSubstr(R"("999999": "x"})"));
+}
+
+TEST(RenderJsonTest, FailureIsNoneOfTheFilesErrors) {
+  Operation operation = SomeOperation();
+  operation.status = OperationStatus::kFailed;
+  operation.error_count = 4;
+  EXPECT_THAT(StatusJson(ViewOf(operation)), HasSubstr(R"("error_count": 4, "file_errors": 3)"));
+  EXPECT_THAT(Joined(StatusText(ViewOf(operation), kStart)), HasSubstr("Errors         3\n"));
+}
+
+TEST(RenderJsonTest, EventTellsItsBootAndThatTheClockWasSet) {
+  Event event{kStart, 2, Cleared{}, {.at = kStart - 60 * kSecond, .id = 7}};
+  const ShownEvent shown{.event = {.sequence = 3, .hash = 0xab, .event = event},
+                         .notes = {.clock_step_ns = -3600 * kSecond, .with_hash = true}};
+  EXPECT_THAT(EventJson(shown, "op-1"),
+              EndsWith(R"("boot": 7, "booted_at": "2026-01-02T03:03:05.123456789Z", "clock_step_s": -3600.0, )"
+                       R"("hash": "00000000000000ab"})"));
+  EXPECT_EQ(
+      EventText(shown),
+      "       3  2026-01-02 03:04:05.123Z  00000000000000ab  cleared (the clock was set back by 1 h 0 min before)");
+}
+
+TEST(RenderJsonTest, OperationTellsHowOftenTheClockWasSet) {
+  Operation operation = SomeOperation();
+  operation.clock_steps = 2;
+  operation.clock_step_sequence = 5;
+  operation.clock_step_ns = 1'500'000'000;
+  EXPECT_THAT(StatusJson(ViewOf(operation)),
+              HasSubstr(R"("clock_steps": 2, "last_clock_step": {"sequence": 5, "seconds": 1.5})"));
+  EXPECT_THAT(Joined(StatusText(ViewOf(operation), kStart)),
+              HasSubstr("Clock          was set forward by 1.5 s before event 5, the last of 2 times\n"));
 }
 
 // ---- text -----------------------------------------------------------------------------------------------------------
@@ -252,11 +331,13 @@ TEST(RenderTextTest, StatusTellsHowFarAndHowLong) {
                           "Last file      /photos/\\x1b[2J\\n.jpg",                                       //
                           "Started        2026-01-02 03:04:05 UTC, 20.0 s ago",                           //
                           "Updated        2026-01-02 03:04:15 UTC, 10.0 s ago",                           //
+                          "At work        20.0 s",                                                        //
                           "Roots          /photos",                                                       //
                           "               /b\\xff",                                                       //
                           "Metadata       who = me",                                                      //
                           "Owner          foldlog, process 4711 on nas",                                  //
                           "Events         7",                                                             //
+                          "Hash           0123456789abcdef, of the last event and so of all before it",   //
                           "Epoch          2",                                                             //
                           "Writer         foldlog, process 4711 on nas"));
 }
@@ -267,7 +348,7 @@ TEST(RenderTextTest, StatusTellsWhatIsInTheTailAndWhatOpeningFound) {
   view.extent.stored_through = 5;
   view.writer.recovery = {.events_from_tail = 1200, .frames_discarded = 1, .last_writer = OwnerFate::kProcessDied};
   const std::string text = Joined(StatusText(view, kStart));
-  EXPECT_THAT(text, HasSubstr("Events         7, 6 of them durable, the last 2 in the tail\n"));
+  EXPECT_THAT(text, HasSubstr("Events         7, the last 2 in the tail, the last 1 not yet known to be durable\n"));
   EXPECT_THAT(text, HasSubstr("Recovery       the writer before: its process died, 1,200 events from the tail, "
                               "1 torn frames discarded\n"));
   view.writer.recovery = {.last_writer = OwnerFate::kClosedWithoutEnd};
@@ -291,10 +372,39 @@ TEST(RenderTextTest, AnEndedOperationShowsItsOutcome) {
   Operation operation = SomeOperation();
   operation.status = OperationStatus::kFailed;
   operation.failure = "disk\x07 gone";
-  operation.updated_at = kStart + 12'300'000'000;
+  operation.active_ns = 12'300'000'000;
   const std::string text = Joined(StatusText(ViewOf(operation), kStart));
   EXPECT_THAT(text, HasSubstr("Failure        disk\\x07 gone\n"));
   EXPECT_THAT(text, HasSubstr("took 12.3 s\n"));
+}
+
+TEST(RenderTextTest, TimeAtWorkIsToldApartFromPausesUnlessTheClockWasSet) {
+  Operation operation = SomeOperation();
+  operation.status = OperationStatus::kCompleted;
+  operation.completed_at = kStart + 36'000 * kSecond;
+  EXPECT_THAT(Joined(StatusText(ViewOf(operation), kStart)), HasSubstr(", took 10.0 s at work, in 10 h 0 min\n"));
+  operation.clock_steps = 1;
+  EXPECT_THAT(Joined(StatusText(ViewOf(operation), kStart)), HasSubstr(", took 10.0 s\n"));
+  operation.clock_steps = 0;
+  operation.completed_at = kStart - 36'000 * kSecond;
+  EXPECT_THAT(Joined(StatusText(ViewOf(operation), kStart)), HasSubstr(", took 10.0 s\n"));
+}
+
+TEST(RenderTextTest, TimeLeftIsAtTheRecentRate) {
+  Operation operation = SomeOperation();
+  operation.recent_from = {.files = 490, .active_ns = 5 * kSecond};
+  EXPECT_THAT(Joined(StatusText(ViewOf(operation), kStart)), HasSubstr("2.0 files/s, about 12 min 30 s left\n"));
+  EXPECT_THAT(Joined(StatusText(ViewOf(operation, OwnerFate::kProcessDied, true), kStart)),
+              HasSubstr("(25.0 %), 50.0 files/s\n"))
+      << "of what does not run, the mean";
+}
+
+TEST(RenderTextTest, MoreFilesThanExpectedAreNoShare) {
+  Operation operation = SomeOperation();
+  operation.files_processed = 3;
+  operation.total_files = 2;
+  EXPECT_THAT(Joined(StatusText(ViewOf(operation), kStart)),
+              HasSubstr("Progress       3 files, more than the 2 expected, 0.3 files/s\n"));
 }
 
 TEST(RenderTextTest, AnEmptyHistorySaysSo) {
@@ -304,7 +414,7 @@ TEST(RenderTextTest, AnEmptyHistorySaysSo) {
 TEST(RenderTextTest, HistoryIsATableWithTheNewestLast) {
   Operation first = SomeOperation();
   first.status = OperationStatus::kCompleted;
-  first.completed_at = kStart + 12 * kSecond;
+  first.active_ns = 12 * kSecond;
   Operation second = SomeOperation();
   second.operation_id = "operation-2";
   second.first_sequence = 8;
@@ -319,8 +429,29 @@ TEST(RenderTextTest, HistoryIsATableWithTheNewestLast) {
           "operation-2  incremental  interrupted  2026-01-02 03:04:05  10.0 s           500       0              0"));
 }
 
+TEST(RenderTextTest, HistoryFitsIntoTheTerminalAndMayBeWithoutItsHeading) {
+  Operation operation = SomeOperation();
+  operation.operation_id =
+      "\u6570\u636e\u6570\u636e\u6570\u636e\u6570\u636e\u0301 \U0001f600\u202e" + std::string(60, 'x');
+  for (const std::size_t columns : {100u, 110u, 132u}) {
+    const Lines lines = HistoryText({{operation, std::nullopt}}, LogView(), {.columns_max = columns});
+    ASSERT_EQ(lines.size(), 2u);
+    for (const std::string& line : lines) EXPECT_LE(Width(line), columns) << line;
+    EXPECT_EQ(Width(lines[0]), Width(lines[1])) << "columns are below each other";
+  }
+  EXPECT_EQ(HistoryText({{operation, std::nullopt}}, LogView(), {.heading = false}).size(), 1u);
+}
+
+TEST(RenderTextTest, ErrorWithoutATextShowsItsDetails) {
+  const Checkpoint checkpoint{.files_processed = 1, .error = FileError{.details = R"({"errno": 5})"}};
+  EXPECT_THAT(EventText({.event = {.sequence = 1, .hash = 0, .event = {0, 1, checkpoint}}}),
+              EndsWith(R"(1 files, error: {"errno": 5})"));
+}
+
 TEST(RenderTextTest, AnEventIsOneLine) {
-  const auto text = [](EventBody body) { return EventText({.sequence = 12, .hash = 0, .event = {kStart, 2, body}}); };
+  const auto text = [](EventBody body) {
+    return EventText({.event = {.sequence = 12, .hash = 0, .event = {kStart, 2, body}}});
+  };
   EXPECT_EQ(text(Checkpoint{.files_processed = 1500,
                             .current_path = {},
                             .last_processed_file = "/a\nb",
@@ -344,7 +475,8 @@ TEST(RenderTextTest, AnEventIsOneLine) {
 TEST(RenderTextTest, ShowListsMilestonesAndFileErrors) {
   EventSummary summary;
   for (int i = 0; i < 30; ++i) {
-    Summarise({.sequence = static_cast<Sequence>(i + 1), .hash = 0, .event = {kStart, 1, Paused{"p"}}}, summary);
+    Summarise({.event = {.sequence = static_cast<Sequence>(i + 1), .hash = 0, .event = {kStart, 1, Paused{"p"}}}},
+              summary);
   }
   EXPECT_EQ(summary.milestones.size(), kSummaryEventsMax);
   const Lines lines = ShowText({SomeOperation(), 9}, LogView(), summary, kStart);

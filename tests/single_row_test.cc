@@ -214,10 +214,17 @@ TEST_F(SingleRowTest, DetailsMayHoldAllThatPythonWritesAndReads) {
   }
 }
 
-TEST_F(SingleRowTest, NestingHasNoLimitAndTakesNoStack) {
+// Who reads the row or --json next has a limit of its own, and perhaps a stack.
+TEST_F(SingleRowTest, DetailsNestedDeeperThanReadersReadAreRefused) {
   Start();
-  const std::string deep = "{\"a\": " + std::string(300'000, '[') + std::string(300'000, ']') + "}";
-  EXPECT_OK(engine_->Checkpoint(handle_, {.error = FileError{"", "", deep}}));
+  const auto save = [&](std::size_t levels) {  // with the object around them
+    const std::string deep = "{\"a\": " + std::string(levels - 1, '[') + std::string(levels - 1, ']') + "}";
+    return engine_->Checkpoint(handle_, {.error = FileError{"", "", deep}});
+  };
+  EXPECT_OK(save(200));
+  for (const std::size_t levels : {201, 1'000'000}) {
+    EXPECT_THAT(save(levels), Fails(absl::StatusCode::kInvalidArgument, HasSubstr("nested more than 200 levels deep")));
+  }
 }
 
 TEST(SingleRowFile, TheRowIsTheSameAfterReopeningAndAtAnyMoment) {

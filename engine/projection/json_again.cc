@@ -16,9 +16,6 @@
 namespace foldlog {
 namespace {
 
-// Python itself gives up at about a thousand; each level costs a pass over what is in it.
-constexpr int kDepthMax = 200;
-
 // A stretch without escapes, with those that it needs.
 void AppendPlain(std::string_view bytes, std::string& out) {
   std::string quoted;
@@ -58,9 +55,9 @@ void AppendString(std::string_view text, std::string& out) {
   out += '"';
 }
 
-absl::Status Append(const JsonSlice& value, int depth, std::string& out);
+absl::Status Append(const JsonSlice& value, std::size_t depth, std::string& out);
 
-absl::Status AppendObject(const JsonSlice& object, int depth, std::string& out) {
+absl::Status AppendObject(const JsonSlice& object, std::size_t depth, std::string& out) {
   std::vector<std::pair<std::string, JsonSlice>> members;
   std::unordered_map<std::string, std::size_t> places;
   for (const auto& [key, value] : JsonMembers(object)) {
@@ -83,7 +80,7 @@ absl::Status AppendObject(const JsonSlice& object, int depth, std::string& out) 
   return absl::OkStatus();
 }
 
-absl::Status AppendArray(const JsonSlice& array, int depth, std::string& out) {
+absl::Status AppendArray(const JsonSlice& array, std::size_t depth, std::string& out) {
   out += '[';
   bool first = true;
   for (const JsonSlice& element : JsonElements(array)) {
@@ -100,9 +97,9 @@ void AppendFloat(const JsonSlice& number, std::string& out) {
   out += json.text();
 }
 
-absl::Status Append(const JsonSlice& value, int depth, std::string& out) {
-  if (depth > kDepthMax) {
-    return absl::InvalidArgumentError(absl::StrCat("JSON is nested more than ", kDepthMax, " levels deep"));
+absl::Status Append(const JsonSlice& value, std::size_t depth, std::string& out) {
+  if (depth > kJsonDepthMax) {  // no slice that was checked is
+    return absl::InvalidArgumentError(absl::StrCat("JSON is nested more than ", kJsonDepthMax, " levels deep"));
   }
   switch (value.kind) {
     case JsonSlice::Kind::kObject:

@@ -42,7 +42,7 @@ def test_events_tell_everything(manager, two_runs):
     assert events[1]["error"] == {"path": "b.jpg", "error": "torn", "errno": 5, "timestamp": 1010.0}
     assert events[2]["reason"] == "battery"
     assert events[4]["stats"] == {"bytes": 77}
-    assert events[6]["error"] == "no disk"
+    assert events[6]["failure"] == "no disk"
 
 
 def test_events_are_given_from_here_to_there(manager, two_runs):

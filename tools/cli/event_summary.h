@@ -5,25 +5,42 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "foldlog/event_log.h"
+#include "foldlog/replayer.h"
 #include "foldlog/state.h"
 
 namespace foldlog::cli {
 
+// What is shown with an event that it does not say itself.
+struct EventNotes {
+  std::int64_t clock_step_ns = 0;  // by how much the wall clock was set since the event before
+  bool with_hash = false;          // the hash of its frame is wanted
+};
+
+struct ShownEvent {
+  RecordedEvent event = {};
+  EventNotes notes = {};
+};
+
 struct EventSummary {
-  std::vector<std::uint64_t> counts;     // in the order of KindNames()
-  std::deque<RecordedEvent> milestones;  // the latest events that are no checkpoints, oldest first
-  std::deque<RecordedEvent> errors;      // the latest checkpoints with an error, oldest first
+  std::vector<std::uint64_t> counts;  // in the order of KindNames()
+  // The latest events that are no checkpoints, or show that the clock was set; oldest first.
+  std::deque<ShownEvent> milestones;
+  std::deque<ShownEvent> errors;  // the latest checkpoints with an error, oldest first
 };
 
 // Of milestones and of errors, only so many are kept and shown: the rest is for `foldlog events`.
 inline constexpr std::size_t kSummaryEventsMax = 20;
 
 // Adds one more event.
-void Summarise(const RecordedEvent& event, EventSummary& summary);
+void Summarise(const ShownEvent& shown, EventSummary& summary);
+
+// The next event of `replayer`, with what the clocks before it tell.
+absl::StatusOr<std::optional<ShownEvent>> NextShown(Replayer& replayer);
 
 // Reads the events of `operation` from the log.
 absl::StatusOr<EventSummary> ReadEventSummary(const EventLog& log, const Operation& operation);

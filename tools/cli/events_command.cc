@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "foldlog/replayer.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
+#include "tools/cli/event_summary.h"
 #include "tools/cli/render_json.h"
 #include "tools/cli/render_text.h"
 #include "tools/cli/signals.h"
@@ -34,6 +36,7 @@ struct EventsOptions {
   std::vector<std::string> kinds;  // all if empty
   bool follow = false;
   bool json = false;
+  bool hash = false;
 
   bool Wants(Sequence sequence) const { return sequence >= static_cast<Sequence>(from.value_or(0)); }
   bool IsLast(Sequence sequence) const { return to && sequence >= static_cast<Sequence>(*to); }
@@ -52,14 +55,16 @@ class EventPrinter {
     operation_id_ = operation ? operation->operation_id : "";
   }
 
-  void Print(const RecordedEvent& event) {
+  void Print(ShownEvent shown) {
+    const RecordedEvent& event = shown.event;
     if (const auto* started = std::get_if<Started>(&event.event.body)) operation_id_ = started->operation_id;
     if (const auto* imported = std::get_if<Imported>(&event.event.body)) operation_id_ = imported->operation_id;
     if (!options_.Wants(event.sequence)) return;
     if (options_.operation_id && *options_.operation_id != operation_id_) return;
     saw_operation_ = true;
     if (!options_.WantsKind(KindName(event.event.body))) return;
-    out_.Line(options_.json ? EventJson(event, operation_id_) : EventText(event));
+    shown.notes.with_hash = options_.hash;
+    out_.Line(options_.json ? EventJson(shown, operation_id_) : EventText(shown));
   }
 
   // Whether an event of the operation asked for has come by, of whatever kind.
@@ -82,11 +87,12 @@ absl::StatusOr<bool> PrintToEnd(const EventsOptions& options, Replayer& replayer
                                 const Output& out, const std::atomic<int>* stop) {
   while (!out.closed() && (stop == nullptr || *stop == 0)) {
     printer.SetOperation(replayer.state().operation);
-    ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, replayer.Next());
-    if (!event) return false;
-    if (options.to && event->sequence > static_cast<Sequence>(*options.to)) return true;
-    printer.Print(*event);
-    if (options.IsLast(event->sequence)) return true;
+    ASSIGN_OR_RETURN(std::optional<ShownEvent> shown, NextShown(replayer));
+    if (!shown) return false;
+    const Sequence sequence = shown->event.sequence;
+    if (options.to && sequence > static_cast<Sequence>(*options.to)) return true;
+    printer.Print(*std::move(shown));
+    if (options.IsLast(sequence)) return true;
   }
   return true;
 }
@@ -147,6 +153,7 @@ void AddEventsCommand(CLI::App& app, Command& chosen) {
   AddTexts(*events, "--kind", options->kinds, "Only events of this kind; may be repeated")->type_name("KIND");
   events->add_flag("--follow", options->follow, "Wait for further events, until interrupted");
   events->add_flag("--json", options->json, "One JSON object a line");
+  events->add_flag("--hash", options->hash, "With the hash that chains each event to all before it");
   events->footer(
       "Times are UTC. Kinds: started, checkpoint, paused, resumed, recovered, completed, failed,\n"
       "cleared, reset, imported.\n"

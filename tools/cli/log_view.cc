@@ -4,9 +4,9 @@
 
 #include <utility>
 
+#include "engine/fold.h"
 #include "engine/status_macros.h"
 #include "foldlog/log_directory.h"
-#include "foldlog/replayer.h"
 
 namespace foldlog::cli {
 namespace {
@@ -16,7 +16,9 @@ constexpr int kMaxLooks = 8;
 
 absl::StatusOr<LogView> LookOnce(const EventLog& log, const std::string& directory, const Owner& self) {
   LogView view;
-  ASSIGN_OR_RETURN(view.state, StateAt(log));
+  ASSIGN_OR_RETURN(Fold fold, FoldLog(log));
+  view.state = std::move(fold.state);
+  view.hash = fold.at.hash;
   ASSIGN_OR_RETURN(view.writer, InspectWriter(directory));
   ASSIGN_OR_RETURN(view.extent, log.Extent());
   if (view.state.status() == OperationStatus::kInProgress) {
@@ -39,6 +41,10 @@ absl::StatusOr<LogView> ReadLogView(const EventLog& log, const std::string& dire
   }
   view.interrupted = false;
   return view;
+}
+
+std::int64_t FileErrors(const Operation& operation) {
+  return operation.error_count - (operation.status == OperationStatus::kFailed ? 1 : 0);
 }
 
 std::string_view Explain(OwnerFate fate) {

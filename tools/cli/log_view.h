@@ -3,6 +3,7 @@
 #ifndef FOLDLOG_CLI_LOG_VIEW_H_
 #define FOLDLOG_CLI_LOG_VIEW_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ namespace foldlog::cli {
 
 struct LogView {
   State state;
+  std::uint64_t hash = 0;  // of the last event in it: the end of the chain
   LogExtent extent;
   WriterInfo writer;
   std::optional<OwnerFate> fate;  // of the owner of the operation in progress
@@ -30,6 +32,10 @@ struct LogView {
 // `log` is the log in `directory`, opened for reading. State and writer belong together: a verdict of "interrupted" is
 // given only if the log stood still while it was found.
 absl::StatusOr<LogView> ReadLogView(const EventLog& log, const std::string& directory);
+
+// How many of the operation's errors are those of files. Its failure is counted among them, as in the single row, but
+// is none of a file.
+std::int64_t FileErrors(const Operation& operation);
 
 // "its process died", …: for people.
 std::string_view Explain(OwnerFate fate);

@@ -9,6 +9,7 @@
 #include "engine/status_macros.h"
 #include "foldlog/history.h"
 #include "foldlog/log_directory.h"
+#include "foldlog/system_clock.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
 #include "tools/cli/event_summary.h"
@@ -31,7 +32,7 @@ absl::Status RunStatus(bool json, Context& context) {
   if (json) {
     context.out.Line(StatusJson(view));
   } else {
-    Print(StatusText(view, Now()), context.out);
+    Print(StatusText(view, SystemClock()()), context.out);
   }
   return absl::OkStatus();
 }
@@ -41,7 +42,7 @@ void BringUpToDate(const LogView& view, HistoryEntry& entry) {
   if (view.IsAbout(entry.operation)) entry.operation = *view.state.operation;
 }
 
-absl::Status RunHistory(bool json, Context& context) {
+absl::Status RunHistory(bool json, bool heading, Context& context) {
   ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
   ASSIGN_OR_RETURN(std::vector<HistoryEntry> entries, ReadHistory(*log));
   ASSIGN_OR_RETURN(const LogView view, ReadLogView(*log, context.log));
@@ -49,7 +50,7 @@ absl::Status RunHistory(bool json, Context& context) {
   if (json) {
     for (const HistoryEntry& entry : entries) context.out.Line(HistoryJson(entry, view));
   } else {
-    Print(HistoryText(entries, view), context.out);
+    Print(HistoryText(entries, view, {heading, context.out.terminal_columns()}), context.out);
   }
   return absl::OkStatus();
 }
@@ -73,7 +74,7 @@ absl::Status RunShow(const ShowOptions& options, Context& context) {
   if (options.json) {
     context.out.Line(ShowJson(entry, view, summary));
   } else {
-    Print(ShowText(entry, view, summary, Now()), context.out);
+    Print(ShowText(entry, view, summary, SystemClock()()), context.out);
   }
   return absl::OkStatus();
 }
@@ -91,10 +92,14 @@ void AddQueryCommands(CLI::App& app, Command& chosen) {
 
   CLI::App* history = app.add_subcommand("history", "All operations, the newest last");
   history->add_flag("--json", *json, "One JSON object a line");
+  const auto no_header = std::make_shared<bool>(false);
+  history->add_flag("--no-header", *no_header, "Only the operations, without the line above them");
   history->footer(
       "Example:\n"
-      "  foldlog history --log /var/lib/photos/log");
-  history->callback([json, &chosen] { chosen = [json](Context& context) { return RunHistory(*json, context); }; });
+      "  foldlog history --log /var/lib/photos/log --no-header");
+  history->callback([json, no_header, &chosen] {
+    chosen = [json, no_header](Context& context) { return RunHistory(*json, !*no_header, context); };
+  });
 
   const auto options = std::make_shared<ShowOptions>();
   CLI::App* show = app.add_subcommand("show", "Everything about one operation");

@@ -3,13 +3,16 @@
 #include "tools/cli/render_json.h"
 
 #include <algorithm>
-#include <iterator>
+#include <cmath>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 
+#include "engine/json_reader.h"
 #include "engine/projection/json.h"
+#include "engine/seconds.h"
 #include "tools/cli/script_step.h"
 #include "tools/cli/time_format.h"
 
@@ -39,6 +42,8 @@ void Put(JsonWriter& json, const char* key, bool value) {
 // A literal would rather become a bool than a string_view.
 void Put(JsonWriter& json, const char* key, const char* text) = delete;
 
+void Put(JsonWriter& json, const char* key, const std::string& text) { Put(json, key, std::string_view(text)); }
+
 void PutNull(JsonWriter& json, const char* key) {
   json.Key(key);
   json.Null();
@@ -62,13 +67,21 @@ void PutStrings(JsonWriter& json, const char* key, const std::vector<std::string
   json.EndArray();
 }
 
+// JSON has no number that is not finite.
+void PutNumber(JsonWriter& json, double value) { std::isfinite(value) ? json.Float(value) : json.Null(); }
+
+void Put(JsonWriter& json, const char* key, double value) {
+  json.Key(key);
+  PutNumber(json, value);
+}
+
 void Put(JsonWriter& json, const std::string& value) { json.String(value); }
 
 void Put(JsonWriter& json, const StatValue& value) {
   if (const auto* integer = std::get_if<std::int64_t>(&value)) {
     json.Integer(*integer);
   } else if (const auto* real = std::get_if<double>(&value)) {
-    json.Float(*real);
+    PutNumber(json, *real);
   } else {
     json.String(std::get<std::string>(value));
   }
@@ -80,19 +93,20 @@ template <typename Pairs>
 void PutPairs(JsonWriter& json, const char* key, const Pairs& pairs) {
   json.Key(key);
   json.BeginObject();
-  for (auto pair = pairs.begin(); pair != pairs.end(); ++pair) {
-    const auto same_name = [&](const auto& other) { return other.first == pair->first; };
-    if (std::any_of(pairs.begin(), pair, same_name)) continue;
-    json.Key(pair->first);
-    if (std::none_of(std::next(pair), pairs.end(), same_name)) {
-      Put(json, pair->second);
-      continue;
-    }
-    json.BeginArray();
-    for (const auto& [name, value] : pairs) {
-      if (name == pair->first) Put(json, value);
-    }
-    json.EndArray();
+  using Value = typename Pairs::value_type::second_type;
+  std::unordered_map<std::string_view, std::vector<const Value*>> values;
+  std::vector<std::string_view> names;  // in the order in which they come first
+  for (const auto& [name, value] : pairs) {
+    std::vector<const Value*>& of_name = values[name];
+    if (of_name.empty()) names.push_back(name);
+    of_name.push_back(&value);
+  }
+  for (const std::string_view name : names) {
+    const std::vector<const Value*>& of_name = values[name];
+    json.Key(name);
+    if (of_name.size() > 1) json.BeginArray();
+    for (const Value* value : of_name) Put(json, *value);
+    if (of_name.size() > 1) json.EndArray();
   }
   json.EndObject();
 }
@@ -160,8 +174,21 @@ void PutProgress(JsonWriter& json, const Operation& operation) {
   PutOptional(json, "last_processed_file", operation.last_processed_file);
   Put(json, "batch_num", operation.batch_num);
   Put(json, "error_count", operation.error_count);
-  json.Key("rate");
-  json.Float(operation.rate);
+  Put(json, "file_errors", FileErrors(operation));
+  Put(json, "rate", MeanRate(operation));
+  Put(json, "recent_rate", RecentRate(operation));
+  Put(json, "active_s", SecondsOf(operation.active_ns));
+}
+
+// How often the wall clock was set while the operation lasted, and the last time that it was.
+void PutClockSteps(JsonWriter& json, const Operation& operation) {
+  Put(json, "clock_steps", operation.clock_steps);
+  if (operation.clock_steps == 0) return PutNull(json, "last_clock_step");
+  json.Key("last_clock_step");
+  json.BeginObject();
+  Put(json, "sequence", operation.clock_step_sequence);
+  Put(json, "seconds", SecondsOf(operation.clock_step_ns));
+  json.EndObject();
 }
 
 void PutTimes(JsonWriter& json, const Operation& operation) {
@@ -172,6 +199,7 @@ void PutTimes(JsonWriter& json, const Operation& operation) {
   } else {
     PutNull(json, "completed_at");
   }
+  PutClockSteps(json, operation);
 }
 
 // `fate` of the owner, if the operation is in progress; it is evidence if it proves that the owner is gone.
@@ -203,6 +231,7 @@ void PutLogEnd(JsonWriter& json, const LogView& view) {
   // The log may have grown since the state was folded.
   Put(json, "durable_sequence", std::min(view.extent.durable_through, view.state.sequence));
   Put(json, "stored_sequence", std::min(view.extent.stored_through, view.state.sequence));
+  Put(json, "last_hash", HashText(view.hash));
 }
 
 void PutIdle(JsonWriter& json, const LogView& view) {
@@ -216,9 +245,11 @@ void PutIdle(JsonWriter& json, const LogView& view) {
   PutNull(json, "last_processed_file");
   Put(json, "batch_num", std::int64_t{0});
   Put(json, "error_count", std::int64_t{0});
-  json.Key("rate");
-  json.Float(0.0);
+  Put(json, "file_errors", std::int64_t{0});
+  for (const char* number : {"rate", "recent_rate", "active_s"}) Put(json, number, 0.0);
   for (const char* time : {"started_at", "updated_at", "completed_at"}) PutNull(json, time);
+  Put(json, "clock_steps", std::int64_t{0});
+  PutNull(json, "last_clock_step");
   PutLogEnd(json, view);
   PutStrings(json, "roots", {});
   PutPairs(json, "metadata", Metadata());
@@ -249,6 +280,18 @@ void PutHistoryEntry(JsonWriter& json, const HistoryEntry& entry, const LogView&
   PutOutcome(json, operation);
 }
 
+// What a command takes for details is JSON in one line of ASCII; what a log holds may be anything.
+void PutDetails(JsonWriter& json, const std::string& details) {
+  const bool one_line = std::all_of(details.begin(), details.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  const absl::StatusOr<JsonSlice> value = ParseJson(details);
+  json.Key("details");
+  if (value.ok() && one_line) {
+    json.Raw(StandardJson(*value));
+  } else {
+    json.String(details);
+  }
+}
+
 // The fields of each kind of event.
 struct PutBody {
   JsonWriter& json;
@@ -272,10 +315,7 @@ struct PutBody {
     json.BeginObject();
     Put(json, "path", checkpoint.error->path);
     Put(json, "error", checkpoint.error->message);
-    if (!checkpoint.error->details.empty()) {
-      json.Key("details");
-      json.Raw(checkpoint.error->details);
-    }
+    if (!checkpoint.error->details.empty()) PutDetails(json, checkpoint.error->details);
     json.EndObject();
   }
 
@@ -293,7 +333,7 @@ struct PutBody {
   }
 
   void operator()(const Completed& completed) const { PutPairs(json, "stats", completed.stats); }
-  void operator()(const Failed& failed) const { Put(json, "error", failed.error); }
+  void operator()(const Failed& failed) const { Put(json, "failure", failed.error); }
   void operator()(const Cleared&) const {}
   void operator()(const Reset& reset) const { Put(json, "reason", reset.reason); }
 
@@ -304,8 +344,7 @@ struct PutBody {
     PutOptional(json, "current_path", imported.current_path);
     PutOptional(json, "last_processed_file", imported.last_processed_file);
     Put(json, "batch_num", imported.batch_num);
-    json.Key("rate");
-    json.Float(imported.rate);
+    Put(json, "rate", imported.rate);
     PutTime(json, "last_update", imported.last_update);
     PutTime(json, "updated_at", imported.updated_at);
     PutTime(json, "imported_at", imported.imported_at);
@@ -317,7 +356,19 @@ struct PutBody {
   }
 };
 
-void PutEvent(JsonWriter& json, const RecordedEvent& event, const std::string& operation_id) {
+// What the event tells of the clocks: how long the machine had been up, which boot it was, and whether the wall clock
+// was set since the event before.
+void PutClocks(JsonWriter& json, const ShownEvent& shown) {
+  const Boot& boot = shown.event.event.boot;
+  if (boot.id != 0) {
+    Put(json, "boot", std::uint64_t{boot.id});
+    PutTime(json, "booted_at", boot.at);
+  }
+  if (shown.notes.clock_step_ns != 0) Put(json, "clock_step_s", SecondsOf(shown.notes.clock_step_ns));
+}
+
+void PutEvent(JsonWriter& json, const ShownEvent& shown, const std::string& operation_id) {
+  const RecordedEvent& event = shown.event;
   json.BeginObject();
   Put(json, "sequence", event.sequence);
   PutTime(json, "time", event.event.time);
@@ -328,7 +379,9 @@ void PutEvent(JsonWriter& json, const RecordedEvent& event, const std::string& o
   } else {
     Put(json, "operation_id", operation_id);
   }
+  PutClocks(json, shown);
   std::visit(PutBody{json}, event.event.body);
+  if (shown.notes.with_hash) Put(json, "hash", HashText(event.hash));
   json.EndObject();
 }
 
@@ -344,7 +397,7 @@ void PutSummary(JsonWriter& json, const EventSummary& summary, const std::string
   for (const auto& [key, events] : {std::pair("milestones", &summary.milestones), {"errors", &summary.errors}}) {
     json.Key(key);
     json.BeginArray();
-    for (const RecordedEvent& event : *events) PutEvent(json, event, operation_id);
+    for (const ShownEvent& event : *events) PutEvent(json, event, operation_id);
     json.EndArray();
   }
 }
@@ -385,9 +438,9 @@ std::string ShowJson(const HistoryEntry& entry, const LogView& view, const Event
   return json.Take();
 }
 
-std::string EventJson(const RecordedEvent& event, const std::string& operation_id) {
+std::string EventJson(const ShownEvent& shown, const std::string& operation_id) {
   JsonWriter json;
-  PutEvent(json, event, operation_id);
+  PutEvent(json, shown, operation_id);
   return json.Take();
 }
 

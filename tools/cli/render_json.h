@@ -1,5 +1,6 @@
 // Everything that --json prints: one object a line, in the format of Python's json.dumps (engine/projection/json.h).
-// Field names are for programs, so they are only ever added. Pure: no clock, no I/O.
+// Field names are for programs, so they are only ever added. What JSON has no number for (NaN, infinity) is null. Pure:
+// no clock, no I/O.
 //
 // Paths and other bytes that are not UTF-8 arrive in Python as os.fsdecode() would give them; os.fsencode() gives back
 // the exact bytes.
@@ -27,7 +28,7 @@ std::string HistoryJson(const HistoryEntry& entry, const LogView& view);
 std::string ShowJson(const HistoryEntry& entry, const LogView& view, const EventSummary& summary);
 
 // `operation_id` is that of the operation it belongs to; empty if there is none.
-std::string EventJson(const RecordedEvent& event, const std::string& operation_id);
+std::string EventJson(const ShownEvent& shown, const std::string& operation_id);
 
 // The single row with its columns' names, or null.
 std::string RowJson(const std::optional<SingleRow>& row);

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/projection/json.h"
+#include "engine/saturated.h"
 #include "tools/cli/layout.h"
 #include "tools/cli/printable.h"
 #include "tools/cli/time_format.h"
@@ -58,16 +59,25 @@ std::string FilesText(const Operation& operation) {
   return text;
 }
 
-std::string ProgressText(const Operation& operation, bool at_work) {
-  std::string text = FilesText(operation) + " files";
-  if (operation.total_files && *operation.total_files > 0) {
-    const double percent =
-        100.0 * static_cast<double>(operation.files_processed) / static_cast<double>(*operation.total_files);
-    text += " (" + OneDecimal(percent) + " %)";
+// How far. A total is what was expected, and there may have been more.
+std::string ShareText(const Operation& operation) {
+  if (!operation.total_files || *operation.total_files <= 0) return FilesText(operation) + " files";
+  if (operation.files_processed > *operation.total_files) {
+    return Grouped(operation.files_processed) + " files, more than the " + Grouped(*operation.total_files) +
+           " expected";
   }
-  if (operation.rate > 0) text += ", " + OneDecimal(operation.rate) + " files/s";
+  const double percent =
+      100.0 * static_cast<double>(operation.files_processed) / static_cast<double>(*operation.total_files);
+  return FilesText(operation) + " files (" + OneDecimal(percent) + " %)";
+}
+
+std::string ProgressText(const Operation& operation, bool at_work) {
+  std::string text = ShareText(operation);
+  const double recent = at_work ? RecentRate(operation) : 0.0;
+  const double rate = recent > 0 ? recent : MeanRate(operation);
+  if (rate > 0) text += ", " + OneDecimal(rate) + " files/s";
   if (!at_work || !operation.total_files) return text;
-  const std::optional<std::string> left = TimeLeft(*operation.total_files, operation.files_processed, operation.rate);
+  const std::optional<std::string> left = TimeLeft(*operation.total_files, operation.files_processed, rate);
   if (left) text += ", about " + *left + " left";
   return text;
 }
@@ -107,18 +117,35 @@ void AddOutcome(const Operation& operation, Fields& fields) {
   if (operation.status == OperationStatus::kFailed) fields.Add("Failure", operation.failure);
 }
 
-void AddTimes(const Operation& operation, TimeNs now, Fields& fields) {
-  fields.Add("Started", HumanTime(operation.started_at) + ", " + HumanAgo(operation.started_at, now));
+// Pauses and interruptions are no time at work. What the wall clock says is told beside it if it is longer, and if the
+// clock can be believed.
+std::string TookText(const Operation& operation, TimeNs ended) {
+  constexpr TimeNs kWorthTellingNs = 1'000'000'000;
+  const std::string took = "took " + HumanDuration(0, operation.active_ns);
+  const TimeNs span_ns = SaturatedMinus(ended, operation.started_at);
+  if (operation.clock_steps > 0 || SaturatedMinus(span_ns, operation.active_ns) < kWorthTellingNs) return took;
+  return took + " at work, in " + HumanDuration(0, span_ns);
+}
+
+void AddTimes(const Operation& operation, const LogView& view, bool at_work, const Moment& now, Fields& fields) {
+  fields.Add("Started", HumanTime(operation.started_at) + ", " + HumanAgo(operation.started_at, now.time));
   // Only a completion sets completed_at; a failure is an end as well.
   const TimeNs latest = operation.completed_at.value_or(operation.updated_at);
   if (operation.status == OperationStatus::kCompleted || operation.status == OperationStatus::kFailed) {
-    fields.Add("Ended", HumanTime(latest) + ", took " + HumanDuration(operation.started_at, latest));
+    fields.Add("Ended", HumanTime(latest) + ", " + TookText(operation, latest));
   } else {
-    fields.Add("Updated", HumanTime(latest) + ", " + HumanAgo(latest, now));
+    fields.Add("Updated", HumanTime(latest) + ", " + HumanAgo(latest, now.time));
+    fields.Add("At work", HumanDuration(0, at_work ? ActiveNs(view.state, now) : operation.active_ns));
+  }
+  if (operation.clock_steps > 0) {
+    fields.Add("Clock",
+               "was " + ClockStep(operation.clock_step_ns) + " before event " +
+                   std::to_string(operation.clock_step_sequence) +
+                   (operation.clock_steps > 1 ? ", the last of " + Grouped(operation.clock_steps) + " times" : ""));
   }
 }
 
-void AddOperation(const Operation& operation, const std::string& status, const LogView& view, TimeNs now,
+void AddOperation(const Operation& operation, const std::string& status, const LogView& view, const Moment& now,
                   Fields& fields) {
   fields.Add("Operation", operation.operation_id + " (" + std::string(Name(operation.type)) + ")");
   fields.Add("Status", status);
@@ -128,8 +155,8 @@ void AddOperation(const Operation& operation, const std::string& status, const L
   if (operation.batch_num != 0) fields.Add("Batch", Grouped(operation.batch_num));
   if (operation.current_path) fields.Add("At", *operation.current_path);
   if (operation.last_processed_file) fields.Add("Last file", *operation.last_processed_file);
-  if (operation.error_count != 0) fields.Add("Errors", Grouped(operation.error_count));
-  AddTimes(operation, now, fields);
+  if (FileErrors(operation) != 0) fields.Add("Errors", Grouped(FileErrors(operation)));
+  AddTimes(operation, view, at_work, now, fields);
   fields.AddAll("Roots", operation.roots);
   fields.AddAll("Metadata", MetadataLines(operation.metadata));
   fields.AddAll("Statistics", StatLines(operation.stats));
@@ -148,14 +175,17 @@ std::string RecoveryText(const RecoveryReport& recovery) {
 }
 
 void AddLog(const LogView& view, Fields& fields) {
+  const auto last = [&](Sequence through) {
+    return Grouped(view.state.sequence - std::min(through, view.state.sequence));
+  };
   std::string events = Grouped(view.state.sequence);
+  if (view.extent.stored_through < view.state.sequence)
+    events += ", the last " + last(view.extent.stored_through) + " in the tail";
   if (view.extent.durable_through < view.state.sequence) {
-    events += ", " + Grouped(view.extent.durable_through) + " of them durable";
-  }
-  if (view.extent.stored_through < view.state.sequence) {
-    events += ", the last " + Grouped(view.state.sequence - view.extent.stored_through) + " in the tail";
+    events += ", the last " + last(view.extent.durable_through) + " not yet known to be durable";
   }
   fields.Add("Events", events);
+  fields.Add("Hash", HashText(view.hash) + ", of the last event and so of all before it");
   fields.Add("Epoch", Grouped(view.state.epoch));
   if (view.writer.held) {
     fields.Add("Writer", view.writer.writer ? Describe(*view.writer.writer) : "a process that can't be identified");
@@ -183,7 +213,7 @@ struct Gist {
     if (checkpoint.error) {
       AppendPart("error: ", text);
       if (!checkpoint.error->path.empty()) text += checkpoint.error->path + ": ";
-      text += checkpoint.error->message;
+      text += checkpoint.error->message.empty() ? checkpoint.error->details : checkpoint.error->message;
     }
     return text;
   }
@@ -237,11 +267,11 @@ std::string CountsText(const EventSummary& summary) {
   return text;
 }
 
-void AddEvents(std::string_view heading, const std::deque<RecordedEvent>& events, Fields& fields) {
+void AddEvents(std::string_view heading, const std::deque<ShownEvent>& events, Fields& fields) {
   if (events.empty()) return;
   fields.AddLine("");
   fields.AddLine(heading);
-  for (const RecordedEvent& event : events) fields.AddLine(EventText(event));
+  for (const ShownEvent& event : events) fields.AddLine(EventText(event));
 }
 
 std::string HistoryStatus(const HistoryEntry& entry, const LogView& view) {
@@ -252,7 +282,7 @@ std::string HistoryStatus(const HistoryEntry& entry, const LogView& view) {
 
 }  // namespace
 
-Lines StatusText(const LogView& view, TimeNs now) {
+Lines StatusText(const LogView& view, const Moment& now) {
   Fields fields;
   if (view.state.operation) {
     AddOperation(*view.state.operation, StatusLine(*view.state.operation, view), view, now, fields);
@@ -264,7 +294,7 @@ Lines StatusText(const LogView& view, TimeNs now) {
   return fields.lines();
 }
 
-Lines HistoryText(const std::vector<HistoryEntry>& entries, const LogView& view) {
+Lines HistoryText(const std::vector<HistoryEntry>& entries, const LogView& view, const TableStyle& style) {
   if (entries.empty()) return {"No operation so far."};
   constexpr auto kRight = Table::Align::kRight;
   Table table({{"OPERATION"},
@@ -278,14 +308,13 @@ Lines HistoryText(const std::vector<HistoryEntry>& entries, const LogView& view)
   for (const HistoryEntry& entry : entries) {
     const Operation& operation = entry.operation;
     table.AddRow({operation.operation_id, std::string(Name(operation.type)), HistoryStatus(entry, view),
-                  ColumnTime(operation.started_at),
-                  HumanDuration(operation.started_at, operation.completed_at.value_or(operation.updated_at)),
-                  FilesText(operation), Grouped(operation.error_count), Grouped(operation.interruptions)});
+                  ColumnTime(operation.started_at), HumanDuration(0, operation.active_ns), FilesText(operation),
+                  Grouped(FileErrors(operation)), Grouped(operation.interruptions)});
   }
-  return table.Render();
+  return table.Render(style.columns_max, style.heading);
 }
 
-Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummary& summary, TimeNs now) {
+Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummary& summary, const Moment& now) {
   const Operation& operation = entry.operation;
   Fields fields;
   const std::string status = entry.reset_by
@@ -301,13 +330,16 @@ Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummar
   return fields.lines();
 }
 
-std::string EventText(const RecordedEvent& event) {
+std::string EventText(const ShownEvent& shown) {
+  const RecordedEvent& event = shown.event;
   const std::string sequence = std::to_string(event.sequence);
   const std::size_t indent = kSequenceColumns > sequence.size() ? kSequenceColumns - sequence.size() : 0;
   std::string line = std::string(indent, ' ') + sequence + "  " + EventTime(event.event.time) + "  ";
+  if (shown.notes.with_hash) line += HashText(event.hash) + "  ";
   const std::string gist = Printable(std::visit(Gist{}, event.event.body));
   line += gist.empty() ? std::string(KindName(event.event.body))
                        : Left(std::string(KindName(event.event.body)), kKindColumns) + gist;
+  if (shown.notes.clock_step_ns != 0) line += " (the clock was " + ClockStep(shown.notes.clock_step_ns) + " before)";
   return line;
 }
 

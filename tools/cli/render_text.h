@@ -4,6 +4,8 @@
 #ifndef FOLDLOG_CLI_RENDER_TEXT_H_
 #define FOLDLOG_CLI_RENDER_TEXT_H_
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,16 +19,21 @@ namespace foldlog::cli {
 using Lines = std::vector<std::string>;
 
 // The operation on the row, the log, and what may be done next.
-Lines StatusText(const LogView& view, TimeNs now);
+Lines StatusText(const LogView& view, const Moment& now);
+
+struct TableStyle {
+  bool heading = true;
+  std::optional<std::size_t> columns_max = {};  // of the terminal
+};
 
 // A table of all operations, the newest last.
-Lines HistoryText(const std::vector<HistoryEntry>& entries, const LogView& view);
+Lines HistoryText(const std::vector<HistoryEntry>& entries, const LogView& view, const TableStyle& style = {});
 
 // Everything about one operation.
-Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummary& summary, TimeNs now);
+Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummary& summary, const Moment& now);
 
-// One event: sequence number, time (UTC), kind and gist.
-std::string EventText(const RecordedEvent& event);
+// One event: sequence number, time (UTC), kind and gist; and what the notes ask for.
+std::string EventText(const ShownEvent& shown);
 
 }  // namespace foldlog::cli
 

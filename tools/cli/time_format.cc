@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
@@ -77,6 +78,12 @@ std::optional<std::string> TimeLeft(std::int64_t files_total, std::int64_t files
   if (!(files_per_s > 0 && seconds > 0 && seconds <= kSecondsMax)) return std::nullopt;
   return HumanDuration(0, static_cast<TimeNs>(seconds * static_cast<double>(kSecond)));
 }
+
+std::string ClockStep(std::int64_t step_ns) {
+  return step_ns < 0 ? "set back by " + HumanDuration(step_ns, 0) : "set forward by " + HumanDuration(0, step_ns);
+}
+
+std::string HashText(std::uint64_t hash) { return absl::StrCat(absl::Hex(hash, absl::kZeroPad16)); }
 
 TimeNs Now() { return absl::ToUnixNanos(absl::Now()); }
 

@@ -20,8 +20,8 @@ std::string HumanTime(TimeNs time);
 std::string ColumnTime(TimeNs time);
 std::string EventTime(TimeNs time);
 
-// "under 1 ms", "340 ms", "12.3 s", "5 min 12 s", "3 h 5 min", "12 d 4 h"; cut off, not rounded. A clock that was set
-// back makes a span negative: "-12.3 s".
+// "under 1 ms", "340 ms", "12.3 s", "5 min 12 s", "3 h 5 min", "12 d 4 h"; cut off, not rounded. Negative
+// if `to` is the earlier one: "-12.3 s".
 std::string HumanDuration(TimeNs from, TimeNs to);
 
 // "12.3 s ago", "just now", "5 min 12 s from now".
@@ -32,6 +32,12 @@ std::optional<std::string> TimeLeft(std::int64_t files_total, std::int64_t files
 
 // The present, by the system's clock.
 TimeNs Now();
+
+// "set back by 23 h 59 min", "set forward by 12.3 s".
+std::string ClockStep(std::int64_t step_ns);
+
+// The hash of a frame: 16 hexadecimal digits.
+std::string HashText(std::uint64_t hash);
 
 // 1234567 as "1,234,567".
 std::string Grouped(std::int64_t count);

@@ -83,7 +83,10 @@ py::dict DictOf(const Operation& operation) {
   dict["last_processed_file"] = OrNone(operation.last_processed_file);
   dict["batch_num"] = Of(operation.batch_num);
   dict["error_count"] = Of(operation.error_count);
-  dict["rate"] = Of(operation.rate);
+  dict["rate"] = Of(MeanRate(operation));
+  dict["recent_rate"] = Of(RecentRate(operation));
+  dict["active_s"] = Of(SecondsOf(operation.active_ns));
+  dict["clock_steps"] = Of(operation.clock_steps);
   dict["started_at"] = Seconds(operation.started_at);
   dict["updated_at"] = Seconds(operation.updated_at);
   dict["last_progress_at"] = Seconds(operation.last_progress_at);
@@ -148,7 +151,7 @@ struct PutBody {
   }
 
   void operator()(const Completed& completed) const { dict["stats"] = DictOfPairs(completed.stats); }
-  void operator()(const Failed& failed) const { dict["error"] = Of(failed.error); }
+  void operator()(const Failed& failed) const { dict["failure"] = Of(failed.error); }
   void operator()(const Cleared&) const {}
   void operator()(const Reset& reset) const { dict["reason"] = Of(reset.reason); }
 
