@@ -132,6 +132,42 @@ class EventsTest(ProgramTest):
         self.assertRegex(lines[1], r"\A +2  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z  checkpoint +1 files\Z")
 
 
+    def test_hash_of_the_last_event_is_that_of_the_log(self):
+        events = self.json_lines("events", "--hash")
+        for event in events:
+            self.assertRegex(event["hash"], r"\A[0-9a-f]{16}\Z")
+        self.assertEqual(len({event["hash"] for event in events}), 8)
+        self.assertEqual(self.json("status")["last_hash"], events[-1]["hash"])
+        self.assertIn(events[-1]["hash"], self.text("status"))
+        self.assertIn(events[3]["hash"], self.text("events", "--hash").splitlines()[3])
+        self.assertNotIn("hash", self.json_lines("events")[0])
+
+    def test_history_may_be_without_its_heading(self):
+        lines = self.text("history").splitlines()
+        self.assertEqual(self.text("history", "--no-header").splitlines(), lines[1:])
+
+
+class ClockTest(ProgramTest):
+    def test_every_event_tells_its_boot(self):
+        self.start()
+        self.text("checkpoint", "--files", "1")
+        started, checkpoint = self.json_lines("events")
+        self.assertEqual(started["boot"], checkpoint["boot"])
+        self.assertRegex(started["booted_at"], RFC3339_NS)
+        self.assertNotIn("clock_step_s", checkpoint)
+
+    def test_another_time_namespace_is_no_other_clock(self):
+        self.start()
+        unshare = ["unshare", "--time", "--fork", "--boottime", "1000000", "--monotonic", "1000000"]
+        if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("only root may have a time namespace")
+        subprocess.run([*unshare, self.program, "checkpoint", "--files", "1", "--log", self.log], check=True)
+        self.text("complete")
+        status = self.json("status")
+        self.assertEqual(status["clock_steps"], 0)
+        self.assertLess(status["active_s"], 1000)
+
+
 class FollowTest(ProgramTest):
     def setUp(self):
         super().setUp()

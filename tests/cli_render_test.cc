@@ -390,6 +390,17 @@ TEST(RenderTextTest, TimeAtWorkIsToldApartFromPausesUnlessTheClockWasSet) {
   EXPECT_THAT(Joined(StatusText(ViewOf(operation), kStart)), HasSubstr(", took 10.0 s\n"));
 }
 
+TEST(RenderTextTest, NothingIsUpdatedInTheFutureWhenTheClockIsSetBack) {
+  Operation operation = SomeOperation();
+  operation.clock_steps = 1;
+  LogView view = ViewOf(operation);
+  view.state.seen = {operation.updated_at, {.at = kStart, .id = 1}};
+  const Moment now{operation.updated_at - 3600 * kSecond + 5 * kSecond, {.at = kStart - 3600 * kSecond, .id = 1}};
+  const std::string text = Joined(StatusText(view, now));
+  EXPECT_THAT(text, HasSubstr("Updated        2026-01-02 03:04:15 UTC, 5.0 s ago\n"));
+  EXPECT_THAT(text, HasSubstr("Started        2026-01-02 03:04:05 UTC\n"));
+}
+
 TEST(RenderTextTest, TimeLeftIsAtTheRecentRate) {
   Operation operation = SomeOperation();
   operation.recent_from = {.files = 490, .active_ns = 5 * kSecond};

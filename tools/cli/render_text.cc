@@ -128,13 +128,16 @@ std::string TookText(const Operation& operation, TimeNs ended) {
 }
 
 void AddTimes(const Operation& operation, const LogView& view, bool at_work, const Moment& now, Fields& fields) {
-  fields.Add("Started", HumanTime(operation.started_at) + ", " + HumanAgo(operation.started_at, now.time));
+  std::string started = HumanTime(operation.started_at);
+  if (operation.clock_steps == 0) started += ", " + HumanAgo(operation.started_at, now.time);
+  fields.Add("Started", started);
   // Only a completion sets completed_at; a failure is an end as well.
   const TimeNs latest = operation.completed_at.value_or(operation.updated_at);
   if (operation.status == OperationStatus::kCompleted || operation.status == OperationStatus::kFailed) {
     fields.Add("Ended", HumanTime(latest) + ", " + TookText(operation, latest));
   } else {
-    fields.Add("Updated", HumanTime(latest) + ", " + HumanAgo(latest, now.time));
+    const std::int64_t set_since_ns = view.IsAbout(operation) ? ClockStepNs(view.state.seen, now) : 0;
+    fields.Add("Updated", HumanTime(latest) + ", " + HumanAgo(SaturatedPlus(latest, set_since_ns), now.time));
     fields.Add("At work", HumanDuration(0, at_work ? ActiveNs(view.state, now) : operation.active_ns));
   }
   if (operation.clock_steps > 0) {
