@@ -144,11 +144,11 @@ absl::StatusOr<JsonSlice> Value(Scanner& scanner) {
     if (const char c = scanner.Peek(); c == '{' || c == '[') {
       scanner.Take(c);
       const char end = c == '{' ? '}' : ']';
+      if (open.size() == kJsonDepthMax) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("JSON that is nested more than ", kJsonDepthMax, " levels deep"));
+      }
       if (!scanner.Take(end)) {
-        if (open.size() == kJsonDepthMax) {
-          return absl::InvalidArgumentError(
-              absl::StrCat("JSON that is nested more than ", kJsonDepthMax, " levels deep"));
-        }
         open += end;
         if (c == '{') {
           RETURN_IF_ERROR(scanner.String().status());

@@ -283,11 +283,11 @@ TEST(RenderJsonTest, NamesGivenSeveralTimesHaveAllTheirValuesWhereTheyCameFirst)
   EXPECT_THAT(StatusJson(ViewOf(operation)), HasSubstr(R"("metadata": {"b": ["1", "3", "5"], "a": "2", "c": "4"})"));
 }
 
-// Quadratic, this would take an hour.
-TEST(RenderJsonTest, MillionPairsTakeNoTimeToSpeakOf) {
+// Quadratic, this would take minutes.
+TEST(RenderJsonTest, ManyPairsTakeNoTimeToSpeakOf) {
   Operation operation = SomeOperation();
-  for (int i = 0; i < 1'000'000; ++i) operation.metadata.emplace_back(std::to_string(i), "x");
-  EXPECT_THAT(StatusJson(ViewOf(operation)), HasSubstr(R"("999999": "x"})"));
+  for (int i = 0; i < 200'000; ++i) operation.metadata.emplace_back(std::to_string(i), "x");
+  EXPECT_NE(StatusJson(ViewOf(operation)).find(R"("199999": "x"})"), std::string::npos);
 }
 
 TEST(RenderJsonTest, FailureIsNoneOfTheFilesErrors) {

@@ -177,9 +177,8 @@ TEST(LayoutTest, TableThatIsTooWideIsCutInItsWidestTexts) {
   for (std::size_t columns = 45; columns >= 26; --columns) {
     for (const std::string& line : table.Render(columns)) EXPECT_LE(Width(line), columns) << line;
   }
-  EXPECT_THAT(table.Render(30),
-              ElementsAre("NAME         FILES  PATH",  //
-                          "\u6570\u636e\u6570\u636e\u6570…       1  a path t…", "b           123456  /"));
+  EXPECT_THAT(table.Render(30), ElementsAre("NAME         FILES  PATH",  //
+                                            "\u6570\u636e\u6570\u636e…        1  a path th…", "b           123456  /"));
   EXPECT_EQ(table.Render(std::nullopt, /*heading=*/false).size(), 2u);
 }
 

@@ -67,16 +67,14 @@ Table::Widths Table::Fitted(std::size_t columns_max) const {
   Widths widths = widths_;
   std::size_t line = kColumnGap.size() * (widths.size() - 1);
   for (const std::size_t width : widths) line += width;
-  while (line > columns_max) {
-    std::size_t widest = widths.size();
+  for (; line > columns_max; --line) {
+    std::size_t* widest = nullptr;
     for (std::size_t i = 0; i < widths.size(); ++i) {
       const bool may_be_cut = columns_[i].align == Align::kLeft && widths[i] > kTextMin;
-      if (may_be_cut && (widest == widths.size() || widths[i] > widths[widest])) widest = i;
+      if (may_be_cut && (widest == nullptr || widths[i] > *widest)) widest = &widths[i];
     }
-    if (widest == widths.size()) break;
-    const std::size_t cut = std::min(line - columns_max, widths[widest] - kTextMin);
-    widths[widest] -= cut;
-    line -= cut;
+    if (widest == nullptr) break;
+    --*widest;
   }
   return widths;
 }
