@@ -21,7 +21,11 @@ absl::StatusOr<std::optional<RecordedEvent>> EventReader::Next() {
   ASSIGN_OR_RETURN(const std::optional<FrameView> frame, frames_->Peek());
   if (!frame) return std::optional<RecordedEvent>();
   absl::StatusOr<Event> event = DecodeEvent(frame->payload);
-  if (!event.ok()) return frames_->InContext(event.status());
+  if (!event.ok()) {
+    absl::Status named = frames_->InContext(event.status());
+    if (absl::IsDataLoss(named)) frames_->StepOver(*frame);
+    return named;
+  }
   frames_->StepOver(*frame);
   return RecordedEvent{frame->header.sequence, frame->header.hash, *std::move(event)};
 }

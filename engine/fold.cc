@@ -1,5 +1,6 @@
 #include "engine/fold.h"
 
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,12 +15,16 @@ namespace foldlog {
 namespace {
 
 // Nearly all events are plain checkpoints, which are folded from where they lie.
-absl::Status ApplyFrame(const FrameView& frame, State& state) {
+absl::Status ApplyFrame(const FrameView& frame, const FrameReader& reader, State& state) {
   const Sequence sequence = frame.header.sequence;
   const std::optional<CheckpointView> plain = DecodePlainCheckpoint(frame.payload);
-  if (plain) return ApplyCheckpoint(sequence, *plain, state);
-  ASSIGN_OR_RETURN(Event event, DecodeEvent(frame.payload));
-  return Apply({sequence, frame.header.hash, std::move(event)}, state);
+  if (plain && ApplyCheckpoint(sequence, *plain, state).ok()) return absl::OkStatus();
+  absl::StatusOr<Event> event = DecodeEvent(frame.payload);
+  if (event.ok()) return ApplyRecorded({sequence, frame.header.hash, *std::move(event)}, state);
+  const absl::Status named = reader.InContext(event.status());
+  if (!absl::IsDataLoss(named)) return named;  // a newer version may understand it
+  NoteMisfit(std::string(named.message()), state);
+  return absl::OkStatus();
 }
 
 // Takes the fold on from where the reader stands.
@@ -27,7 +32,7 @@ absl::StatusOr<Fold> FoldOn(FrameReader& reader, Fold fold, Sequence target) {
   while (reader.position().sequence < target) {
     ASSIGN_OR_RETURN(const std::optional<FrameView> frame, reader.Peek());
     if (!frame) return absl::DataLossError(absl::StrCat("the log ends before event ", target));
-    RETURN_IF_ERROR(ApplyFrame(*frame, fold.state));
+    RETURN_IF_ERROR(ApplyFrame(*frame, reader, fold.state));
     reader.StepOver(*frame);
   }
   fold.at = reader.position();

@@ -27,8 +27,8 @@ class Folder {
       : sequence_(sequence), at_(at), epoch_(epoch), kind_(kind), state_(state) {}
 
   absl::Status operator()(const Started& body) {
-    if (state_.active()) return Misfit("an operation is active");
-    if (epoch_ <= state_.epoch) return Misfit("its epoch is not a new one");
+    if (state_.active()) return Refuse("an operation is active");
+    if (epoch_ <= state_.epoch) return Refuse("its epoch is not a new one");
     Operation operation;
     operation.operation_id = body.operation_id;
     operation.type = body.type;
@@ -49,7 +49,7 @@ class Folder {
     RETURN_IF_ERROR(RequireActive());
     Operation& operation = *state_.operation;
     if (InImport()) {
-      if (!body.has_error) return Misfit("a checkpoint that belongs to an import brings an error");
+      if (!body.has_error) return Refuse("a checkpoint that belongs to an import brings an error");
       NoteError();
       return Done();
     }
@@ -100,7 +100,7 @@ class Folder {
   }
 
   absl::Status operator()(const Cleared&) {
-    if (!state_.operation || state_.active()) return Misfit("no ended operation to clear");
+    if (!state_.operation || state_.active()) return Refuse("no ended operation to clear");
     RETURN_IF_ERROR(RequireEpoch());
     return Remove();
   }
@@ -111,8 +111,8 @@ class Folder {
   }
 
   absl::Status operator()(const Imported& body) {
-    if (state_.operation) return Misfit("there is an operation on the row");
-    if (epoch_ <= state_.epoch) return Misfit("its epoch is not a new one");
+    if (state_.operation) return Refuse("there is an operation on the row");
+    if (epoch_ <= state_.epoch) return Refuse("its epoch is not a new one");
     Operation operation;
     operation.operation_id = body.operation_id;
     operation.type = body.type;
@@ -137,35 +137,43 @@ class Folder {
     return Done();
   }
 
-  // An import is appended as a whole: of the events that belong to it, none may be missing, and none be another.
-  absl::Status CheckImport(const EventBody& body) const {
+  // What holds for every kind: a reset may always come. Behind a misfit nothing else may. An import is appended as a
+  // whole: of the events that belong to it, none may be missing, and none be another.
+  absl::Status CheckMayCome(const EventBody& body) const {
+    if (std::holds_alternative<Reset>(body)) return absl::OkStatus();
+    RETURN_IF_ERROR(CheckNoMisfit());
     const bool belongs = std::holds_alternative<Checkpoint>(body) || std::holds_alternative<Paused>(body) ||
                          std::holds_alternative<Completed>(body) || std::holds_alternative<Failed>(body);
-    return belongs || !InImport() ? absl::OkStatus() : Misfit("the import before it is not complete");
+    return belongs || !InImport() ? absl::OkStatus() : Refuse("the import before it is not complete");
+  }
+
+  absl::Status CheckNoMisfit() const {
+    if (!state_.misfit) return absl::OkStatus();
+    return Refuse(absl::StrCat("event ", state_.misfit->sequence, " did not, and no reset came since"));
   }
 
  private:
   bool InImport() const { return state_.operation && sequence_ <= state_.operation->imported_through; }
 
-  absl::Status Misfit(std::string_view why) const {
+  absl::Status Refuse(std::string_view why) const {
     return absl::DataLossError(absl::StrCat("event ", sequence_, " (", ToAbsl(KindNames()[kind_]),
                                             ") does not follow from the events before it: ", ToAbsl(why)));
   }
 
   absl::Status RequireEpoch() const {
-    return epoch_ == state_.epoch ? absl::OkStatus() : Misfit("its epoch is not the current one");
+    return epoch_ == state_.epoch ? absl::OkStatus() : Refuse("its epoch is not the current one");
   }
 
-  absl::Status RequireActive() const { return state_.active() ? RequireEpoch() : Misfit("no operation is active"); }
+  absl::Status RequireActive() const { return state_.active() ? RequireEpoch() : Refuse("no operation is active"); }
 
   absl::Status Require(OperationStatus status) const {
-    if (state_.status() != status) return Misfit(std::string("the status is ").append(Name(state_.status())));
+    if (state_.status() != status) return Refuse(std::string("the status is ").append(Name(state_.status())));
     return RequireEpoch();
   }
 
   absl::Status TakeOver(const Owner& owner, OperationStatus from) {
-    if (state_.status() != from) return Misfit(std::string("the status is ").append(Name(state_.status())));
-    if (epoch_ <= state_.epoch) return Misfit("its epoch is not a new one");
+    if (state_.status() != from) return Refuse(std::string("the status is ").append(Name(state_.status())));
+    if (epoch_ <= state_.epoch) return Refuse("its epoch is not a new one");
     state_.operation->status = OperationStatus::kInProgress;
     state_.operation->owner = owner;
     state_.operation->epoch = epoch_;
@@ -243,6 +251,7 @@ class Folder {
   absl::Status Remove() {
     state_.operation.reset();
     state_.seen = at_;
+    state_.misfit.reset();
     state_.sequence = sequence_;
     return absl::OkStatus();
   }
@@ -268,14 +277,28 @@ absl::Status Apply(const RecordedEvent& event, State& state) {
   RETURN_IF_ERROR(CheckFollows(event.sequence, state));
   const EventBody& body = event.event.body;
   Folder folder(event.sequence, {event.event.time, event.event.boot}, event.event.epoch, body.index(), state);
-  RETURN_IF_ERROR(folder.CheckImport(body));
+  RETURN_IF_ERROR(folder.CheckMayCome(body));
   return std::visit(folder, body);
+}
+
+absl::Status ApplyRecorded(const RecordedEvent& event, State& state) {
+  RETURN_IF_ERROR(CheckFollows(event.sequence, state));
+  const absl::Status applied = Apply(event, state);
+  if (!applied.ok()) NoteMisfit(std::string(applied.message()), state);
+  return absl::OkStatus();
+}
+
+void NoteMisfit(std::string why, State& state) {
+  ++state.sequence;
+  if (!state.misfit) state.misfit = Misfit{state.sequence, std::move(why)};
 }
 
 absl::Status ApplyCheckpoint(Sequence sequence, const CheckpointView& checkpoint, State& state) {
   static const std::size_t kind = EventBody(Checkpoint{}).index();
   RETURN_IF_ERROR(CheckFollows(sequence, state));
-  return Folder(sequence, checkpoint.at, checkpoint.epoch, kind, state)(checkpoint);
+  Folder folder(sequence, checkpoint.at, checkpoint.epoch, kind, state);
+  RETURN_IF_ERROR(folder.CheckNoMisfit());
+  return folder(checkpoint);
 }
 
 }  // namespace foldlog

@@ -112,6 +112,7 @@ absl::StatusOr<Operation> Read(schema::Operation::Reader in) {
 }  // namespace
 
 absl::Status EncodeState(const State& state, std::vector<std::uint64_t>& words) {
+  if (state.misfit) return absl::FailedPreconditionError("a state behind a misfit is not stored");
   return EncodeMessage<schema::State>(BoundOf(state), words, [&](schema::State::Builder out) {
     out.setFoldVersion(kFoldVersion);
     out.setSequence(state.sequence);

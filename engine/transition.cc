@@ -51,8 +51,22 @@ absl::Status NoActiveOperation(const State& state, std::string_view verb) {
                                                     "; start a new operation first"));
 }
 
+// The guard of everything but a reset: whatever else were stored now, the fold would refuse.
+absl::Status CheckSound(const State& state, std::string_view verb) {
+  const bool in_import = state.operation && state.sequence < state.operation->imported_through;
+  if (!state.misfit && !in_import) return absl::OkStatus();
+  const std::string why =
+      state.misfit ? state.misfit->why
+                   : absl::StrCat("the import of ", NameOf(*state.operation),
+                                  " is not complete: it should reach to event ", state.operation->imported_through);
+  return absl::DataLossError(absl::StrCat("cannot ", ToAbsl(verb), ": ", why,
+                                          "; a reset takes the operation off the row and goes on from there, and every "
+                                          "event stays in the log (foldlog reset --reason …)"));
+}
+
 // The guard of everything that only the current handle may do.
 absl::Status CheckHandle(const State& state, const OperationHandle& handle, std::string_view verb) {
+  RETURN_IF_ERROR(CheckSound(state, verb));
   const bool current = state.operation && state.operation->operation_id == handle.operation_id;
   if (current && handle.epoch < state.operation->epoch) {
     return absl::AbortedError(absl::StrCat("cannot ", ToAbsl(verb), ": the handle of operation ", handle.operation_id,
@@ -75,6 +89,7 @@ absl::Status CheckHandle(const State& state, const OperationHandle& handle, std:
 }
 
 absl::Status CheckId(const State& state, const std::string& operation_id, std::string_view verb) {
+  RETURN_IF_ERROR(CheckSound(state, verb));
   if (!state.active()) return NoActiveOperation(state, verb);
   if (state.operation->operation_id == operation_id) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat("cannot ", ToAbsl(verb), " operation ", operation_id,
@@ -113,6 +128,7 @@ Evidence EvidenceFor(OwnerFate fate) {
 
 absl::StatusOr<Event> DecideStart(const State& state, const StartRequest& request, std::string operation_id,
                                   OwnerFate fate, const Actor& actor) {
+  RETURN_IF_ERROR(CheckSound(state, "start"));
   if (state.active()) {
     return absl::FailedPreconditionError(absl::StrCat("cannot start: ", NameOf(*state.operation), " is ",
                                                       ToAbsl(Name(state.status())), "; ",
@@ -184,6 +200,7 @@ absl::StatusOr<Event> DecideFail(const State& state, const OperationHandle& hand
 }
 
 absl::StatusOr<Event> DecideClear(const State& state, const Moment& now) {
+  RETURN_IF_ERROR(CheckSound(state, "clear"));
   if (!state.operation) return absl::FailedPreconditionError("cannot clear: there is no operation");
   if (state.active()) {
     return absl::FailedPreconditionError(absl::StrCat("cannot clear: ", NameOf(*state.operation), " is ",
@@ -193,6 +210,7 @@ absl::StatusOr<Event> DecideClear(const State& state, const Moment& now) {
 }
 
 absl::Status CheckImport(const State& state) {
+  RETURN_IF_ERROR(CheckSound(state, "import"));
   if (!state.operation) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("cannot import: ", NameOf(*state.operation), " is ", ToAbsl(Name(state.status())), "; ",

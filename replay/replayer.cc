@@ -1,5 +1,6 @@
 #include "foldlog/replayer.h"
 
+#include <string>
 #include <utility>
 
 #include "engine/fold.h"
@@ -26,8 +27,11 @@ absl::StatusOr<Replayer> Replayer::From(const EventLog& log, Sequence from) {
 }
 
 absl::StatusOr<std::optional<RecordedEvent>> Replayer::Next() {
-  ASSIGN_OR_RETURN(std::optional<RecordedEvent> event, reader_.Next());
-  if (event) RETURN_IF_ERROR(Apply(*event, state_));
+  absl::StatusOr<std::optional<RecordedEvent>> event = reader_.Next();
+  if (event.ok() && *event) RETURN_IF_ERROR(ApplyRecorded(**event, state_));
+  if (!event.ok() && reader_.position().sequence > state_.sequence) {
+    NoteMisfit(std::string(event.status().message()), state_);
+  }
   return event;
 }
 

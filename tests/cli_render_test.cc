@@ -140,6 +140,13 @@ TEST(RenderJsonTest, WhatOpeningFoundIsTold) {
   EXPECT_THAT(StatusJson(view), HasSubstr(R"("last_writer": null}})"));
 }
 
+TEST(RenderJsonTest, AMisfitIsNamedOnlyWhereThereIsOne) {
+  LogView view = ViewOf(SomeOperation());
+  EXPECT_THAT(StatusJson(view), Not(HasSubstr("misfit")));
+  view.state.misfit = Misfit{7, "no reason"};
+  EXPECT_THAT(StatusJson(view), HasSubstr(R"("misfit": {"sequence": 7, "why": "no reason"}})"));
+}
+
 TEST(RenderJsonTest, AnInterruptionNamesItsEvidence) {
   const std::string json = StatusJson(ViewOf(SomeOperation(), OwnerFate::kProcessDied, true));
   EXPECT_THAT(json, HasSubstr(R"("interrupted": true)"));

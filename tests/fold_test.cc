@@ -58,7 +58,7 @@ TEST(Apply, RefusesWhatCannotFollowAndLeavesTheStateAlone) {
       {{started, done}, {3, 2, Imported{}}},
       {{}, {1, 0, Imported{}}},
       {{imported}, {2, 1, Checkpoint{}}},
-      {{imported}, {2, 1, Reset{}}},
+      {{imported}, {2, 2, Reset{}}},
       {{imported}, {2, 2, Recovered{}}},
       {{imported, paused}, {3, 2, Resumed{}}},
       {{imported, done}, {3, 1, Cleared{}}},

@@ -185,7 +185,7 @@ absl::Status SqliteMirror::ReadOn() {
   while (at_.sequence < extent.durable_through) {
     ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, reader.Next());
     if (!event) break;
-    RETURN_IF_ERROR(Apply(*event, *state_));
+    RETURN_IF_ERROR(ApplyRecorded(*event, *state_));
     at_ = reader.position();
   }
   return absl::OkStatus();

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
 #include "foldlog/history.h"
 #include "foldlog/log_directory.h"
@@ -26,6 +27,15 @@ void Print(const Lines& lines, Output& out) {
   for (const std::string& line : lines) out.Line(line);
 }
 
+// Where the log stops making sense, for standard error and the exit code.
+absl::Status CheckNoMisfit(const State& state, const EventLog& log) {
+  if (!state.misfit) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("the log ", log.name(), ": ", state.misfit->why,
+                                          "; it and the events behind it count for nothing (foldlog events --from ",
+                                          state.misfit->sequence,
+                                          " shows them). foldlog reset goes on from there, and every event stays"));
+}
+
 absl::Status RunStatus(bool json, Context& context) {
   ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
   ASSIGN_OR_RETURN(const LogView view, ReadLogView(*log, context.log));
@@ -34,7 +44,7 @@ absl::Status RunStatus(bool json, Context& context) {
   } else {
     Print(StatusText(view, SystemClock()()), context.out);
   }
-  return absl::OkStatus();
+  return CheckNoMisfit(view.state, *log);
 }
 
 // The view was read after the history, so what it says of the operation on the row is newer.
@@ -52,7 +62,7 @@ absl::Status RunHistory(bool json, bool heading, Context& context) {
   } else {
     Print(HistoryText(entries, view, {heading, context.out.terminal_columns()}), context.out);
   }
-  return absl::OkStatus();
+  return CheckNoMisfit(view.state, *log);
 }
 
 struct ShowOptions {

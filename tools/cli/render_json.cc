@@ -402,6 +402,17 @@ void PutSummary(JsonWriter& json, const EventSummary& summary, const std::string
   }
 }
 
+void PutMisfit(JsonWriter& json, const std::optional<Misfit>& misfit) {
+  if (!misfit) return;
+  json.Key("misfit");
+  json.BeginObject();
+  json.Key("sequence");
+  json.Unsigned(misfit->sequence);
+  json.Key("why");
+  json.String(misfit->why);
+  json.EndObject();
+}
+
 }  // namespace
 
 std::string StatusJson(const LogView& view) {
@@ -417,6 +428,7 @@ std::string StatusJson(const LogView& view) {
   }
   PutWriter(json, view.writer);
   PutRecovery(json, view.writer.recovery);
+  PutMisfit(json, view.state.misfit);
   json.EndObject();
   return json.Take();
 }

@@ -34,7 +34,8 @@ class EventReader {
   ~EventReader();
 
   // The next event, or nothing at the end of the log. DataLoss if a frame is damaged or breaks the chain; Unimplemented
-  // if an event is of a kind that this version does not know.
+  // if an event is of a kind that this version does not know. If the frame is as it was written, but holds no event
+  // (DataLoss as well), position() is behind it afterwards, and the next call goes on there.
   absl::StatusOr<std::optional<RecordedEvent>> Next();
 
   // The end of the chain as far as it has been read.

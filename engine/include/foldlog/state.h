@@ -70,11 +70,19 @@ struct Operation {
   bool operator==(const Operation&) const = default;
 };
 
+// An event of a log that does not follow from those before it.
+struct Misfit {
+  Sequence sequence = 0;
+  std::string why = {};
+  bool operator==(const Misfit&) const = default;
+};
+
 struct State {
   Sequence sequence = 0;                    // of the last event folded in
   Epoch epoch = 0;                          // the highest so far; survives clear and reset
   std::optional<Operation> operation = {};  // nothing: idle
   Moment seen = {};                         // the clocks at the last event folded in
+  std::optional<Misfit> misfit = {};        // it and the events behind it count for nothing, up to a reset
   bool operator==(const State&) const = default;
 
   OperationStatus status() const { return operation ? operation->status : OperationStatus::kIdle; }
@@ -104,8 +112,17 @@ double MeanRate(const Operation& operation);
 double RecentRate(const Operation& operation);
 
 // Folds one more event into `state`. DataLoss if the event cannot follow: a wrong sequence number, an epoch that is not
-// the operation's, a kind that the status does not allow. `state` is then unchanged.
+// the operation's, a kind that the status does not allow, anything but a reset behind a misfit. `state` is then
+// unchanged.
 absl::Status Apply(const RecordedEvent& event, State& state);
+
+// The same for an event that a log holds already, whoever wrote it: one that cannot follow is noted as state.misfit and
+// counts for nothing, as do those behind it, until a reset goes on from there. So no event can make a log unreadable.
+// DataLoss only if its number is not the next one.
+absl::Status ApplyRecorded(const RecordedEvent& event, State& state);
+
+// Notes event state.sequence + 1, which is none that can be folded, as a misfit; one that is noted already stays.
+void NoteMisfit(std::string why, State& state);
 
 }  // namespace foldlog
 

@@ -34,7 +34,8 @@ class Replayer {
   // The next event will be `from`; the state before it is folded here.
   static absl::StatusOr<Replayer> From(const EventLog& log, Sequence from);
 
-  // The next event, folded into state(), or nothing at the end of the log, for now.
+  // The next event, folded into state(), or nothing at the end of the log, for now. One that does not follow from those
+  // before it is given, too: state().misfit tells. Errors as EventReader::Next() has them.
   absl::StatusOr<std::optional<RecordedEvent>> Next();
 
   // As of the last event that Next() gave.
