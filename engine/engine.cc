@@ -10,11 +10,27 @@
 #include "engine/frame.h"
 #include "engine/projection/import.h"
 #include "engine/same_process.h"
+#include "engine/shorten.h"
 #include "engine/state_codec.h"
 #include "engine/status_macros.h"
 #include "engine/transition.h"
 
 namespace foldlog {
+namespace {
+
+Checkpoint WithCount(Checkpoint checkpoint, std::int64_t files_processed) {
+  checkpoint.files_processed = files_processed;
+  return checkpoint;
+}
+
+// What the texts and statistics of an event may take so that it fits into a frame with what else there is in it.
+constexpr std::size_t kWordsOfAnEndBytes = kMaxPayloadBytes - 4096;
+
+// The same where only the log's reserve is left, which has room for a few such events.
+constexpr std::size_t kWordsOnAFullDiskBytes = 512;
+
+}  // namespace
+
 // Commands decide on the state, append and fold under `mutex`. They wait for the disk outside of it, so that threads
 // that wait at the same time share a flush, and others go on meanwhile.
 struct Engine::Impl {
@@ -64,7 +80,8 @@ struct Engine::Impl {
   absl::Status Prepare(std::span<const Event> events, Next& next) const;
   void Adopt(Next next);
 
-  // The two steps of a command that a decision was made for.
+  // The two steps of a command that a decision was made for. What has a claim to the reserve is cut to what fits.
+  absl::Status AppendEvent(const Event& event, Room room);
   absl::Status Append(const absl::StatusOr<Event>& decision, Room room);
   absl::Status MakeDurable(std::unique_lock<std::mutex> lock);
 
@@ -73,7 +90,8 @@ struct Engine::Impl {
   absl::StatusOr<OperationHandle> TakeOperation(const absl::StatusOr<Event>& decision,
                                                 std::unique_lock<std::mutex> lock);
 
-  absl::Status AppendCheckpoints(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints);
+  absl::Status AppendCheckpoints(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints,
+                                 Decrease decrease);
   void SnapshotIfDue();
 };
 
@@ -93,13 +111,20 @@ void Engine::Impl::Adopt(Next next) {
   SnapshotIfDue();
 }
 
-absl::Status Engine::Impl::Append(const absl::StatusOr<Event>& decision, Room room) {
-  RETURN_IF_ERROR(decision.status());
+absl::Status Engine::Impl::AppendEvent(const Event& event, Room room) {
   Next next;
-  RETURN_IF_ERROR(Prepare(std::span(&*decision, 1), next));
+  RETURN_IF_ERROR(Prepare(std::span(&event, 1), next));
   RETURN_IF_ERROR(log->Append(next.run, room));
   Adopt(std::move(next));
   return absl::OkStatus();
+}
+
+absl::Status Engine::Impl::Append(const absl::StatusOr<Event>& decision, Room room) {
+  RETURN_IF_ERROR(decision.status());
+  if (room == Room::kOrdinary) return AppendEvent(*decision, room);
+  absl::Status appended = AppendEvent(Shorten(*decision, kWordsOfAnEndBytes), room);
+  if (absl::IsResourceExhausted(appended)) appended = AppendEvent(Shorten(*decision, kWordsOnAFullDiskBytes), room);
+  return appended;
 }
 
 absl::Status Engine::Impl::MakeDurable(std::unique_lock<std::mutex> lock) {
@@ -126,18 +151,28 @@ absl::StatusOr<OperationHandle> Engine::Impl::TakeOperation(const absl::StatusOr
 // decision on the next one depends on, and one that is decided can be folded: it asks for no more than that the
 // operation is active under its epoch. So it is folded where the state is, after it is stored.
 absl::Status Engine::Impl::AppendCheckpoints(const OperationHandle& handle,
-                                             std::span<const foldlog::Checkpoint> checkpoints) {
+                                             std::span<const foldlog::Checkpoint> checkpoints, Decrease decrease) {
   const Moment now = options.clock();
+  std::int64_t files = state.operation ? state.operation->files_processed : 0;
   run.words.clear();
   run.before = run.after = end;
   for (const foldlog::Checkpoint& checkpoint : checkpoints) {
     RETURN_IF_ERROR(CheckCheckpoint(state, handle, checkpoint));
-    RETURN_IF_ERROR(AppendCheckpointFrame(now, state.epoch, checkpoint, run));
+    ASSIGN_OR_RETURN(files, DecideCount(checkpoint.files_processed, files, decrease));
+    if (files == checkpoint.files_processed) {
+      RETURN_IF_ERROR(AppendCheckpointFrame(now, state.epoch, checkpoint, run));
+    } else {
+      RETURN_IF_ERROR(AppendCheckpointFrame(now, state.epoch, WithCount(checkpoint, files), run));
+    }
   }
   RETURN_IF_ERROR(log->Append(run, Room::kOrdinary));
   end = run.after;
+  files = state.operation->files_processed;
   for (const foldlog::Checkpoint& checkpoint : checkpoints) {
-    RETURN_IF_ERROR(ApplyCheckpoint(state.sequence + 1, ViewOf(now, state.epoch, checkpoint), state));
+    ASSIGN_OR_RETURN(files, DecideCount(checkpoint.files_processed, files, decrease));
+    CheckpointView view = ViewOf(now, state.epoch, checkpoint);
+    view.files_processed = files;
+    RETURN_IF_ERROR(ApplyCheckpoint(state.sequence + 1, view, state));
   }
   SnapshotIfDue();
   return absl::OkStatus();
@@ -185,16 +220,25 @@ absl::StatusOr<OperationHandle> Engine::Start(const StartRequest& request) {
 }
 
 absl::Status Engine::Checkpoint(const OperationHandle& handle, const foldlog::Checkpoint& checkpoint,
-                                Durability durability) {
-  return Checkpoint(handle, std::span(&checkpoint, 1), durability);
+                                Durability durability, Decrease decrease) {
+  return Checkpoint(handle, std::span(&checkpoint, 1), durability, decrease);
 }
 
 absl::Status Engine::Checkpoint(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints,
-                                Durability durability) {
+                                Durability durability, Decrease decrease) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   if (checkpoints.empty()) RETURN_IF_ERROR(CheckCheckpoint(impl_->state, handle, {}));
-  RETURN_IF_ERROR(impl_->AppendCheckpoints(handle, checkpoints));
+  RETURN_IF_ERROR(impl_->AppendCheckpoints(handle, checkpoints, decrease));
   return durability == Durability::kSync ? impl_->MakeDurable(std::move(lock)) : absl::OkStatus();
+}
+
+absl::StatusOr<std::int64_t> Engine::Advance(const OperationHandle& handle, const Increment& increment,
+                                             Durability durability) {
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
+  ASSIGN_OR_RETURN(const foldlog::Checkpoint checkpoint, DecideAdvance(impl_->state, handle, increment));
+  RETURN_IF_ERROR(impl_->AppendCheckpoints(handle, std::span(&checkpoint, 1), Decrease::kRefused));
+  if (durability == Durability::kSync) RETURN_IF_ERROR(impl_->MakeDurable(std::move(lock)));
+  return checkpoint.files_processed;
 }
 
 absl::Status Engine::Pause(const OperationHandle& handle, const std::string& reason) {

@@ -6,6 +6,7 @@
 
 #include "engine/checkpoint_codec.h"
 #include "engine/codec_parts.h"
+#include "engine/frame.h"
 #include "engine/status_macros.h"
 
 namespace foldlog {
@@ -244,9 +245,18 @@ Event ToEvent(const CheckpointView& plain) {
 // A checkpoint is small and comes in millions: what is reserved for it has to be cleared each time.
 constexpr std::size_t kCheckpointFixedWords = 24;
 
+// No event that fits into a frame has a bound beyond this, and no more memory is taken for one that does not: its bound
+// is at most that many times what it takes, where all texts are empty.
+constexpr std::size_t kBoundFactorMax = 10;
+constexpr std::size_t kBoundWordsMax = kBoundFactorMax * kMaxPayloadBytes / sizeof(std::uint64_t);
+
 absl::Status EncodeEvent(const Event& event, std::vector<std::uint64_t>& words) {
   SizeBound bound = std::holds_alternative<Checkpoint>(event.body) ? SizeBound(kCheckpointFixedWords) : SizeBound();
   std::visit([&](const auto& body) { Bound(body, bound); }, event.body);
+  if (bound.words() > kBoundWordsMax) {
+    return absl::InvalidArgumentError(absl::StrCat("the event takes many times the ", kMaxPayloadBytes,
+                                                   " bytes allowed; shorten its paths or texts, or give fewer"));
+  }
   return EncodeMessage<schema::Event>(bound, words, [&](schema::Event::Builder out) {
     out.setTime(event.time);
     out.setEpoch(event.epoch);

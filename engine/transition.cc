@@ -1,6 +1,7 @@
 #include "engine/transition.h"
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -148,6 +149,32 @@ absl::Status CheckCheckpoint(const State& state, const OperationHandle& handle, 
   RETURN_IF_ERROR(CheckCount(checkpoint.batch_num, "batch number"));
   if (checkpoint.error) RETURN_IF_ERROR(CheckDetails(checkpoint.error->details));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::int64_t> DecideCount(std::int64_t files_processed, std::int64_t files_before, Decrease decrease) {
+  if (files_processed >= files_before || decrease == Decrease::kAllowed) return files_processed;
+  if (decrease == Decrease::kIgnored) return files_before;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the number of files processed is ", files_processed, ", but the operation stands at ", files_before,
+      " already: add to it instead of counting yourself (checkpoint --add, Engine::Advance()), or say that it is to go "
+      "back (--allow-decrease, Decrease::kAllowed)"));
+}
+
+absl::StatusOr<Checkpoint> DecideAdvance(const State& state, const OperationHandle& handle,
+                                         const Increment& increment) {
+  Checkpoint checkpoint{.current_path = increment.current_path,
+                        .last_processed_file = increment.last_processed_file,
+                        .batch_num = increment.batch_num,
+                        .error = increment.error};
+  RETURN_IF_ERROR(CheckCheckpoint(state, handle, checkpoint));
+  RETURN_IF_ERROR(CheckCount(increment.files_added, "number of files added"));
+  const std::int64_t before = state.operation->files_processed;
+  if (increment.files_added > std::numeric_limits<std::int64_t>::max() - before) {
+    return absl::InvalidArgumentError(absl::StrCat("the number of files processed is ", before, "; ",
+                                                   increment.files_added, " more do not fit into 64 bits"));
+  }
+  checkpoint.files_processed = before + increment.files_added;
+  return checkpoint;
 }
 
 absl::StatusOr<Event> DecidePause(const State& state, const OperationHandle& handle, const std::string& reason,

@@ -25,6 +25,8 @@ struct Actor {
 absl::StatusOr<Event> DecideStart(const State& state, const StartRequest& request, std::string operation_id,
                                   OwnerFate fate, const Actor& actor);
 absl::Status CheckCheckpoint(const State& state, const OperationHandle& handle, const Checkpoint& checkpoint);
+absl::StatusOr<std::int64_t> DecideCount(std::int64_t files_processed, std::int64_t files_before, Decrease decrease);
+absl::StatusOr<Checkpoint> DecideAdvance(const State& state, const OperationHandle& handle, const Increment& increment);
 absl::StatusOr<Event> DecidePause(const State& state, const OperationHandle& handle, const std::string& reason,
                                   const Moment& now);
 absl::StatusOr<Event> DecideResume(const State& state, const std::string& operation_id, const std::string& reason,

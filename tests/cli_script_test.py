@@ -40,6 +40,25 @@ class StepTest(ProgramTest):
         operation = self.start()
         self.assertIn(operation[:-2], self.refused("start"))
 
+    def test_what_is_added_counts_from_where_the_operation_stands(self):
+        operation = self.start()
+        self.text("checkpoint", operation, "--files", "5")
+        self.text("checkpoint", operation, "--add", "2", "--last", "b")
+        self.text("checkpoint", operation, "--add", "0", "--error", "torn", "--error-path", "c")
+        status = self.json("status")
+        self.assertEqual((status["files_processed"], status["last_processed_file"], status["error_count"]), (7, "b", 1))
+
+    def test_a_count_that_goes_back_is_refused_unless_it_is_meant(self):
+        operation = self.start()
+        self.text("checkpoint", operation, "--files", "5")
+        message = self.refused("checkpoint", operation, "--files", "3")
+        self.assertIn("is 3, but the operation stands at 5 already", message)
+        self.assertIn("--add", message)
+        self.assertIn("--allow-decrease", message)
+        self.assertEqual(self.json("status")["files_processed"], 5)
+        self.text("checkpoint", operation, "--files", "3", "--allow-decrease")
+        self.assertEqual(self.json("status")["files_processed"], 3)
+
     def test_a_checkpoint_changes_only_what_it_names(self):
         operation = self.start()
         self.assertEqual(self.text("checkpoint", "--files", "5", "--path", "/a", "--last", "/a/b", "--batch", "2"), "")
@@ -160,7 +179,9 @@ class UsageTest(ProgramTest):
         for args in ([], ["nonsense"], ["--nonsense"], ["status", "--nonsense"], ["status", "surplus"], ["checkpoint"],
                      ["checkpoint", "--files"], ["checkpoint", "--files", "x"],
                      ["checkpoint", "a", "b", "--files", "1"],
-                     ["checkpoint", "--files", "1", "--files", "2"], ["start", "--type", "partial"],
+                     ["checkpoint", "--files", "1", "--files", "2"],
+                     ["checkpoint", "--files", "1", "--add", "1"], ["checkpoint", "--add", "1", "--allow-decrease"],
+                     ["checkpoint", "--error", "x"], ["start", "--type", "partial"],
                      ["start", "--meta", "novalue"], ["complete", "--stat", "=1"], ["fail"], ["events", "--kind", "x"],
                      ["events", "--from", "-1"], ["index", "--batch", "0"], ["checkpoint", "--files", "1",
                      "--error-path", "/a"], ["bad\x1b\n"]):

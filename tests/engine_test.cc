@@ -1,5 +1,6 @@
 // The transitions, through the engine: for each guard a row that passes and one that does not.
 
+#include <algorithm>
 #include <limits>
 #include <set>
 
@@ -120,6 +121,72 @@ TEST_F(EngineTest, SeveralCheckpointsAreAppendedTogetherOrNotAtAll) {
   EXPECT_THAT(engine_->Checkpoint(handle, bad), Fails(StatusCode::kInvalidArgument, testing::_));
   EXPECT_EQ(last(), 3u);
   EXPECT_EQ(engine_->state().operation->files_processed, 2);
+}
+
+TEST_F(EngineTest, CountThatIsLessLeavesTheCountAsItIsAndTheRestIsRecorded) {
+  const OperationHandle handle = Started();
+  ASSERT_OK(engine_->Checkpoint(handle, {.files_processed = 5, .last_processed_file = "e"}));
+  ASSERT_OK(engine_->Checkpoint(handle, {.files_processed = 3, .last_processed_file = "c"}));
+  ASSERT_OK(engine_->Checkpoint(handle, {.error = FileError{"x", "unreadable"}}));
+  const Operation operation = *engine_->state().operation;
+  EXPECT_EQ(operation.files_processed, 5);
+  EXPECT_EQ(operation.last_processed_file, "c");
+  EXPECT_EQ(operation.error_count, 1);
+  const std::vector<Checkpoint> some = {{.files_processed = 4}, {.files_processed = 8}, {.files_processed = 7}};
+  ASSERT_OK(engine_->Checkpoint(handle, some));
+  std::vector<std::int64_t> counts;
+  for (const RecordedEvent& event : ReadAll(engine_->log(), 2)) {
+    counts.push_back(std::get<Checkpoint>(event.event.body).files_processed);
+  }
+  EXPECT_THAT(counts, testing::ElementsAre(5, 5, 5, 5, 8, 8));
+  EXPECT_EQ(*StateAt(engine_->log()), engine_->state());
+}
+
+TEST_F(EngineTest, CountThatGoesBackIsRefusedOrAllowedOnRequest) {
+  const OperationHandle handle = Started();
+  ASSERT_OK(engine_->Checkpoint(handle, {.files_processed = 5}));
+  EXPECT_THAT(engine_->Checkpoint(handle, {.files_processed = 3}, Durability::kInterval, Decrease::kRefused),
+              Fails(StatusCode::kInvalidArgument,
+                    testing::AllOf(HasSubstr("is 3"), HasSubstr("stands at 5"), HasSubstr("Advance()"))));
+  EXPECT_OK(engine_->Checkpoint(handle, {.files_processed = 5}, Durability::kInterval, Decrease::kRefused));
+  EXPECT_EQ(last(), 3u);
+  EXPECT_OK(engine_->Checkpoint(handle, {.files_processed = 3}, Durability::kSync, Decrease::kAllowed));
+  EXPECT_EQ(engine_->state().operation->files_processed, 3);
+  const std::vector<Checkpoint> back = {{.files_processed = 7}, {.files_processed = 6}};
+  EXPECT_THAT(engine_->Checkpoint(handle, back, Durability::kInterval, Decrease::kRefused),
+              Fails(StatusCode::kInvalidArgument, HasSubstr("stands at 7")));
+  EXPECT_EQ(last(), 4u);
+}
+
+TEST_F(EngineTest, AdvanceAddsToWhatThereIs) {
+  const OperationHandle handle = Started();
+  ASSERT_OK(engine_->Checkpoint(handle, {.files_processed = 5}));
+  ASSERT_OK_AND_ASSIGN(std::int64_t total, engine_->Advance(handle, {.last_processed_file = "f"}));
+  EXPECT_EQ(total, 6);
+  ASSERT_OK_AND_ASSIGN(
+      total, engine_->Advance(handle, {.files_added = 10, .current_path = "/p", .batch_num = 2}, Durability::kSync));
+  EXPECT_EQ(total, 16);
+  EXPECT_EQ(engine_->durable_through(), last());
+  ASSERT_OK_AND_ASSIGN(total, engine_->Advance(handle, {.files_added = 0, .error = FileError{"x", "unreadable"}}));
+  EXPECT_EQ(total, 16);
+  const Operation operation = *engine_->state().operation;
+  EXPECT_EQ(operation.files_processed, 16);
+  EXPECT_EQ(operation.last_processed_file, "f");
+  EXPECT_EQ(operation.current_path, "/p");
+  EXPECT_EQ(operation.batch_num, 2);
+  EXPECT_EQ(operation.error_count, 1);
+  EXPECT_EQ(operation.checkpoints, 4);
+}
+
+TEST_F(EngineTest, AdvanceIsRefusedWhereACheckpointIs) {
+  EXPECT_THAT(engine_->Advance({"op-1", 1}, {}), Fails(StatusCode::kFailedPrecondition, HasSubstr("no operation")));
+  const OperationHandle handle = Started();
+  EXPECT_THAT(engine_->Advance(handle, {.files_added = -1}), Fails(StatusCode::kInvalidArgument, HasSubstr("-1")));
+  EXPECT_THAT(engine_->Advance({"op-1", 7}, {}), Fails(StatusCode::kAborted, testing::_));
+  ASSERT_OK(engine_->Checkpoint(handle, {.files_processed = std::numeric_limits<std::int64_t>::max()}));
+  EXPECT_THAT(engine_->Advance(handle, {}), Fails(StatusCode::kInvalidArgument, HasSubstr("64 bits")));
+  EXPECT_OK(engine_->Advance(handle, {.files_added = 0}));
+  EXPECT_EQ(last(), 3u);
 }
 
 TEST_F(EngineTest, CheckpointIsAllowedWhilePausedAndNotWithoutAnOperation) {
@@ -267,6 +334,60 @@ TEST_F(EngineTest, TooLargeAnEventIsRefusedAndTheEngineGoesOn) {
   EXPECT_THAT(engine_->Checkpoint(handle, {.files_processed = 1, .current_path = path}),
               Fails(StatusCode::kInvalidArgument, HasSubstr("shorten")));
   EXPECT_OK(engine_->Checkpoint(handle, {.files_processed = 1, .current_path = path.substr(0, 1 << 20)}));
+}
+
+// However much there is to say at the end, the end is recorded.
+TEST_F(EngineTest, EndsAreRecordedHoweverLongTheirTexts) {
+  const std::string euros = [] {
+    std::string text;
+    for (int i = 0; i < 2'000'000; ++i) text += "€";
+    return text;
+  }();
+  OperationHandle handle = Started();
+  ASSERT_OK(engine_->Pause(handle, euros));
+  EXPECT_THAT(engine_->state().operation->pause_reason, testing::EndsWith("€ … [cut, of 6000000 bytes]"));
+  ASSERT_OK_AND_ASSIGN(handle, engine_->Resume("op-1"));
+  ASSERT_OK(engine_->Fail(handle, euros));
+  EXPECT_THAT(engine_->state().operation->failure, testing::EndsWith("€ … [cut, of 6000000 bytes]"));
+  EXPECT_GT(engine_->state().operation->failure.size(), std::size_t{4'000'000});
+  ASSERT_OK(engine_->Reset(euros));
+
+  handle = Started();
+  ASSERT_OK(engine_->Complete(handle, {{"log", euros}, {euros, 1.5}, {"files", std::int64_t{7}}}));
+  const Stats stats = engine_->state().operation->stats;
+  ASSERT_EQ(stats.size(), 3u);
+  EXPECT_THAT(std::get<std::string>(stats[0].second), testing::EndsWith("€ … [cut, of 6000000 bytes]"));
+  EXPECT_EQ(stats[2].second, StatValue(std::int64_t{7}));
+  ASSERT_OK_AND_ASSIGN(const State folded, StateAt(engine_->log()));
+  EXPECT_EQ(folded, engine_->state());
+}
+
+TEST_F(EngineTest, StatisticsThatAreTooManyAreCounted) {
+  const OperationHandle handle = Started();
+  Stats stats;
+  for (std::int64_t i = 0; i < 300'000; ++i) stats.emplace_back("figure " + std::to_string(i), i);
+  ASSERT_OK(engine_->Complete(handle, stats));
+  const Stats kept = engine_->state().operation->stats;
+  ASSERT_GT(kept.size(), 50'000u);
+  EXPECT_EQ(kept.back().first, "statistics_left_out");
+  EXPECT_EQ(kept.back().second, StatValue(static_cast<std::int64_t>(stats.size() - (kept.size() - 1))));
+  EXPECT_TRUE(std::equal(kept.begin(), kept.end() - 1, stats.begin()));
+}
+
+TEST_F(EngineTest, TextsThatEndNothingAreRefusedAndTheLimitIsNamed) {
+  const std::string text(std::size_t{5} << 20, 'x');
+  const auto refused = Fails(StatusCode::kInvalidArgument, HasSubstr("4194304"));
+  EXPECT_THAT(engine_->Start({.roots = {text}}), refused);
+  EXPECT_THAT(engine_->Start({.metadata = {{"note", text}}}), refused);
+  EXPECT_THAT(engine_->Start({.metadata = Metadata(4'000'000)}), refused);
+  const OperationHandle handle = Started();
+  EXPECT_THAT(engine_->Checkpoint(handle, {.last_processed_file = text}), refused);
+  EXPECT_THAT(engine_->Checkpoint(handle, {.error = FileError{"f", text}}), refused);
+  EXPECT_THAT(engine_->Checkpoint(handle, {.error = FileError{"f", std::string(std::size_t{600} << 20, 'x')}}),
+              refused);
+  ASSERT_OK(engine_->Pause(handle));
+  EXPECT_THAT(engine_->Resume(handle.operation_id, text), refused);
+  EXPECT_EQ(last(), 2u);
 }
 
 // A clock that jumps must not upset the fold.

@@ -1,6 +1,7 @@
 // Many threads on one engine, and readers beside them. Run under the thread sanitizer as well.
 
 #include <atomic>
+#include <map>
 #include <thread>
 
 #include "foldlog/history.h"
@@ -27,8 +28,9 @@ TEST(EngineThreads, CheckpointsFromManyThreadsAreAllInTheLog) {
         // Everything before the call is made durable with it.
         const bool sync = i % 4 == 0;
         const Sequence before = engine->state().sequence;
-        const absl::Status saved = engine->Checkpoint(handle, {.files_processed = t * kCheckpoints + i},
-                                                      sync ? Durability::kSync : Durability::kInterval);
+        const absl::Status saved =
+            engine->Checkpoint(handle, {.files_processed = t * kCheckpoints + i},
+                               sync ? Durability::kSync : Durability::kInterval, Decrease::kAllowed);
         if (!saved.ok() || (sync && engine->durable_through() <= before)) ++failures;
       }
     });
@@ -58,6 +60,71 @@ TEST(EngineThreads, CheckpointsFromManyThreadsAreAllInTheLog) {
     seen[static_cast<std::size_t>(std::get<Checkpoint>(event.event.body).files_processed)] = true;
   }
   EXPECT_THAT(seen, testing::Each(true));
+}
+
+// Each total is given out once, and the log has them in order, with the file that each of them is of.
+TEST(EngineThreads, WhatThreadsAddIsCountedOnceAndNeverGoesBack) {
+  constexpr int kThreads = 5;
+  constexpr int kFiles = 400;
+  const TempDir directory;
+  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(directory / "log", SmallTailOptions()));
+  ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({.total_files = kThreads * kFiles}));
+  std::vector<std::vector<std::int64_t>> totals(kThreads);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kFiles; ++i) {
+        const auto total = engine->Advance(handle, {.last_processed_file = std::to_string(t)});
+        if (total.ok()) totals[t].push_back(*total);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+
+  std::map<std::int64_t, std::string> thread_of;
+  for (std::size_t t = 0; t < kThreads; ++t) {
+    for (const std::int64_t total : totals[t]) EXPECT_TRUE(thread_of.emplace(total, std::to_string(t)).second);
+  }
+  EXPECT_EQ(thread_of.size(), static_cast<std::size_t>(kThreads * kFiles));
+  EXPECT_EQ(engine->state().operation->files_processed, kThreads * kFiles);
+  std::int64_t expected = 0;
+  for (const RecordedEvent& event : ReadAll(engine->log(), 2)) {
+    const auto& checkpoint = std::get<Checkpoint>(event.event.body);
+    ASSERT_EQ(checkpoint.files_processed, ++expected);
+    ASSERT_EQ(checkpoint.last_processed_file, thread_of.at(expected));
+  }
+}
+
+// What a common counter leads to: threads overtake each other between counting and recording.
+TEST(EngineThreads, CountThatWasOvertakenDoesNotRunBackwards) {
+  constexpr std::int64_t kFiles = 2000;
+  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(NewWritableMemoryLog()));
+  ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({}));
+  std::atomic<std::int64_t> counter = 0;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 5; ++t) {
+    threads.emplace_back([&, t] {
+      const Decrease decrease = t == 0 ? Decrease::kRefused : Decrease::kIgnored;
+      for (int i = 0; i < kFiles; ++i) {
+        const std::int64_t done = ++counter;
+        const absl::Status saved =
+            engine->Checkpoint(handle, {.files_processed = done}, Durability::kInterval, decrease);
+        const bool overtaken = decrease == Decrease::kRefused && absl::IsInvalidArgument(saved);
+        if (!saved.ok() && !overtaken) ++wrong;
+        if (engine->state().operation->files_processed < done) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(engine->state().operation->files_processed, 5 * kFiles);
+  std::int64_t before = 0;
+  for (const RecordedEvent& event : ReadAll(engine->log(), 2)) {
+    const std::int64_t files = std::get<Checkpoint>(event.event.body).files_processed;
+    ASSERT_GE(files, before);
+    before = files;
+  }
 }
 
 TEST(EngineThreads, OnlyOneOfManyStartsWins) {

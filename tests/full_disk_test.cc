@@ -76,7 +76,9 @@ int OperationsStillEnd(const std::string& directory) {
   while ((status = (*engine)->Checkpoint(*first, {.files_processed = 1})).ok()) {
   }
   REQUIRE(absl::IsResourceExhausted(status));
-  REQUIRE((*engine)->Pause(*first, "the disk is full").ok());
+  // However much there is to say: it is cut to what the reserve has room for.
+  REQUIRE((*engine)->Pause(*first, std::string(std::size_t{5} << 20, 'x')).ok());
+  REQUIRE((*engine)->state().operation->pause_reason.find("[cut, of 5242880 bytes]") != std::string::npos);
   REQUIRE(absl::IsResourceExhausted((*engine)->Resume(first->operation_id).status()));
   REQUIRE((*engine)->Fail(*first, "the disk is full").ok());
   REQUIRE((*engine)->Clear().ok());

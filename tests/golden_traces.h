@@ -97,7 +97,8 @@ class Replay {
     if (call == "start_operation") {
       return engine_->Start({*ParseOperationType(args.Text("operation_type")), args.Count("total_files")}).status();
     }
-    if (call == "update_checkpoint") return engine_->Checkpoint(handle, CheckpointFrom(args));
+    if (call == "update_checkpoint")
+      return engine_->Checkpoint(handle, CheckpointFrom(args), Durability::kInterval, Decrease::kAllowed);
     if (call == "pause_operation") return engine_->Pause(handle);
     if (call == "resume_operation") return engine_->Resume(args.Text("operation_id")).status();
     if (call == "complete_operation") return engine_->Complete(handle);

@@ -33,6 +33,8 @@ struct StepOptions {
 
   StartRequest start;
   std::optional<std::int64_t> files_processed;
+  std::optional<std::int64_t> files_added;
+  bool allow_decrease = false;
   Checkpoint checkpoint;
   std::optional<std::string> error;
   std::optional<std::string> error_path;
@@ -94,6 +96,14 @@ absl::Status RunRecover(const StepOptions& options, Context& context) {
   });
 }
 
+Increment IncrementOf(const StepOptions& options, const Checkpoint& checkpoint) {
+  return {.files_added = options.files_added.value_or(0),
+          .current_path = checkpoint.current_path,
+          .last_processed_file = checkpoint.last_processed_file,
+          .batch_num = checkpoint.batch_num,
+          .error = checkpoint.error};
+}
+
 absl::Status RunCheckpoint(const StepOptions& options, Context& context) {
   Checkpoint checkpoint = options.checkpoint;
   checkpoint.files_processed = options.files_processed.value_or(0);
@@ -101,8 +111,11 @@ absl::Status RunCheckpoint(const StepOptions& options, Context& context) {
     const std::string path = checkpoint.current_path.value_or("");
     checkpoint.error = {.path = options.error_path.value_or(path), .message = *options.error};
   }
+  const Decrease decrease = options.allow_decrease ? Decrease::kAllowed : Decrease::kRefused;
   return RunOwnersStep(options, context, [&](Engine& engine, const OperationHandle& handle) {
-    return engine.Checkpoint(handle, checkpoint, Durability::kSync);
+    if (options.files_added)
+      return engine.Advance(handle, IncrementOf(options, checkpoint), Durability::kSync).status();
+    return engine.Checkpoint(handle, checkpoint, Durability::kSync, decrease);
   });
 }
 
@@ -185,7 +198,13 @@ void AddCheckpoint(CLI::App& app, Command& chosen) {
   const Step step = AddStep(app, chosen, "checkpoint", "Record progress", RunCheckpoint);
   StepOptions& options = *step.options;
   AddOperation(step);
-  AddCount(step.app, "--files", options.files_processed, "Files processed since the start")->required();
+  CLI::Option* files = AddCount(step.app, "--files", options.files_processed, "Files processed since the start");
+  CLI::Option* add = AddCount(step.app, "--add", options.files_added, "Instead: files processed besides, to be added");
+  step.app.add_flag("--allow-decrease", options.allow_decrease, "--files may be less than before")->needs(files);
+  files->excludes(add);
+  step.app.parse_complete_callback([files, add] {
+    if (files->empty() && add->empty()) throw CLI::RequiredError("--files or --add");
+  });
   AddText(step.app, "--path", options.checkpoint.current_path, "The path at hand");
   AddText(step.app, "--last", options.checkpoint.last_processed_file, "The last file processed")->type_name("FILE");
   AddCount(step.app, "--batch", options.checkpoint.batch_num, "Batch number");
@@ -197,7 +216,8 @@ void AddCheckpoint(CLI::App& app, Command& chosen) {
   AddEpoch(step);
   step.app.footer(
       "Example:\n"
-      "  foldlog checkpoint \"$operation\" --files 500 --last /photos/img_0500.jpg");
+      "  foldlog checkpoint \"$operation\" --files 500 --last /photos/img_0500.jpg\n"
+      "  foldlog checkpoint \"$operation\" --add 1 --last /photos/img_0501.jpg");
 }
 
 void AddPause(CLI::App& app, Command& chosen) {

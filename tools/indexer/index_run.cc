@@ -285,7 +285,8 @@ absl::Status IndexRun::Commit() {
 }
 
 absl::Status IndexRun::Claim(const RunRow& row) {
-  RETURN_IF_ERROR(context_.engine.Checkpoint(context_.handle, CheckpointsFor(row, committed_.last_file)));
+  RETURN_IF_ERROR(context_.engine.Checkpoint(context_.handle, CheckpointsFor(row, committed_.last_file),
+                                             Durability::kInterval, Decrease::kAllowed));
   claimed_.push_back({.batch_num = row.batch_num, .sequence = context_.engine.state().sequence});
   return absl::OkStatus();
 }

@@ -12,16 +12,26 @@
 // within the next 50 ms (LogDirectoryOptions::flush_interval). With Durability::kSync the call returns when it is
 // durable. All other commands are durable when they return, and with them all checkpoints before.
 //
-// Threads: every method may be called from any thread at any time. In a child made by fork() every command is refused;
-// do not ask there for state. A child that has to write opens the log anew, after the parent has closed it.
+// Threads: every method may be called from any thread at any time; calls take effect one after the other, in an order
+// that is theirs. Of threads that do `++done` and then Checkpoint(done), one may overtake another: so a count that is
+// less than the present one leaves it as it is, unless the call says otherwise (Decrease), and progress never runs
+// backwards by accident. Threads that share an operation are better off with Advance(), which adds under the engine's
+// lock: what is added is never lost, and never counted twice. The path, the file and the batch number are those of the
+// call that took effect last.
+//
+// In a child made by fork() every command is refused; do not ask there for state. A child that has to write opens the log
+// anew, after the parent has closed it.
 // Ownership: the engine owns its log; destroying it closes the log. Close() does the same and reports errors.
 //
 // Errors: Aborted, the handle is stale: the operation was taken over, or another one was started since; stop working on
 // it, state() tells who has it. FailedPrecondition, the transition is refused in this state: the operation is paused,
-// ended, or was taken off the row. InvalidArgument, such as a negative count. ResourceExhausted, the disk is full:
-// nothing was appended and the call may be repeated; room is kept to pause, complete, fail and clear nevertheless.
-// Unavailable, the disk has failed, now or earlier: whether the latest events are stored is not known; open the log
-// anew.
+// ended, or was taken off the row. InvalidArgument, such as a count that is negative, or an event of more
+// than 4 MiB. What ends or interrupts an operation is recorded nevertheless: reason, error and statistics are cut as
+// far as need be (shorter still on a full disk), with a mark that tells so. DataLoss, stored bytes are damaged; or the
+// log holds an event that does not follow from those before it, and Reset() goes on from there. ResourceExhausted, the
+// disk is full: nothing was appended and the call may be repeated; room is kept to pause, complete, fail and clear
+// nevertheless. Unavailable, the disk has failed, now or earlier: whether the latest events are stored is not known;
+// open the log anew.
 
 #ifndef FOLDLOG_ENGINE_H_
 #define FOLDLOG_ENGINE_H_
@@ -85,9 +95,17 @@ class Engine {
   // Records progress, in progress or paused. The second form appends several at once: all or none, unless the process
   // or the power dies meanwhile, which may leave the first ones.
   absl::Status Checkpoint(const OperationHandle& handle, const foldlog::Checkpoint& checkpoint,
-                          Durability durability = Durability::kInterval);
+                          Durability durability = Durability::kInterval, Decrease decrease = Decrease::kIgnored);
   absl::Status Checkpoint(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints,
-                          Durability durability = Durability::kInterval);
+                          Durability durability = Durability::kInterval, Decrease decrease = Decrease::kIgnored);
+
+  // The same, counted from where the operation stands when the call takes effect; from any number of threads. Returns
+  // the total then.
+  //
+  //   engine->Advance(handle, {.last_processed_file = name});                                    // one more file
+  //   engine->Advance(handle, {.files_added = 0, .error = FileError{name, "unreadable"}});
+  absl::StatusOr<std::int64_t> Advance(const OperationHandle& handle, const Increment& increment,
+                                       Durability durability = Durability::kInterval);
 
   absl::Status Pause(const OperationHandle& handle, const std::string& reason = "");
 
