@@ -1,4 +1,4 @@
-"""Runs the Python example of README.md, on a fresh log and on one whose writer died in the middle.
+"""Runs the Python examples of README.md, on a fresh log and on one whose writer died in the middle.
 
 usage: readme_python_test.py README.md, with foldlog in PYTHONPATH
 """
@@ -10,7 +10,7 @@ import tempfile
 
 with open(sys.argv[1], encoding="utf-8") as file:
     examples = re.findall(r"^```python\n(.*?)^```", file.read(), re.MULTILINE | re.DOTALL)
-assert len(examples) == 1, "README.md has lost its Python example"
+assert len(examples) == 2, "README.md has lost its Python examples"
 
 DIES_HALFWAY = """
 import os, sys, foldlog
@@ -31,3 +31,6 @@ with tempfile.TemporaryDirectory(dir=os.getcwd()) as place:
     assert run(DIES_HALFWAY, interrupted).returncode == -9
     done = run(examples[0], interrupted)
     assert (done.returncode, done.stdout) == (0, "completed 10 1\n5\n"), done
+    followed = run(examples[1], interrupted)
+    assert followed.returncode == 0 and followed.stdout.startswith("completed 5\n1 started\n"), followed
+    assert followed.stdout.endswith("completed\n"), followed

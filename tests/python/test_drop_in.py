@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import time
+import traceback
 
 import pytest
 
@@ -118,6 +119,35 @@ def test_resume_names_what_stands_in_its_way(manager):
     assert refusal(operation_id) == "Cannot resume operation in in_progress state"
     manager.complete_operation(operation_id, {})
     assert refusal(operation_id) == "Cannot resume operation in completed state"
+
+
+def test_a_count_that_goes_back_is_recorded_as_in_the_row_and_logged(manager, running, caplog):
+    manager.update_checkpoint(running, 5)
+    assert caplog.records == []
+    manager.update_checkpoint(running, 3)
+    assert manager.get_active_operation()["checkpoint"].files_processed == 3
+    assert [(record.levelname, record.name) for record in caplog.records] == [("WARNING", "foldlog")]
+    assert "went back from 5 to 3 files" in caplog.text and "advance()" in caplog.text
+
+
+def test_refusals_keep_their_words_and_add_what_to_do(manager):
+    def refusal(call):
+        with pytest.raises(IndexingError) as refused:
+            call()
+        error = refused.value
+        assert error.advice and error.__notes__ == [error.advice]
+        assert error.advice in "".join(traceback.format_exception(error))
+        return str(error), error.advice
+
+    assert "start_operation()" in refusal(lambda: manager.resume_operation("x"))[1]
+    operation_id = manager.start_operation(INITIAL)
+    text, advice = refusal(lambda: manager.resume_operation(operation_id))
+    assert text == "Cannot resume operation in in_progress state" and "resume_interrupted=True" in advice
+    assert "resume_operation()" in refusal(lambda: manager.start_operation(INITIAL))[1]
+    assert "resume_operation()" in refusal(lambda: manager.update_checkpoint("nobody", 1))[1]
+    manager.complete_operation(operation_id, {})
+    text, advice = refusal(lambda: manager.resume_operation(operation_id))
+    assert text == "Cannot resume operation in completed state" and "start_operation()" in advice
 
 
 def test_a_paused_operation_is_not_paused_again(manager, running):

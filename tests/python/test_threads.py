@@ -1,5 +1,7 @@
 """Threads: the interpreter is free while the disk is waited for, and nothing deadlocks."""
 
+import asyncio
+import itertools
 import sys
 import threading
 import time
@@ -101,6 +103,47 @@ def test_threads_that_pause_and_resume_lose_no_checkpoint(path):
         run_all([pause_and_resume, record])
         assert manager.status()["operation"]["checkpoints"] == 300
         assert manager.status()["epoch"] == 51
+
+
+def test_what_threads_add_is_counted_once_and_never_goes_back(path):
+    with IndexingStateManager(path, durability="interval") as manager:
+        operation_id = manager.start_operation(INITIAL, total_files=1000)
+        totals = []
+        run_all([lambda: totals.extend(manager.advance(operation_id) for _ in range(200))] * 5)
+        assert sorted(totals) == list(range(1, 1001))
+        assert manager.get_active_operation()["checkpoint"].files_processed == 1000
+        assert [event["files_processed"] for event in manager.events(2)] == list(range(1, 1001))
+
+
+def test_tasks_that_share_an_operation_count_to_the_end(path):
+    async def work(manager, operation_id):
+        async def one(number):
+            await asyncio.sleep(0.001 * (number % 7))
+            await asyncio.to_thread(manager.advance, operation_id, last_file=str(number))
+
+        await asyncio.gather(*(one(number) for number in range(100)))
+
+    with IndexingStateManager(path, durability="interval") as manager:
+        operation_id = manager.start_operation(INITIAL, total_files=100)
+        asyncio.run(work(manager, operation_id))
+        assert manager.get_active_operation()["checkpoint"].files_processed == 100
+
+
+def test_a_monotonic_manager_never_goes_back_whatever_overtakes_what(path):
+    with IndexingStateManager(path, durability="interval", monotonic=True) as manager:
+        operation_id = manager.start_operation(INITIAL)
+        counter, lock = itertools.count(1), threading.Lock()
+
+        def work():
+            for _ in range(200):
+                with lock:
+                    files = next(counter)
+                manager.update_checkpoint(operation_id, files)
+                assert manager.status()["operation"]["files_processed"] >= files
+
+        run_all([work] * 5)
+        counts = [event["files_processed"] for event in manager.events(2)]
+        assert counts == sorted(counts) and counts[-1] == 1000
 
 
 def test_one_of_many_starts_succeeds(path):

@@ -17,16 +17,30 @@ std::string TypeName(py::handle value) { return Py_TYPE(value.ptr())->tp_name; }
   throw py::type_error(absl::StrCat(what, " must be ", wanted, ", not ", TypeName(value)));
 }
 
+void SetError(absl::StatusCode code, const py::str& message, const char* advice) {
+  const py::object type = py::module_::import("foldlog._types").attr("IndexingError");
+  const py::object error = type(message);
+  error.attr("code") = absl::StatusCodeToString(code);
+  if (advice != nullptr) {
+    error.attr("advice") = advice;
+    error.attr("add_note")(advice);
+  }
+  PyErr_SetObject(type.ptr(), error.ptr());
+}
+
 }  // namespace
 
 void Raise(absl::StatusCode code, std::string_view message) { RaiseText(code, TextOf(message)); }
 
-void RaiseText(absl::StatusCode code, const py::str& message) {
-  const py::object type = py::module_::import("foldlog._types").attr("IndexingError");
-  const py::object error = type(message);
-  error.attr("code") = absl::StatusCodeToString(code);
-  PyErr_SetObject(type.ptr(), error.ptr());
+void RaiseText(absl::StatusCode code, const py::str& message, const char* advice) {
+  SetError(code, message, advice);
   throw py::error_already_set();
+}
+
+void SetSystemError(const std::system_error& error) {
+  SetError(absl::StatusCode::kResourceExhausted,
+           TextOf(absl::StrCat(error.what(), ": the system has no more threads or locks to give; try again later")),
+           nullptr);
 }
 
 void Check(const absl::Status& status) {

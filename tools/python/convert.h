@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -23,8 +24,13 @@ namespace foldlog::python {
 namespace py = pybind11;
 
 // Raises foldlog.IndexingError.
-[[noreturn]] void RaiseText(absl::StatusCode code, const py::str& message);
+// Messages that programs know from the single-row manager stay as they are: what there is to do is told as the
+// error's `advice`, and as a note that tracebacks show.
+[[noreturn]] void RaiseText(absl::StatusCode code, const py::str& message, const char* advice = nullptr);
 [[noreturn]] void Raise(absl::StatusCode code, std::string_view message);
+
+// Sets it as Python's error for what the C++ library threw: no thread or no lock was to be had.
+void SetSystemError(const std::system_error& error);
 
 // Raises foldlog.IndexingError unless the status is OK.
 void Check(const absl::Status& status);

@@ -1,7 +1,5 @@
 #include "tools/python/manager.h"
 
-#include <algorithm>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -9,29 +7,43 @@
 #include "engine/seconds.h"
 #include "engine/status_macros.h"
 #include "engine/text.h"
-#include "foldlog/history.h"
-#include "foldlog/replayer.h"
 #include "foldlog/single_row.h"
 #include "tools/python/convert.h"
-#include "tools/python/dicts.h"
 #include "tools/python/interpreter_lock.h"
+#include "tools/python/queries.h"
 
 namespace foldlog::python {
 namespace {
 
-[[noreturn]] void Refuse(std::string_view message) { Raise(absl::StatusCode::kFailedPrecondition, message); }
-
-[[noreturn]] void RefuseId(const char* why, py::handle operation_id) {
-  RaiseText(absl::StatusCode::kFailedPrecondition, py::str(why) + py::str(operation_id));
+[[noreturn]] void Refuse(std::string_view message, const char* advice = nullptr) {
+  RaiseText(absl::StatusCode::kFailedPrecondition, TextOf(message), advice);
 }
 
-State StateOf(const std::shared_ptr<SharedEngine>& shared) {
-  Check(shared->CheckProcess());
-  return Unlocked([&] { return shared->engine().state(); });
+[[noreturn]] void RefuseId(const char* why, py::handle operation_id, const char* advice) {
+  RaiseText(absl::StatusCode::kFailedPrecondition, py::str(why) + py::str(operation_id), advice);
 }
 
-std::optional<SingleRow> RowOf(const std::shared_ptr<SharedEngine>& shared, const State& state) {
-  return ValueOf(Unlocked([&] { return ProjectSingleRow(shared->engine().log(), state); }));
+// What to do where a message of the single-row manager leaves that open.
+constexpr const char* kTakeUpFirst =
+    "this manager may write about the operation that it started or resumed itself: get_active_operation() names the "
+    "one "
+    "there is, and resume_operation() takes it up";
+constexpr const char* kOtherId = "get_active_operation() names the operation that there is";
+constexpr const char* kNothingThere = "there is no operation: start_operation() begins one";
+constexpr const char* kEndItFirst =
+    "resume_operation() goes on with it (with resume_interrupted=True if its process is gone), complete_operation() or "
+    "fail_operation() ends it";
+
+const char* AdviceOnTakingUp(OperationStatus status) {
+  switch (status) {
+    case OperationStatus::kInProgress:
+      return "if its process is gone, resume_operation(..., resume_interrupted=True) goes on with it; status() tells "
+             "whether it is; recover_operation(..., reason=...) takes it over whatever is known";
+    case OperationStatus::kPaused:
+      return "it is paused: resume_operation() goes on with it";
+    default:
+      return "it has ended: start_operation() begins another one";
+  }
 }
 
 Durability DurabilityOf(py::handle name) {
@@ -65,7 +77,7 @@ absl::Status WithHandle(Engine& engine, const std::string& operation_id, Command
 
 // A refusal that is due to an empty row has words of its own.
 void CheckCommand(const absl::Status& status, const std::shared_ptr<SharedEngine>& shared, const char* if_idle) {
-  if (absl::IsFailedPrecondition(status) && !StateOf(shared).operation) Refuse(if_idle);
+  if (absl::IsFailedPrecondition(status) && !StateOf(shared).operation) Refuse(if_idle, kNothingThere);
   Check(status);
 }
 
@@ -74,12 +86,22 @@ std::string AlreadyExists(const Operation& operation) {
                       operation.operation_id, " already exists");
 }
 
+// Iterables may have no end. So many do not fit into an event, whatever they are.
+void CheckNotTooMany(std::size_t count, const char* what) {
+  constexpr std::size_t kMax = 1'000'000;
+  if (count < kMax) return;
+  Raise(absl::StatusCode::kInvalidArgument, absl::StrCat(what, " has more than ", kMax, " entries; give fewer"));
+}
+
 std::vector<std::string> RootsOf(py::handle roots) {
   if (PyUnicode_Check(roots.ptr()) || PyBytes_Check(roots.ptr())) {
     throw py::type_error("roots must be a list of paths, not one path");
   }
   std::vector<std::string> paths;
-  for (const py::handle root : py::iter(roots)) paths.push_back(PathOf(root, "a root"));
+  for (const py::handle root : py::iter(roots)) {
+    CheckNotTooMany(paths.size(), "roots");
+    paths.push_back(PathOf(root, "a root"));
+  }
   return paths;
 }
 
@@ -87,10 +109,18 @@ Metadata MetadataOf(py::handle metadata) {
   Metadata pairs;
   if (metadata.is_none()) return pairs;
   for (const py::handle item : py::iter(metadata.attr("items")())) {
+    CheckNotTooMany(pairs.size(), "metadata");
     const auto pair = py::cast<py::tuple>(item);
     pairs.emplace_back(BytesOf(pair[0], "a name in metadata"), BytesOf(pair[1], "a value in metadata"));
   }
   return pairs;
+}
+
+// Of what ends or interrupts an operation: no str is refused.
+std::string TextThatEnds(py::handle text, const char* what) {
+  if (!PyUnicode_Check(text.ptr())) return BytesOf(text, what);  // which raises
+  const py::object bytes = py::module_::import("foldlog._types").attr("_bytes_of")(text);
+  return CopyOf(bytes);
 }
 
 // As _plain_stats() gives them.
@@ -131,6 +161,13 @@ FileError ErrorOf(py::handle error, TimeNs now) {
   return {.path = CopyOf(parts[0]), .message = CopyOf(parts[1]), .details = BytesOf(parts[2], "the error")};
 }
 
+// Programs written for the single row may set the count back, as they could there; that it is seldom meant they learn.
+void WarnOfDecrease(const Operation& before, std::int64_t files) {
+  const std::string text = absl::StrCat("Operation ", before.operation_id, " went back from ", before.files_processed,
+                                        " to ", files, " files: advance() adds to what there is, from any thread");
+  py::module_::import("foldlog._manager").attr("logger").attr("warning")("%s", TextOf(text));
+}
+
 absl::StatusOr<std::shared_ptr<SharedEngine>> OpenWithMirror(const std::string& path,
                                                              const std::optional<std::string>& sqlite_file) {
   ASSIGN_OR_RETURN(std::shared_ptr<SharedEngine> shared, SharedEngine::Acquire(path));
@@ -143,28 +180,31 @@ absl::StatusOr<std::shared_ptr<SharedEngine>> OpenWithMirror(const std::string& 
 
 }  // namespace
 
-Manager::Manager(py::handle path, py::handle durability, bool has_clock, bool has_new_id, py::handle mirror)
-    : path_(PathOf(path, "the path of the log")),
-      has_clock_(has_clock),
-      has_new_id_(has_new_id),
-      durability_(DurabilityOf(durability)) {
+Manager::Manager(py::handle path, py::handle durability, py::handle mirror, Options options)
+    : path_(PathOf(path, "the path of the log")), options_(options), durability_(DurabilityOf(durability)) {
+  if (options_.read_only) {
+    if (!mirror.is_none()) throw py::type_error("a manager with readonly=True keeps no mirror");
+    reader_ = ValueOf(Unlocked([&] { return ReadOnlyLog::Open(path_); }));
+    return;
+  }
   std::optional<std::string> sqlite_file;
   if (!mirror.is_none()) sqlite_file = PathOf(mirror, "mirror");
   shared_ = ValueOf(Unlocked([&] { return OpenWithMirror(path_, sqlite_file); }));
 }
 
+// close() is there for those who want to know how it went.
 Manager::~Manager() {
-  if (!shared_) return;
-  Unlocked([&] { return shared_->Release(); }).IgnoreError();  // close() is there for those who want to know
+  if (shared_) Unlocked([&] { return shared_->Release(); }).IgnoreError();
 }
 
 const Manager::Shared& Manager::Open() const {
+  if (reader_) Refuse(absl::StrCat("the manager of the log ", path_, " only reads; open one without readonly=True"));
   if (!shared_) Refuse(absl::StrCat("the manager of the log ", path_, " is closed; open another one"));
   return shared_;
 }
 
 std::optional<TimeNs> Manager::AskClock(py::handle self) const {
-  if (!has_clock_) return std::nullopt;
+  if (!options_.has_clock) return std::nullopt;
   return TimeOfPython(self.attr("_clock")(), "the clock");
 }
 
@@ -175,19 +215,19 @@ void Manager::CheckIsCurrent(py::handle operation_id) const {
     if (utf8 == nullptr) PyErr_Clear();
     if (utf8 != nullptr && *current_ == std::string_view(utf8, static_cast<std::size_t>(size))) return;
   }
-  RefuseId("Invalid operation ID: ", operation_id);
+  RefuseId("Invalid operation ID: ", operation_id, kTakeUpFirst);
 }
 
 std::string Manager::Start(py::handle self, const std::string& type, py::handle total_files, py::handle roots,
                            py::handle metadata) {
   const Shared shared = Open();
   const State before = StateOf(shared);
-  if (before.active()) Refuse(AlreadyExists(*before.operation));
+  if (before.active()) Refuse(AlreadyExists(*before.operation), kEndItFirst);
   const StartRequest request{.type = *ParseOperationType(type),
                              .total_files = OptionalCountOf(total_files, "total_files"),
                              .roots = RootsOf(roots),
                              .metadata = MetadataOf(metadata)};
-  const std::string id = has_new_id_ ? BytesOf(self.attr("_new_id")(), "the new operation id") : NewUuid();
+  const std::string id = options_.has_new_id ? BytesOf(self.attr("_new_id")(), "the new operation id") : NewUuid();
   const std::optional<TimeNs> now = AskClock(self);
   const auto handle = Unlocked([&] {
     const Imposed imposed(now, &id);
@@ -195,7 +235,7 @@ std::string Manager::Start(py::handle self, const std::string& type, py::handle 
   });
   if (absl::IsFailedPrecondition(handle.status())) {  // another thread was quicker
     const State state = StateOf(shared);
-    if (state.active()) Refuse(AlreadyExists(*state.operation));
+    if (state.active()) Refuse(AlreadyExists(*state.operation), kEndItFirst);
   }
   Check(handle.status());
   current_ = handle->operation_id;
@@ -203,10 +243,9 @@ std::string Manager::Start(py::handle self, const std::string& type, py::handle 
   return handle->operation_id;
 }
 
-Checkpoint Manager::CheckpointOf(py::handle self, py::handle files_processed, py::handle current_path,
-                                 py::handle last_file, py::handle error, py::handle batch_num,
-                                 std::optional<Moment>& now) const {
-  Checkpoint checkpoint{.files_processed = CountOf(files_processed, "files_processed")};
+Checkpoint Manager::CheckpointOf(py::handle self, py::handle current_path, py::handle last_file, py::handle error,
+                                 py::handle batch_num, std::optional<Moment>& now) const {
+  Checkpoint checkpoint;
   SetPath(current_path, "current_path", checkpoint.current_path);
   SetPath(last_file, "last_file", checkpoint.last_processed_file);
   if (!batch_num.is_none()) checkpoint.batch_num = CountOf(batch_num, "batch_num");
@@ -218,38 +257,80 @@ Checkpoint Manager::CheckpointOf(py::handle self, py::handle files_processed, py
   return checkpoint;
 }
 
+// Runs `command` with the handle as this manager knows it, and once more if another manager has resumed the operation.
+template <typename Command>
+absl::Status Manager::Record(const Shared& shared, std::optional<Moment> now, const Command& command) {
+  const std::shared_ptr<const OperationHandle> handle = handle_;
+  absl::Status status = Unlocked([&] {
+    const Imposed imposed(now);
+    return command(shared->engine(), *handle);
+  });
+  if (!absl::IsAborted(status)) return status;
+  OperationHandle last;
+  status = Unlocked([&] {
+    const Imposed imposed(now);
+    return WithHandle(shared->engine(), handle->operation_id, [&](const OperationHandle& fresh) {
+      last = fresh;
+      return command(shared->engine(), fresh);
+    });
+  });
+  if (status.ok() && current_ == last.operation_id) handle_ = std::make_shared<const OperationHandle>(last);
+  return status;
+}
+
 void Manager::UpdateCheckpoint(py::handle self, py::handle operation_id, py::handle files_processed,
                                py::handle current_path, py::handle last_file, py::handle error, py::handle batch_num,
                                py::handle durability) {
   const Shared shared = Open();
   CheckIsCurrent(operation_id);
   const Durability wanted = durability.is_none() ? durability_ : DurabilityOf(durability);
+  const std::int64_t files = CountOf(files_processed, "files_processed");
   std::optional<Moment> now;
-  const Checkpoint checkpoint = CheckpointOf(self, files_processed, current_path, last_file, error, batch_num, now);
-  const std::shared_ptr<const OperationHandle> handle = handle_;
-  absl::Status status = Unlocked([&] {
-    const Imposed imposed(now);
-    return shared->engine().Checkpoint(*handle, checkpoint, wanted);
-  });
-  if (absl::IsAborted(status)) {
-    OperationHandle last;
-    status = Unlocked([&] {
-      const Imposed imposed(now);
-      return WithHandle(shared->engine(), handle->operation_id, [&](const OperationHandle& fresh) {
-        last = fresh;
-        return shared->engine().Checkpoint(fresh, checkpoint, wanted);
-      });
+  Checkpoint checkpoint = CheckpointOf(self, current_path, last_file, error, batch_num, now);
+  checkpoint.files_processed = files;
+  const auto record = [&](Decrease decrease) {
+    return Record(shared, now, [&](Engine& engine, const OperationHandle& handle) {
+      return engine.Checkpoint(handle, checkpoint, wanted, decrease);
     });
-    if (status.ok() && current_ == last.operation_id) handle_ = std::make_shared<const OperationHandle>(last);
+  };
+  absl::Status status = record(options_.monotonic ? Decrease::kIgnored : Decrease::kRefused);
+  if (absl::IsInvalidArgument(status) && !options_.monotonic) {
+    const State before = StateOf(shared);
+    status = record(Decrease::kAllowed);
+    if (status.ok() && before.operation) WarnOfDecrease(*before.operation, files);
   }
-  if (!status.ok()) CheckCommand(status, shared, "No active operation found");
+  CheckCommand(status, shared, "No active operation found");
+}
+
+std::int64_t Manager::Advance(py::handle self, py::handle operation_id, py::handle files, py::handle current_path,
+                              py::handle last_file, py::handle error, py::handle batch_num, py::handle durability) {
+  const Shared shared = Open();
+  CheckIsCurrent(operation_id);
+  const Durability wanted = durability.is_none() ? durability_ : DurabilityOf(durability);
+  const std::int64_t added = CountOf(files, "files");
+  std::optional<Moment> now;
+  Checkpoint checkpoint = CheckpointOf(self, current_path, last_file, error, batch_num, now);
+  const Increment increment{.files_added = added,
+                            .current_path = std::move(checkpoint.current_path),
+                            .last_processed_file = std::move(checkpoint.last_processed_file),
+                            .batch_num = checkpoint.batch_num,
+                            .error = std::move(checkpoint.error)};
+  std::int64_t total = 0;
+  const absl::Status status = Record(shared, now, [&](Engine& engine, const OperationHandle& handle) {
+    const absl::StatusOr<std::int64_t> advanced = engine.Advance(handle, increment, wanted);
+    total = advanced.value_or(0);
+    return advanced.status();
+  });
+  CheckCommand(status, shared, "No active operation found");
+  return total;
 }
 
 void Manager::Pause(py::handle self, py::handle operation_id, py::handle reason) {
   const Shared shared = Open();
   CheckIsCurrent(operation_id);
-  if (StateOf(shared).status() != OperationStatus::kInProgress) Refuse("No active operation to pause");
-  const std::string why = BytesOf(reason, "reason");
+  if (StateOf(shared).status() != OperationStatus::kInProgress)
+    Refuse("No active operation to pause", "status() tells how the operation stands, if there is one");
+  const std::string why = TextThatEnds(reason, "reason");
   const std::optional<TimeNs> now = AskClock(self);
   const std::string id = *current_;
   const absl::Status status = Unlocked([&] {
@@ -279,13 +360,14 @@ py::str Manager::TakeOver(py::handle self, const Shared& shared, const State& be
 py::str Manager::Resume(py::handle self, py::handle operation_id, bool interrupted_too) {
   const Shared shared = Open();
   const State state = StateOf(shared);
-  if (!state.operation) Refuse("No operation to resume");
+  if (!state.operation) Refuse("No operation to resume", kNothingThere);
   if (!TextOf(state.operation->operation_id).equal(operation_id)) {
-    RefuseId("Operation ID mismatch: ", operation_id);
+    RefuseId("Operation ID mismatch: ", operation_id, kOtherId);
   }
   const bool interrupted = interrupted_too && state.status() == OperationStatus::kInProgress;
   if (state.status() != OperationStatus::kPaused && !interrupted) {
-    Refuse(absl::StrCat("Cannot resume operation in ", ToAbsl(Name(state.status())), " state"));
+    Refuse(absl::StrCat("Cannot resume operation in ", ToAbsl(Name(state.status())), " state"),
+           AdviceOnTakingUp(state.status()));
   }
   return TakeOver(self, shared, state, std::nullopt);
 }
@@ -293,12 +375,13 @@ py::str Manager::Resume(py::handle self, py::handle operation_id, bool interrupt
 py::str Manager::Recover(py::handle self, py::handle operation_id, py::handle reason) {
   const Shared shared = Open();
   const State state = StateOf(shared);
-  if (!state.operation) Refuse("No operation to recover");
+  if (!state.operation) Refuse("No operation to recover", kNothingThere);
   if (!TextOf(state.operation->operation_id).equal(operation_id)) {
-    RefuseId("Operation ID mismatch: ", operation_id);
+    RefuseId("Operation ID mismatch: ", operation_id, kOtherId);
   }
   if (state.status() != OperationStatus::kInProgress) {
-    Refuse(absl::StrCat("Cannot recover operation in ", ToAbsl(Name(state.status())), " state"));
+    Refuse(absl::StrCat("Cannot recover operation in ", ToAbsl(Name(state.status())), " state"),
+           AdviceOnTakingUp(state.status()));
   }
   if (reason.is_none()) return TakeOver(self, shared, state, std::nullopt);
   return TakeOver(self, shared, state, BytesOf(reason, "reason"));
@@ -307,7 +390,7 @@ py::str Manager::Recover(py::handle self, py::handle operation_id, py::handle re
 py::tuple Manager::Complete(py::handle self, py::handle operation_id, py::handle stats) {
   const Shared shared = Open();
   CheckIsCurrent(operation_id);
-  if (!StateOf(shared).operation) Refuse("No active operation to complete");
+  if (!StateOf(shared).operation) Refuse("No active operation to complete", kNothingThere);
   const Stats figures = StatsOf(stats);
   const std::optional<TimeNs> now = AskClock(self);
   const std::string id = *current_;
@@ -328,8 +411,8 @@ py::tuple Manager::Complete(py::handle self, py::handle operation_id, py::handle
 void Manager::Fail(py::handle self, py::handle operation_id, py::handle error) {
   const Shared shared = Open();
   CheckIsCurrent(operation_id);
-  if (!StateOf(shared).operation) Refuse("No active operation to fail");
-  const std::string text = BytesOf(error, "the error");
+  if (!StateOf(shared).operation) Refuse("No active operation to fail", kNothingThere);
+  const std::string text = TextThatEnds(error, "the error");
   const std::optional<TimeNs> now = AskClock(self);
   const std::string id = *current_;
   const absl::Status status = Unlocked([&] {
@@ -360,7 +443,7 @@ void Manager::Clear(py::handle self) {
 void Manager::Reset(py::handle self, py::handle reason) {
   const Shared shared = Open();
   Check(shared->CheckProcess());
-  const std::string why = BytesOf(reason, "reason");
+  const std::string why = TextThatEnds(reason, "reason");
   const std::optional<TimeNs> now = AskClock(self);
   Check(Unlocked([&] {
     const Imposed imposed(now);
@@ -369,76 +452,15 @@ void Manager::Reset(py::handle self, py::handle reason) {
   current_.reset();
 }
 
-py::object Manager::Row() const {
-  const Shared shared = Open();
-  const std::optional<SingleRow> row = RowOf(shared, StateOf(shared));
-  return row ? py::object(DictOf(*row)) : py::none();
-}
-
-py::object Manager::ActiveRow() const {
-  const Shared shared = Open();
-  const State state = StateOf(shared);
-  if (!state.active()) return py::none();
-  return DictOf(*RowOf(shared, state));
-}
-
-py::dict Manager::Status() const {
-  const Shared shared = Open();
-  const State state = StateOf(shared);
-  const auto [fate, durable, mirrors] = Unlocked([&] {
-    return std::tuple(shared->engine().interruption(), shared->engine().durable_through(), shared->MirrorStatus());
-  });
-  py::dict dict = DictOf(state);
-  dict["interruption"] = fate ? py::object(TextOf(Name(*fate))) : py::none();
-  dict["durable_sequence"] = py::int_(durable);
-  py::dict errors;
-  for (const auto& [file, mirrored] : mirrors) {
-    errors[TextOf(file)] = mirrored.ok() ? py::object(py::none()) : TextOf(std::string(mirrored.message()));
-  }
-  dict["mirrors"] = errors;
-  return dict;
-}
-
-py::dict Manager::StateAt(py::handle sequence, py::handle time) const {
-  const Shared shared = Open();
-  Check(shared->CheckProcess());
-  if (!sequence.is_none()) {
-    const std::int64_t wanted = CountOf(sequence, "sequence");
-    if (wanted < 0) Raise(absl::StatusCode::kInvalidArgument, "sequence must be 0 or more");
-    return DictOf(
-        ValueOf(Unlocked([&] { return foldlog::StateAt(shared->engine().log(), static_cast<Sequence>(wanted)); })));
-  }
-  const TimeNs moment = TimeOfPython(time, "time");
-  return DictOf(ValueOf(Unlocked([&] { return StateAtTime(shared->engine().log(), moment); })));
-}
-
-py::list Manager::History() const {
-  const Shared shared = Open();
-  Check(shared->CheckProcess());
-  const std::vector<HistoryEntry> history = ValueOf(Unlocked([&] { return ReadHistory(shared->engine().log()); }));
-  py::list list;
-  for (const HistoryEntry& entry : history) list.append(DictOf(entry));
-  return list;
-}
-
-EventIterator Manager::Events(py::handle from, py::handle to) const {
-  const Shared shared = Open();
-  Check(shared->CheckProcess());
-  const std::int64_t first = CountOf(from, "from_");
-  const std::optional<std::int64_t> last = OptionalCountOf(to, "to");
-  if (first < 0 || last.value_or(0) < 0) {
-    Raise(absl::StatusCode::kInvalidArgument, "from_ and to are sequence numbers: 1, 2, 3 and so on");
-  }
-  const LogExtent extent = ValueOf(Unlocked([&] { return shared->engine().log().Extent(); }));
-  const Sequence end = extent.end.sequence;
-  return {shared, std::clamp(static_cast<Sequence>(first), extent.base.sequence + 1, end + 1),
-          last ? std::min(static_cast<Sequence>(*last), end) : end};
+std::shared_ptr<LogSource> Manager::Source() const {
+  if (reader_) return reader_;
+  return Open();
 }
 
 Sequence Manager::DurableSequence() const {
-  const Shared shared = Open();
-  Check(shared->CheckProcess());
-  return Unlocked([&] { return shared->engine().durable_through(); });
+  const std::shared_ptr<LogSource> source = Source();
+  Check(source->CheckProcess());
+  return ValueOf(Unlocked([&] { return source->log().Extent(); })).durable_through;
 }
 
 py::str Manager::Log() const { return TextOf(path_); }
@@ -459,6 +481,7 @@ void Manager::Flush() const {
 }
 
 void Manager::Close() {
+  if (reader_) Check(Unlocked([&] { return std::exchange(reader_, nullptr)->Close(); }));
   if (!shared_) return;
   const Shared shared = std::exchange(shared_, nullptr);
   Check(Unlocked([&] { return shared->Release(); }));

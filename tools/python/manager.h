@@ -15,19 +15,27 @@
 
 #include <pybind11/pybind11.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "foldlog/engine.h"
-#include "tools/python/event_iterator.h"
+#include "tools/python/read_only_log.h"
 #include "tools/python/shared_engine.h"
 
 namespace foldlog::python {
 
 class Manager {
  public:
-  Manager(pybind11::handle path, pybind11::handle durability, bool has_clock, bool has_new_id, pybind11::handle mirror);
+  struct Options {
+    bool has_clock = false;
+    bool has_new_id = false;
+    bool monotonic = false;
+    bool read_only = false;
+  };
+
+  Manager(pybind11::handle path, pybind11::handle durability, pybind11::handle mirror, Options options);
   ~Manager();
   Manager(const Manager&) = delete;
   Manager& operator=(const Manager&) = delete;
@@ -38,6 +46,9 @@ class Manager {
   void UpdateCheckpoint(pybind11::handle self, pybind11::handle operation_id, pybind11::handle files_processed,
                         pybind11::handle current_path, pybind11::handle last_file, pybind11::handle error,
                         pybind11::handle batch_num, pybind11::handle durability);
+  std::int64_t Advance(pybind11::handle self, pybind11::handle operation_id, pybind11::handle files,
+                       pybind11::handle current_path, pybind11::handle last_file, pybind11::handle error,
+                       pybind11::handle batch_num, pybind11::handle durability);
   void Pause(pybind11::handle self, pybind11::handle operation_id, pybind11::handle reason);
   pybind11::str Resume(pybind11::handle self, pybind11::handle operation_id, bool interrupted_too);
   pybind11::str Recover(pybind11::handle self, pybind11::handle operation_id, pybind11::handle reason);
@@ -46,13 +57,8 @@ class Manager {
   void Clear(pybind11::handle self);
   void Reset(pybind11::handle self, pybind11::handle reason);
 
-  // What is there.
-  pybind11::object Row() const;
-  pybind11::object ActiveRow() const;
-  pybind11::dict Status() const;
-  pybind11::dict StateAt(pybind11::handle sequence, pybind11::handle time) const;
-  pybind11::list History() const;
-  EventIterator Events(pybind11::handle from, pybind11::handle to) const;
+  // What to ask, and of which log.
+  std::shared_ptr<LogSource> Source() const;
   Sequence DurableSequence() const;
   pybind11::str Log() const;
 
@@ -70,17 +76,18 @@ class Manager {
 
   std::optional<TimeNs> AskClock(pybind11::handle self) const;
   void CheckIsCurrent(pybind11::handle operation_id) const;
-  Checkpoint CheckpointOf(pybind11::handle self, pybind11::handle files_processed, pybind11::handle current_path,
-                          pybind11::handle last_file, pybind11::handle error, pybind11::handle batch_num,
-                          std::optional<Moment>& now) const;
+  Checkpoint CheckpointOf(pybind11::handle self, pybind11::handle current_path, pybind11::handle last_file,
+                          pybind11::handle error, pybind11::handle batch_num, std::optional<Moment>& now) const;
+  template <typename Command>
+  absl::Status Record(const Shared& shared, std::optional<Moment> now, const Command& command);
   pybind11::str TakeOver(pybind11::handle self, const Shared& shared, const State& before,
                          const std::optional<std::string>& force_reason);
 
   const std::string path_;
-  const bool has_clock_;
-  const bool has_new_id_;
+  const Options options_;
   Durability durability_;
-  Shared shared_;  // nothing once closed
+  Shared shared_;  // nothing once closed, or read-only
+  std::shared_ptr<ReadOnlyLog> reader_;
 
   std::optional<std::string> current_;             // the operation that this manager may write about
   std::shared_ptr<const OperationHandle> handle_;  // of it, as last seen

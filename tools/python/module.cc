@@ -1,13 +1,19 @@
-// The extension module foldlog._foldlog: what Python is told of Manager and EventIterator.
+// The extension module foldlog._foldlog: what Python is told of Manager, LogReader and EventIterator.
 //
 // Each docstring starts with the signature in the form from which inspect.signature() reads it; pybind11's own
 // signatures are turned off for that. Methods that begin with an underscore are completed in _manager.py.
 
 #include <pybind11/pybind11.h>
 
+#include <memory>
+#include <system_error>
+
+#include "tools/python/convert.h"
 #include "tools/python/event_iterator.h"
 #include "tools/python/interpreter_lock.h"
+#include "tools/python/log_reader.h"
 #include "tools/python/manager.h"
+#include "tools/python/queries.h"
 #include "tools/python/shared_engine.h"
 
 namespace foldlog::python {
@@ -25,9 +31,22 @@ constexpr const char* kUpdateCheckpoint =
 
 Records progress of the operation: files_processed is the total since its start.
 
+Threads and tasks that work side by side use advance() instead: they may overtake each other between counting and this
+call, and then a lower total comes after a higher one. It is recorded as it is, with a warning in the log "foldlog", unless
+the manager was opened with monotonic=True: then the total stays at the higher one.
+
 Paths that are None or empty stay as they were; names that are not UTF-8 are given as os.fsdecode() gives them. error is
 a dict about a file that could not be processed, of anything JSON can hold; it gets a timestamp.
 durability: "sync" or "interval", as in the constructor, for this call.)";
+
+constexpr const char* kAdvance =
+    R"(advance(self, operation_id, files=1, current_path=None, last_file=None, error=None, batch_num=None, *, durability=None)
+--
+
+Records progress like update_checkpoint(), but adds `files` to the total there is, and returns the total then.
+
+The sum is made where the event is recorded: any number of threads and tasks may call it for one operation, nothing is
+lost or counted twice, and the total never goes back. files=0 records a path or an error alone.)";
 
 constexpr const char* kClear = R"(clear_completed_operation(self)
 --
@@ -61,6 +80,14 @@ constexpr const char* kEvents = R"(events(self, from_=1, to=None)
 
 Iterates over the events with sequence numbers from `from_` to `to`, or to the present end of the log, as dicts.)";
 
+constexpr const char* kFollow = R"(follow(self, from_=None, *, timeout=None)
+--
+
+Iterates over the events from `from_` on, the next one to come unless given, and waits for more as the writer appends.
+
+Ends when the log is closed here, and when nothing has come for `timeout` seconds, if that is given; a for loop over the
+same iterator then goes on where it was. Ctrl-C raises KeyboardInterrupt as ever.)";
+
 constexpr const char* kFlush = R"(flush(self)
 --
 
@@ -70,6 +97,11 @@ constexpr const char* kClose = R"(close(self)
 --
 
 Makes everything durable and lets go of the log. Later calls are refused, but for close().)";
+
+constexpr const char* kCloseReader = R"(close(self)
+--
+
+Lets go of the log, and ends what follows it. Later calls are refused, but for close().)";
 
 constexpr const char* kNext = R"(__next__(self)
 --
@@ -86,6 +118,15 @@ void DeclareCommands(py::class_<Manager>& manager) {
                                       durability);
           },
           kUpdateCheckpoint, py::arg("operation_id"), py::arg("files_processed"), py::arg("current_path") = py::none(),
+          py::arg("last_file") = py::none(), py::arg("error") = py::none(), py::arg("batch_num") = py::none(),
+          py::kw_only(), py::arg("durability") = py::none())
+      .def(
+          "advance",
+          [](py::handle self, py::handle operation_id, py::handle files, py::handle current_path, py::handle last_file,
+             py::handle error, py::handle batch_num, py::handle durability) {
+            return Of(self).Advance(self, operation_id, files, current_path, last_file, error, batch_num, durability);
+          },
+          kAdvance, py::arg("operation_id"), py::arg("files") = 1, py::arg("current_path") = py::none(),
           py::arg("last_file") = py::none(), py::arg("error") = py::none(), py::arg("batch_num") = py::none(),
           py::kw_only(), py::arg("durability") = py::none())
       .def("_start", [](py::handle self, const std::string& type, py::handle total_files, py::handle roots,
@@ -105,13 +146,30 @@ void DeclareCommands(py::class_<Manager>& manager) {
           py::arg("reason") = "");
 }
 
-void DeclareQueries(py::class_<Manager>& manager) {
-  manager.def("row", &Manager::Row, kRow)
-      .def("_active_row", &Manager::ActiveRow)
-      .def("status", &Manager::Status, kStatus)
-      .def("history", &Manager::History, kHistory)
-      .def("events", &Manager::Events, kEvents, py::arg("from_") = 1, py::arg("to") = py::none())
-      .def("_state_at", &Manager::StateAt)
+// What a class asks of its Source().
+template <typename Class>
+void DeclareQueries(py::class_<Class>& declared) {
+  declared
+      .def(
+          "row", [](const Class& self) { return RowDict(self.Source()); }, kRow)
+      .def(
+          "status", [](const Class& self) { return StatusDict(self.Source()); }, kStatus)
+      .def(
+          "history", [](const Class& self) { return HistoryList(self.Source()); }, kHistory)
+      .def(
+          "events", [](const Class& self, py::handle from, py::handle to) { return EventsOf(self.Source(), from, to); },
+          kEvents, py::arg("from_") = 1, py::arg("to") = py::none())
+      .def(
+          "follow",
+          [](const Class& self, py::handle from, py::handle timeout) { return Follow(self.Source(), from, timeout); },
+          kFollow, py::arg("from_") = py::none(), py::kw_only(), py::arg("timeout") = py::none())
+      .def("_state_at", [](const Class& self, py::handle sequence, py::handle time) {
+        return StateAtDict(self.Source(), sequence, time);
+      });
+}
+
+void DeclareOwn(py::class_<Manager>& manager) {
+  manager.def("_active_row", [](const Manager& self) { return ActiveRowDict(self.Source()); })
       .def("flush", &Manager::Flush, kFlush)
       .def("close", &Manager::Close, kClose)
       .def_property_readonly("durable_sequence", &Manager::DurableSequence,
@@ -129,9 +187,21 @@ PYBIND11_MODULE(_foldlog, module) {
   options.disable_function_signatures();
 
   py::class_<Manager> manager(module, "Manager", "What IndexingStateManager is made of.");
-  manager.def(py::init<py::handle, py::handle, bool, bool, py::handle>());
+  manager.def(py::init([](py::handle path, py::handle durability, py::handle mirror, bool has_clock, bool has_new_id,
+                          bool monotonic, bool read_only) {
+    const Manager::Options how{
+        .has_clock = has_clock, .has_new_id = has_new_id, .monotonic = monotonic, .read_only = read_only};
+    return std::make_unique<Manager>(path, durability, mirror, how);
+  }));
   DeclareCommands(manager);
   DeclareQueries(manager);
+  DeclareOwn(manager);
+
+  py::class_<LogReader> reader(module, "LogReader", "What Log is made of.");
+  reader.def(py::init<py::handle>());
+  DeclareQueries(reader);
+  reader.def("close", &LogReader::Close, kCloseReader)
+      .def_property_readonly("path", &LogReader::Path, "The path of the log.");
 
   py::class_<EventIterator>(module, "EventIterator", "The events of a log, as dicts, in order.")
       .def("__iter__", [](py::handle self) { return py::reinterpret_borrow<py::object>(self); })
@@ -142,6 +212,13 @@ PYBIND11_MODULE(_foldlog, module) {
 #else
   module.attr("build") = "debug: figures mean nothing";
 #endif
+  py::register_exception_translator([](std::exception_ptr thrown) {
+    try {
+      if (thrown) std::rethrow_exception(thrown);
+    } catch (const std::system_error& error) {
+      SetSystemError(error);
+    }
+  });
   module.def("close_all", [] { Unlocked([] { return SharedEngine::CloseAll(); }); });
 }
 

@@ -87,6 +87,13 @@ absl::Status SharedEngine::Mirror(const std::string& sqlite_file) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<LogSource::View> SharedEngine::Look() {
+  return View{.state = engine_->state(),
+              .interruption = engine_->interruption(),
+              .durable = engine_->durable_through(),
+              .mirrors = MirrorStatus()};
+}
+
 std::map<std::string, absl::Status> SharedEngine::MirrorStatus() const {
   const std::lock_guard lock(Registry::Get().mutex);
   std::map<std::string, absl::Status> statuses;
@@ -96,6 +103,7 @@ std::map<std::string, absl::Status> SharedEngine::MirrorStatus() const {
 
 // The mirrors show the last event before the log goes. What is wrong with one of them is told after the log is safe.
 absl::Status SharedEngine::Close() {
+  closed_ = true;
   absl::Status mirrored;
   for (auto& [file, mirror] : mirrors_) mirrored.Update(mirror->Stop());
   mirrors_.clear();

@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,10 +24,11 @@
 #include "engine/projection/mirror_follower.h"
 #include "engine/same_process.h"
 #include "foldlog/engine.h"
+#include "tools/python/log_source.h"
 
 namespace foldlog::python {
 
-class SharedEngine {
+class SharedEngine final : public LogSource {
  public:
   // Opens or creates the log in `directory`, or joins those who have it open in this process.
   static absl::StatusOr<std::shared_ptr<SharedEngine>> Acquire(const std::string& directory);
@@ -35,9 +37,6 @@ class SharedEngine {
   // log is closed. A file that is mirrored already is mirrored once.
   absl::Status Mirror(const std::string& sqlite_file);
 
-  // How the latest change of each mirror went.
-  std::map<std::string, absl::Status> MirrorStatus() const;
-
   // One user fewer. The last one closes the log; before, everything recorded is made durable. The object stays, for
   // calls that are still under way: they are refused.
   absl::Status Release();
@@ -45,14 +44,14 @@ class SharedEngine {
   // Closes the engines of this process whatever their users think, when the program ends. True if all closed well.
   static bool CloseAll();
 
-  // FailedPrecondition in a child of the process that opened the log. To be asked before a state is asked for.
-  absl::Status CheckProcess() const { return process_.Check(directory_); }
+  absl::Status CheckProcess() const override { return process_.Check(directory_); }
+  const EventLog& log() const override { return engine_->log(); }
+  absl::StatusOr<State> state() override { return engine_->state(); }
+  absl::StatusOr<View> Look() override;
+  bool closed() const override { return closed_; }
 
   Engine& engine() { return *engine_; }
   const std::string& directory() const { return directory_; }
-
-  SharedEngine(const SharedEngine&) = delete;
-  SharedEngine& operator=(const SharedEngine&) = delete;
 
  private:
   struct Registry;
@@ -63,12 +62,16 @@ class SharedEngine {
 
   absl::Status Close();
 
+  // How the latest change of each mirror went.
+  std::map<std::string, absl::Status> MirrorStatus() const;
+
   const std::string directory_;
   const std::unique_ptr<Engine> engine_;
   const ProcessMark process_;
   FileDescriptor pinned_;  // of the directory: keeps its inode, and so the key, from being given to another one
   Key key_ = {};
   int users_ = 0;
+  std::atomic<bool> closed_ = false;
   std::map<std::string, std::unique_ptr<MirrorFollower>> mirrors_;  // destroyed before the engine, which they read
 };
 

@@ -19,19 +19,19 @@
 // lock: what is added is never lost, and never counted twice. The path, the file and the batch number are those of the
 // call that took effect last.
 //
-// In a child made by fork() every command is refused; do not ask there for state. A child that has to write opens the log
-// anew, after the parent has closed it.
+// In a child made by fork() every command is refused; do not ask there for state. A child that has to write opens the
+// log when its parent has closed it.
 // Ownership: the engine owns its log; destroying it closes the log. Close() does the same and reports errors.
 //
 // Errors: Aborted, the handle is stale: the operation was taken over, or another one was started since; stop working on
 // it, state() tells who has it. FailedPrecondition, the transition is refused in this state: the operation is paused,
-// ended, or was taken off the row. InvalidArgument, such as a count that is negative, or an event of more
-// than 4 MiB. What ends or interrupts an operation is recorded nevertheless: reason, error and statistics are cut as
-// far as need be (shorter still on a full disk), with a mark that tells so. DataLoss, stored bytes are damaged; or the
-// log holds an event that does not follow from those before it, and Reset() goes on from there. ResourceExhausted, the
-// disk is full: nothing was appended and the call may be repeated; room is kept to pause, complete, fail and clear
-// nevertheless. Unavailable, the disk has failed, now or earlier: whether the latest events are stored is not known;
-// open the log anew.
+// ended, or was taken off the row. InvalidArgument, such as a count that is negative, or an event of more than 4 MiB.
+// What ends or interrupts an operation is recorded nevertheless: reason, error and statistics are cut as far as need be
+// (shorter still on a full disk), with a mark that tells so. DataLoss, stored bytes are damaged; or the log holds an
+// event that does not follow from those before it, and Reset() goes on from there. ResourceExhausted, the disk is full:
+// nothing was appended and the call may be repeated; room is kept to pause, complete, fail and clear nevertheless.
+// Unavailable, the disk has failed, now or earlier: whether the latest events are stored is not known; open the log
+// anew.
 
 #ifndef FOLDLOG_ENGINE_H_
 #define FOLDLOG_ENGINE_H_

@@ -8,9 +8,14 @@
         manager.complete_operation(operation_id, {"bytes": 123456})
 
 The manager answers like the single-row manager that keeps its state in SQLite's table `indexing_state`: same methods,
-enums, messages and row. Beyond that it remembers everything: history(), events(), state_at().
+enums, messages and row. Beyond that it remembers everything: history(), events(), state_at(). advance() is for threads
+and tasks that share an operation. One process writes to a log; any number read it meanwhile:
+
+    for event in foldlog.Log("/var/lib/photos/index.foldlog").follow():
+        print(event["sequence"], event["kind"])
 """
 
+from foldlog._log import Log
 from foldlog._manager import IndexingStateManager
 from foldlog._types import IndexingCheckpoint, IndexingError, IndexingOperationType, IndexingStatus
 
@@ -20,4 +25,5 @@ __all__ = [
     "IndexingOperationType",
     "IndexingStateManager",
     "IndexingStatus",
+    "Log",
 ]

@@ -8,10 +8,19 @@ import logging
 import os
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Callable, Iterable, Mapping, Optional, Union
+from typing import Any, Callable, Iterable, Mapping, NoReturn, Optional, Union
 
 from foldlog import _foldlog
-from foldlog._types import IndexingCheckpoint, IndexingError, IndexingOperationType, IndexingStatus, _bytes_of
+from foldlog._types import (
+    IndexingCheckpoint,
+    IndexingError,
+    IndexingOperationType,
+    IndexingStatus,
+    _bytes_of,
+    _invalid,
+    _moment,
+    _not_picklable,
+)
 
 logger = logging.getLogger("foldlog")
 
@@ -30,13 +39,20 @@ class IndexingStateManager(_foldlog.Manager):
     new_id: gives the ids of operations, for tests; random UUIDs otherwise.
     durability: of checkpoints, unless a call says otherwise. "sync": they survive power loss when the call returns.
     "interval": they survive the death of the process then, and power loss a moment later.
+    monotonic: a checkpoint that counts fewer files than there are already leaves the count as it is. Otherwise it sets the
+    count back, as in the single row, and a warning is logged.
+    readonly: the log must exist, and is only read: every method that records something is refused. Works while another
+    process writes to it. foldlog.Log does the same without the methods that record.
     mirror: an SQLite file whose table indexing_state shows the row, for programs that only read it. A thread of its own
     keeps it up to date until the log is closed, a moment behind; status() tells of its errors, such as a lock of another
     program, after which it is tried again every second. A file that is renamed, deleted or replaced is made anew at its
     path. close() gives up a locked mirror after a second or two, and raises; the next manager with it catches up.
 
     Managers on one path in one process share the log, like connections that share a database; one process writes to a
-    log at a time. Any thread may call any method. A child made by fork() must open a manager of its own.
+    log at a time. Any thread may call any method; calls take effect one after the other, in an order that is theirs.
+    Threads and tasks that share an operation use advance(), which adds to the count: what they count themselves, one may
+    bring after another has brought more. A child made by fork() is refused, and can neither open the log for writing
+    while its parent has it open: let the parent record, or open foldlog.Log there to read.
     """
 
     def __init__(
@@ -48,8 +64,13 @@ class IndexingStateManager(_foldlog.Manager):
         new_id: Optional[Callable[[], str]] = None,
         durability: str = "sync",
         mirror: Optional[Union[str, os.PathLike[str]]] = None,
+        monotonic: bool = False,
+        readonly: bool = False,
     ) -> None:
-        super().__init__(_log_path(db_service, log), durability, clock is not None, new_id is not None, mirror)
+        path = _log_path(db_service, log)
+        super().__init__(
+            path, durability, mirror, clock is not None, new_id is not None, bool(monotonic), bool(readonly)
+        )
         self._db_service = db_service
         self._clock = clock
         self._new_id = new_id
@@ -67,6 +88,9 @@ class IndexingStateManager(_foldlog.Manager):
 
     def __repr__(self) -> str:
         return f"<IndexingStateManager of {self.log!r}>"
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise _not_picklable(self, "an IndexingStateManager there, once this one is closed, or foldlog.Log to read")
 
     def start_operation(
         self,
@@ -142,11 +166,7 @@ class IndexingStateManager(_foldlog.Manager):
         self, *, sequence: Optional[int] = None, time: Optional[Union[float, datetime]] = None
     ) -> dict[str, Any]:
         """The state right after event `sequence`, or as it was at `time`: up to the first event recorded later."""
-        if (sequence is None) == (time is None):
-            raise TypeError("state_at() takes either sequence= or time=")
-        if isinstance(time, datetime):
-            time = time.timestamp()
-        state: dict[str, Any] = self._state_at(sequence, time)
+        state: dict[str, Any] = self._state_at(sequence, _moment(sequence, time))
         return state
 
 
@@ -165,18 +185,12 @@ def _log_path(db_service: Any, log: Optional[Union[str, os.PathLike[str]]]) -> U
     return os.fspath(path)
 
 
-def _invalid(message: str) -> IndexingError:
-    error = IndexingError(message)
-    error.code = "INVALID_ARGUMENT"
-    return error
-
-
 def _plain_stats(stats: Any) -> list[tuple[bytes, Union[int, float, bytes]]]:
     """Statistics as the log can keep them. They are an extra, so nothing about them may keep an operation from ending:
     what is neither number nor text becomes its JSON, or else its repr()."""
     if not isinstance(stats, Mapping):
         return [] if stats is None else [(b"stats", _plain(stats))]
-    return [(_bytes_of(name if isinstance(name, str) else str(name)), _plain(value)) for name, value in stats.items()]
+    return [(_bytes_of(name if isinstance(name, str) else _shown(name)), _plain(value)) for name, value in stats.items()]
 
 
 def _plain(value: Any) -> Union[int, float, bytes]:
@@ -189,4 +203,12 @@ def _plain(value: Any) -> Union[int, float, bytes]:
     try:
         return json.dumps(value).encode()
     except (TypeError, ValueError, RecursionError):
-        return _bytes_of(repr(value))
+        return _bytes_of(_shown(value))
+
+
+def _shown(value: Any) -> str:
+    """Its repr(), whatever is in it: an object may refuse that, contain itself, or be a number of too many digits."""
+    try:
+        return repr(value)
+    except Exception:
+        return hex(value) if type(value) is int else f"<a {type(value).__name__} that cannot be shown>"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import Enum
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, Optional, Union
 
 
 class IndexingError(Exception):
@@ -17,6 +18,9 @@ class IndexingError(Exception):
     """
 
     code: Optional[str] = None
+
+    # What to do about it, where the text does not say so itself; tracebacks show it, too.
+    advice: Optional[str] = None
 
 
 class IndexingStatus(str, Enum):
@@ -92,5 +96,37 @@ def _describe_error(error: Mapping[str, Any], timestamp: float) -> tuple[bytes, 
     """Path, message and JSON text of an error with its time. What JSON cannot hold raises TypeError, as it does when
     the entry is written as part of a checkpoint: hence the detour by asdict(), which has its own idea of values."""
     entry = {**error, "timestamp": timestamp}
-    text = json.dumps(asdict(_ErrorEntry(entry))["entry"])
-    return _bytes_of(entry.get("path")), _bytes_of(entry.get("error")), text
+    try:
+        plain = asdict(_ErrorEntry(entry))["entry"]
+        text = json.dumps(plain)
+    except RecursionError:
+        raise _invalid("the error is nested too deeply, or contains itself: give it fewer levels") from None
+    return _bytes_of(entry.get("path")), _message_of(plain), text
+
+
+def _message_of(entry: Mapping[str, Any]) -> bytes:
+    """What readers see who want a text. Without one, it is what the entry holds besides path and time."""
+    message = entry.get("error")
+    if isinstance(message, str) and message:
+        return _bytes_of(message)
+    rest = {name: value for name, value in entry.items() if name not in ("path", "timestamp")}
+    if set(rest) == {"error"}:
+        return json.dumps(message).encode() if message else b""
+    return json.dumps(rest).encode() if rest else b""
+
+
+def _invalid(message: str) -> IndexingError:
+    error = IndexingError(message)
+    error.code = "INVALID_ARGUMENT"
+    return error
+
+
+def _moment(sequence: Optional[int], time: Optional[Union[float, datetime]]) -> Optional[float]:
+    """The time that state_at() is asked for, in seconds since 1970."""
+    if (sequence is None) == (time is None):
+        raise TypeError("state_at() takes either sequence= or time=")
+    return time.timestamp() if isinstance(time, datetime) else time
+
+
+def _not_picklable(opened: Any, instead: str) -> TypeError:
+    return TypeError(f"{opened!r} cannot be copied or sent to another process: open {instead}")
