@@ -193,6 +193,12 @@ py::dict DictOf(const State& state) {
   dict["epoch"] = Of(state.epoch);
   dict["status"] = Of(Name(state.status()));
   dict["operation"] = state.operation ? py::object(DictOf(*state.operation)) : py::none();
+  if (state.misfit) {
+    py::dict misfit;
+    misfit["sequence"] = Of(state.misfit->sequence);
+    misfit["why"] = Of(state.misfit->why);
+    dict["misfit"] = misfit;
+  }
   return dict;
 }
 
