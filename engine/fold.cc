@@ -65,7 +65,9 @@ absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
     absl::StatusOr<State> state = DecodeState(snapshot->words);
     std::optional<FrameReader> reader = ReaderBehind(*snapshot, log, extent);
     if (state.ok() && state->sequence == taken_at.sequence && reader) {
-      return FoldOn(*reader, {*std::move(state), taken_at, taken_at.sequence}, target);
+      absl::StatusOr<Fold> fold = FoldOn(*reader, {*std::move(state), taken_at, taken_at.sequence}, target);
+      // A misfit may as well be the snapshot's: the events before it tell.
+      if (!fold.ok() || !fold->state.misfit) return fold;
     }
     if (taken_at.sequence == 0) break;
     ASSIGN_OR_RETURN(snapshot, log.FindSnapshot(taken_at.sequence - 1));

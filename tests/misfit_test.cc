@@ -8,6 +8,7 @@
 
 #include "engine/checkpoint_view.h"
 #include "engine/frame.h"
+#include "engine/state_codec.h"
 #include "engine/transition.h"
 #include "foldlog/history.h"
 #include "foldlog/replayer.h"
@@ -174,6 +175,18 @@ TEST(LogWithAMisfit, ReplayedStatesAreThoseOfTheFold) {
     EXPECT_EQ(replayer.state(), state) << at;
     EXPECT_EQ(state.misfit.has_value(), at >= 3 && at <= 5) << at;
   }
+}
+
+// A snapshot is a cache: one whose bytes are right and whose state is not must not make a misfit of a good event.
+TEST(LogWithAMisfit, SnapshotThatContradictsTheEventsIsPassedOver) {
+  WritableLog log = LogOf({{1, 1, Started{.operation_id = "a"}}, {2, 1, Checkpoint{.files_processed = 5}}});
+  const std::vector<RecordedEvent> events = ReadAll(*log.log);
+  Snapshot snapshot{.at = {1, events[0].hash}, .words = {}};
+  ASSERT_OK(EncodeState({.sequence = 1, .epoch = 9}, snapshot.words));
+  ASSERT_OK(log.log->PutSnapshot(snapshot));
+  ASSERT_OK_AND_ASSIGN(const State state, StateAt(*log.log));
+  EXPECT_FALSE(state.misfit.has_value());
+  EXPECT_EQ(state.operation->files_processed, 5);
 }
 
 TEST(LogWithAMisfit, ImportThatIsNotCompleteIsTakenOffByAReset) {

@@ -105,13 +105,26 @@ py::dict DictOf(const Operation& operation) {
   return dict;
 }
 
+// The JSON text as Python's values; nothing if it is none, or nested too deeply for Python.
+std::optional<py::object> Loaded(const std::string& json) {
+  try {
+    return py::module_::import("json").attr("loads")(TextOf(json));
+  } catch (py::error_already_set& error) {
+    if (!error.matches(PyExc_ValueError) && !error.matches(PyExc_RecursionError)) throw;
+    return std::nullopt;
+  }
+}
+
 // As it was given to the checkpoint, with its timestamp.
 py::object ErrorOf(const FileError& error, TimeNs time) {
-  if (!error.details.empty()) return py::module_::import("json").attr("loads")(TextOf(error.details));
+  std::optional<py::object> details;
+  if (!error.details.empty()) details = Loaded(error.details);
+  if (details) return *std::move(details);
   py::dict dict;
   dict["path"] = Of(error.path);
   dict["error"] = Of(error.message);
   dict["timestamp"] = Seconds(time);
+  if (!error.details.empty()) dict["details"] = Of(error.details);
   return dict;
 }
 
