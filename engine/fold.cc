@@ -54,6 +54,8 @@ std::optional<FrameReader> ReaderBehind(const Snapshot& snapshot, const EventLog
 
 absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+  // What is the latest that is there is not the latest that was.
+  if (!at && extent.missing_through > extent.end.sequence) return log.Read(extent.end.sequence + 1, 1).status();
   const Sequence target = at.value_or(extent.end.sequence);
   if (target > extent.end.sequence) {
     return absl::OutOfRangeError(absl::StrCat("event ", target, " does not exist: the log ", log.name(),

@@ -206,7 +206,7 @@ class TailFormat : public testing::Test {
 
 TEST_F(TailFormat, TailIsAsItsTableSays) {
   const DescribedFile tail("## The tail", log_dir_ + "/tail");
-  EXPECT_EQ(tail.field_count(), 7u);
+  EXPECT_EQ(tail.field_count(), 8u);
   EXPECT_EQ(tail.Bytes("magic"), BytesNamedIn(tail.Describe("magic").text));
   EXPECT_EQ(tail.Number("version"), tail.NumberIn("version"));
   EXPECT_EQ(tail.Number("bytes of the header"), tail.NumberIn("bytes of the header"));
@@ -222,6 +222,22 @@ TEST_F(TailFormat, TailIsAsItsTableSays) {
   const FrameRun frames = *log_->Read(1, kRingBytes);
   EXPECT_EQ(frames.count(), 2u);
   EXPECT_EQ(std::memcmp(ring.data(), frames.words.data(), frames.words.size() * sizeof(std::uint64_t)), 0);
+}
+
+TEST_F(TailFormat, MarksAreAsTheirTableSays) {
+  ASSERT_OK(log_->Sync(2));
+  std::uint64_t newest = 0;
+  for (const std::size_t at : {4096, 4608}) {
+    const std::string bytes = ReadFile(log_dir_ + "/tail").substr(at, 32);
+    WriteFile(directory_ / "mark", bytes);
+    const DescribedFile mark("### Marks", directory_ / "mark");
+    EXPECT_EQ(mark.field_count(), 4u);
+    EXPECT_EQ(mark.Number("XXH3-64"), XXH3_64bits(bytes.data(), 24));
+    EXPECT_EQ(mark.Number("flushing"), 2u);
+    newest = std::max(newest, mark.Number("version"));
+    EXPECT_EQ(mark.Number("durable"), mark.Number("version") == 2 ? 2u : 0u);
+  }
+  EXPECT_EQ(newest, 2u);
 }
 
 TEST_F(TailFormat, SharedPageIsAsItsTableSays) {
@@ -240,7 +256,8 @@ TEST_F(TailFormat, SharedPageIsAsItsTableSays) {
 
 // No byte is left out, none is described twice; the sizes are those that the code asserts.
 TEST_F(TailFormat, FieldsFollowEachOther) {
-  for (const auto& [heading, size] : {std::pair("## The tail", 48u), std::pair("### tail-shm", 88u)}) {
+  for (const auto& [heading, size] :
+       {std::pair("## The tail", 48u), std::pair("### Marks", 32u), std::pair("### tail-shm", 88u)}) {
     std::size_t end = 0;
     for (const Field& field : TableInFormatMd(heading)) {
       if (field.bytes == 0) continue;

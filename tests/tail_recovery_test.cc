@@ -5,11 +5,15 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
+#include "engine/log/tail_mark.h"
 #include "engine/log/tail_walk.h"
 #include "engine/log/writer_lock.h"
 #include "foldlog/log_directory.h"
@@ -21,7 +25,11 @@
 namespace foldlog {
 namespace {
 
-constexpr std::size_t kHeaderBytes = 4096;
+constexpr std::size_t kMarkOffset = 4096;
+constexpr std::size_t kRingOffset = 8192;
+
+using testing::AllOf;
+using testing::HasSubstr;
 
 EngineOptions QuietOptions() {
   EngineOptions options = SmallTailOptions();
@@ -33,14 +41,14 @@ class TailRecoveryTest : public testing::Test {
  protected:
   // A writer in another process starts an operation, makes `checkpoints` checkpoints, and is killed. Nothing has left
   // the tail by then.
-  void WriteAndDie(int checkpoints) {
+  void WriteAndDie(int checkpoints, Durability durability = Durability::kInterval) {
     EXPECT_EQ(InChild([&] {
                 auto engine = Engine::Open(log_dir_, QuietOptions());
                 if (!engine.ok()) return 1;
                 const auto handle = (*engine)->Start({});
                 if (!handle.ok()) return 2;
                 for (int i = 1; i <= checkpoints; ++i) {
-                  if (!(*engine)->Checkpoint(*handle, {.files_processed = i}).ok()) return 3;
+                  if (!(*engine)->Checkpoint(*handle, {.files_processed = i}, durability).ok()) return 3;
                 }
                 kill(getpid(), SIGKILL);
                 return 4;
@@ -51,7 +59,7 @@ class TailRecoveryTest : public testing::Test {
   // Changes a bit in the payload of event `sequence`, of those in the tail.
   void Tear(Sequence sequence) {
     std::string bytes = ReadFile(log_dir_ + "/tail");
-    for (std::size_t at = kHeaderBytes; at + sizeof(FrameHeader) < bytes.size(); at += sizeof(std::uint64_t)) {
+    for (std::size_t at = kRingOffset; at + sizeof(FrameHeader) < bytes.size(); at += sizeof(std::uint64_t)) {
       FrameHeader header = {};
       std::memcpy(&header, bytes.data() + at, sizeof header);
       if (header.magic != kFrameMagic || header.sequence != sequence) continue;
@@ -69,6 +77,16 @@ class TailRecoveryTest : public testing::Test {
     ASSERT_TRUE(info.writer.has_value());
     info.writer->boot_id = "before the reboot";
     WriteFile(path, FormatWriterRecord(*info.writer, info.signed_off));
+    std::filesystem::remove(log_dir_ + "/tail-shm");  // not believed then
+  }
+
+  // Changes what the tail claims.
+  void SetClaim(const std::function<void(TailMark&)>& change) {
+    std::string bytes = ReadFile(log_dir_ + "/tail");
+    TailMark mark(
+        std::span<std::byte, kTailMarkBytes>(reinterpret_cast<std::byte*>(&bytes[kMarkOffset]), kTailMarkBytes));
+    change(mark);
+    WriteFile(log_dir_ + "/tail", bytes);
   }
 
   absl::StatusOr<std::unique_ptr<Engine>> Reopen() { return Engine::Open(log_dir_, QuietOptions()); }
@@ -207,6 +225,108 @@ TEST_F(TailRecoveryTest, DiscardedFramesNeverComeBack) {
   ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
   EXPECT_EQ(engine->state().sequence, 4u);
   EXPECT_EQ(engine->recovery().events_from_tail, 1u);
+}
+
+// One damaged byte is not a torn write where the frames were flushed.
+TEST_F(TailRecoveryTest, DamageToWhatWasDurableIsALossAfterARebootToo) {
+  WriteAndDie(9, Durability::kSync);
+  Tear(7);
+  PretendReboot();
+  const auto lost = Fails(absl::StatusCode::kDataLoss,
+                          AllOf(HasSubstr(log_dir_ + "/tail"), HasSubstr("events 7 to 10 were durable and are missing"),
+                                HasSubstr("--accept-loss")));
+  {
+    ASSERT_OK_AND_ASSIGN(const auto reader, OpenLogForReading(log_dir_));
+    ASSERT_OK_AND_ASSIGN(const LogExtent extent, reader->Extent());
+    EXPECT_EQ(extent.end.sequence, 6u);
+    EXPECT_EQ(extent.missing_through, 10u);
+    EXPECT_EQ(extent.durable_through, 6u);
+    EventReader events(*reader, Sequence{1});
+    for (Sequence i = 1; i <= 6; ++i) ASSERT_EQ((*events.Next())->sequence, i);
+    EXPECT_THAT(events.Next(), lost);
+    EXPECT_THAT(StateAt(*reader), lost);
+    EXPECT_EQ(StateAt(*reader, 6)->operation->files_processed, 5);
+  }
+  EXPECT_THAT(Reopen(), lost);
+  EXPECT_THAT(Reopen(), lost);  // the first has changed nothing
+  EngineOptions options = QuietOptions();
+  options.directory.accept_loss = true;
+  {
+    ASSERT_OK_AND_ASSIGN(const auto engine, Engine::Open(log_dir_, options));
+    EXPECT_EQ(engine->recovery().events_lost, 4u);
+    EXPECT_EQ(engine->recovery().events_in_doubt, 0u);
+    EXPECT_EQ(engine->state().sequence, 6u);
+    EXPECT_EQ(OpenLogForReading(log_dir_).value()->Extent()->missing_through, 0u);
+    ASSERT_OK(engine->Resume(engine->state().operation->operation_id));
+  }
+  ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
+  EXPECT_EQ(engine->recovery().events_lost, 0u);
+  EXPECT_EQ(engine->state().sequence, 7u);
+}
+
+TEST_F(TailRecoveryTest, EventsOfAFlushThatNobodySawEndAreInDoubtOnce) {
+  WriteAndDie(9);
+  Tear(7);
+  SetClaim([](TailMark& mark) {
+    mark.NoteFlushed(5);
+    mark.NoteFlushing(9);
+  });
+  PretendReboot();
+  for (const std::uint64_t in_doubt : {3u, 0u}) {
+    EXPECT_EQ(InChild([&] {
+                auto engine = Reopen();
+                if (!engine.ok() || (*engine)->state().sequence != 6) return 1;
+                if ((*engine)->recovery().events_in_doubt != in_doubt || (*engine)->recovery().events_lost != 0)
+                  return 2;
+                kill(getpid(), SIGKILL);
+                return 3;
+              }),
+              -1);
+    PretendReboot();
+  }
+}
+
+TEST_F(TailRecoveryTest, TailWithoutAnIntactMarkClaimsNothing) {
+  WriteAndDie(9, Durability::kSync);
+  std::string bytes = ReadFile(log_dir_ + "/tail");
+  std::fill_n(bytes.begin() + kMarkOffset, kTailMarkBytes, '\0');
+  WriteFile(log_dir_ + "/tail", bytes);
+  PretendReboot();
+  EXPECT_EQ(OpenLogForReading(log_dir_).value()->Extent()->end.sequence, 10u);
+  Tear(7);
+  ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
+  EXPECT_EQ(engine->state().sequence, 6u);
+}
+
+TEST(TailMarkTest, EveryTornOrFlippedMarkLeavesTheOneBeforeAndNeverClaimsMore) {
+  std::array<std::byte, kTailMarkBytes> page = {};
+  EXPECT_EQ(ReadTailClaim(page), TailClaim{});
+  TailMark mark(page);
+  EXPECT_EQ(ReadTailClaim(page), TailClaim{}) << "an opening writes nothing";
+  mark.NoteFlushing(7);
+  mark.NoteFlushed(7);
+  const TailClaim before{.durable = 7, .flushing = 7};
+  EXPECT_EQ(ReadTailClaim(page), before);
+  std::array<std::byte, kTailMarkBytes> older = page;
+  mark.NoteFlushing(9);
+  const TailClaim now{.durable = 7, .flushing = 9};
+  EXPECT_EQ(ReadTailClaim(page), now);
+  EXPECT_EQ(ReadTailClaim(older), before);
+  for (std::size_t bit = 0; bit < 8 * 1024; ++bit) {
+    auto flipped = page;
+    flipped[bit / 8] ^= std::byte{1} << bit % 8;
+    const TailClaim claim = ReadTailClaim(flipped);
+    EXPECT_TRUE(claim == now || claim == before) << bit;
+  }
+  for (std::size_t torn = 0; torn <= 1024; ++torn) {
+    auto half = older;
+    std::copy_n(page.begin(), torn, half.begin());
+    const TailClaim claim = ReadTailClaim(half);
+    EXPECT_TRUE(claim == now || claim == before) << torn;
+  }
+  TailMark next(page);
+  next.Reset(3);
+  EXPECT_EQ(ReadTailClaim(page), (TailClaim{.durable = 3, .flushing = 3}));
 }
 
 TEST_F(TailRecoveryTest, SecondDeathBeforeAnythingIsDrainedLosesNothing) {

@@ -18,7 +18,7 @@ using absl::StatusCode;
 using testing::HasSubstr;
 
 constexpr ChainEnd kBase{100, 4711};
-constexpr std::uint64_t kHeaderBytes = 4096;
+constexpr std::uint64_t kHeaderBytes = 8192;
 
 class TailWindowTest : public testing::Test {
  protected:

@@ -47,7 +47,7 @@ void GroupFlush::Lead(std::uint64_t round) {
 }
 
 void GroupFlush::Flush(std::size_t which, Sequence through) {
-  absl::Status flushed = found_written_.ok() ? file_.Flush(which) : found_written_;
+  absl::Status flushed = found_written_.ok() ? file_.Flush(which, through) : found_written_;
   if (flushed.ok()) flushed = watched_.Check();
   if (flushed.ok()) {
     NoteDurable(through);

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <set>
@@ -160,6 +161,31 @@ bool PowerMayHaveGone(std::optional<OwnerFate> last_writer, const WriterInfo& pr
   return !same_boot || (last_writer != OwnerFate::kProcessDied && last_writer != OwnerFate::kClosedWithoutEnd);
 }
 
+// What is in the tail, and in the report of it.
+TailContents LookThrough(const TailFile& tail, const TailPlace& drained, bool power_may_have_gone,
+                         RecoveryReport& report) {
+  if (power_may_have_gone) tail.ReadAhead();
+  TailContents found = ScanTail(tail.ring(), drained, /*search_rest=*/power_may_have_gone);
+  report.events_from_tail = found.end.end.sequence - drained.end.sequence;
+  report.frames_discarded = found.discarded;
+  return found;
+}
+
+// Tells what a power cut may tear from what it must not, and what nobody can tell.
+absl::Status JudgeEnd(const TailFile& tail, Sequence end, Sequence durable_by_shared, bool accept_loss,
+                      RecoveryReport& report) {
+  const TailClaim claim = tail.ReadClaim();
+  const Sequence durable = std::max(claim.durable, durable_by_shared);
+  if (end < durable) {
+    if (!accept_loss) return tail.CheckNothingIsMissing(end, durable);
+    report.events_lost = durable - end;
+  }
+  const Sequence in_doubt_from = std::max(end, durable);
+  if (claim.flushing > in_doubt_from) report.events_in_doubt = claim.flushing - in_doubt_from;
+  if (end < claim.durable || claim.flushing > claim.durable) tail.ResetClaim(std::min(end, claim.durable));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const LogDirectoryOptions& options) {
@@ -181,20 +207,15 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   ASSIGN_OR_RETURN(auto tail, OpenTail(directory, file->log_id(), TailFile::Access::kWrite));
   ASSIGN_OR_RETURN(auto store, LmdbStore::Open(std::move(file), directory));
   ASSIGN_OR_RETURN(const CommitRecord commit, store->file().ReadCommit());
-
   ASSIGN_OR_RETURN(WatchedFiles watched, WatchedFiles::In(directory));
 
   const TailPlace drained{commit.tail_position, {commit.last_sequence, commit.last_hash}};
   WriterInfo previous = lock->previous();
   RecoveryReport report{.last_writer = FateOfLastWriter(previous, self)};
-  const bool power_may_have_gone = PowerMayHaveGone(report.last_writer, previous, self);
-  if (power_may_have_gone) tail->ReadAhead();
-  const TailContents found = ScanTail(tail->ring(), drained, /*search_rest=*/power_may_have_gone);
-  const Sequence durable_before = TailShared::OpenForReading(directory).durable(*tail);
-  RETURN_IF_ERROR(tail->CheckNothingIsMissing(found.end.end.sequence, durable_before));
+  const TailContents found = LookThrough(*tail, drained, PowerMayHaveGone(report.last_writer, previous, self), report);
   RETURN_IF_ERROR(store->file().CheckNothingIsMissing(found.end.end));
-  report.events_from_tail = found.end.end.sequence - drained.end.sequence;
-  report.frames_discarded = found.discarded;
+  RETURN_IF_ERROR(JudgeEnd(*tail, found.end.end.sequence, TailShared::OpenForReading(directory).durable(*tail),
+                           options.accept_loss, report));
   RETURN_IF_ERROR(lock->NoteRecovery(report));
   ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, *tail, drained.end.sequence));
   ASSIGN_OR_RETURN(auto log, NewTailLog({.name = directory,

@@ -65,6 +65,9 @@ class ReaderLog final : public EventLog {
       RETURN_IF_ERROR(walked);
       ASSIGN_OR_RETURN(const LogExtent extent, LookForEnd());
       if (extent.end.sequence < from) {
+        if (from <= extent.missing_through) {
+          return tail_->CheckNothingIsMissing(extent.end.sequence, extent.missing_through);
+        }
         RETURN_IF_ERROR(CheckReadable(from, extent, name_));
         return run;
       }
@@ -119,13 +122,17 @@ class ReaderLog final : public EventLog {
     return absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is open for reading only"));
   }
 
+  // To be asked before looking for the end of the log: what becomes durable meanwhile is not missed then.
+  Sequence KnownDurable() const { return std::max(shared_.durable(*tail_), tail_->ReadClaim().durable); }
+
   // A commit is seen in log.mdb a moment before it has reached the disk: until then it counts as neither durable nor
   // stored.
-  LogExtent ToExtent(const CommitRecord& commit, const ChainEnd& end) const {
+  LogExtent ToExtent(const CommitRecord& commit, const ChainEnd& end, Sequence durable) const {
     LogExtent extent = foldlog::ToExtent(commit);
     extent.end = end;
-    extent.durable_through = std::min(std::max(shared_.durable(*tail_), durable_when_opened_), end.sequence);
+    extent.durable_through = std::min(std::max(durable, durable_when_opened_), end.sequence);
     extent.stored_through = std::min(extent.stored_through, extent.durable_through);
+    extent.missing_through = durable > end.sequence ? durable : 0;
     return extent;
   }
 
@@ -133,14 +140,13 @@ class ReaderLog final : public EventLog {
   absl::StatusOr<LogExtent> LookForEnd() const {
     ASSIGN_OR_RETURN(CommitRecord commit, file_->ReadCommit());
     for (int looks = 1;;) {
-      const Sequence durable = shared_.durable(*tail_);
+      const Sequence durable = KnownDurable();
       TailPlace at = StartBefore(std::numeric_limits<Sequence>::max(), commit);
       RETURN_IF_ERROR(Walk(at, [](auto, const auto&) { return true; }));
       ASSIGN_OR_RETURN(commit, file_->ReadCommit());
       if (commit.last_sequence > at.end.sequence) continue;  // the writer has moved it on meanwhile
-      RETURN_IF_ERROR(tail_->CheckNothingIsMissing(at.end.sequence, durable));
       const absl::Status whole = file_->CheckNothingIsMissing(at.end);
-      if (whole.ok()) return ToExtent(commit, at.end);
+      if (whole.ok()) return ToExtent(commit, at.end, durable);
       if (looks++ == kLooksMax) return whole;
       std::this_thread::sleep_for(kLookDelay);
     }

@@ -30,8 +30,10 @@ struct TailHeader {
 static_assert(sizeof(TailHeader) == 48);
 
 constexpr std::uint64_t kTailMagic = 0x004c494154474c46;  // "FLGTAIL"
-constexpr std::uint32_t kTailVersion = 1;
+constexpr std::uint32_t kTailVersion = 2;
 constexpr std::size_t kPageBytes = 4096;
+constexpr std::size_t kMarkOffset = kPageBytes;  // a page that is written again and again, and so not the header's
+constexpr std::size_t kRingOffset = kMarkOffset + kTailMarkBytes;
 constexpr mode_t kFileMode = 0666;  // as the umask allows
 
 std::string PathIn(const std::string& directory) { return directory + "/tail"; }
@@ -43,18 +45,17 @@ absl::Status WriteNewTail(int fd, const TailHeader& header, const std::string& p
   std::memcpy(page.data(), &header, sizeof header);
   RETURN_IF_ERROR(WriteFully(fd, page, 0, path));
   page = {};
-  for (std::uint64_t done = 0; done < header.ring_bytes; done += kPageBytes) {
-    RETURN_IF_ERROR(WriteFully(fd, page, kPageBytes + done, path));
+  for (std::uint64_t at = kPageBytes; at < kRingOffset + header.ring_bytes; at += kPageBytes) {
+    RETURN_IF_ERROR(WriteFully(fd, page, at, path));
   }
   return FlushData(fd, path);
 }
 
-// What was a hole, as in a copy made by a program that saves space, becomes zeros that are there.
+// What was a hole, as in a copy made by a program that saves space, becomes zeros that are there. (The blocks that the
+// file takes would not tell: file systems that compress need fewer.)
 absl::Status FillHoles(int fd, std::uint64_t bytes, const std::string& path) {
-  struct stat info = {};
-  if (fstat(fd, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  constexpr std::uint64_t kStatBlockBytes = 512;
-  if (static_cast<std::uint64_t>(info.st_blocks) * kStatBlockBytes >= bytes) return absl::OkStatus();
+  const off_t hole = lseek(fd, 0, SEEK_HOLE);
+  if (hole < 0 || static_cast<std::uint64_t>(hole) >= bytes) return absl::OkStatus();
   std::array<std::byte, kPageBytes> page;
   for (std::uint64_t offset = 0; offset < bytes; offset += kPageBytes) {
     RETURN_IF_ERROR(ReadFully(fd, page, offset, path));
@@ -74,14 +75,14 @@ absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::st
   TailHeader header = {};
   RETURN_IF_ERROR(ReadFully(fd, std::as_writable_bytes(std::span(&header, 1)), 0, path));
   if (header.magic != kTailMagic || header.hash != HashOf(header)) return damaged("has a damaged header");
-  if (header.version != kTailVersion || header.header_bytes != kPageBytes) {
-    return absl::FailedPreconditionError(absl::StrCat(path, " has format version ", header.version,
-                                                      "; this foldlog knows version ", kTailVersion,
-                                                      ": use a newer foldlog"));
+  if (header.version != kTailVersion || header.header_bytes != kRingOffset) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " has format version ", header.version, "; this foldlog knows version ", kTailVersion,
+                     header.version > kTailVersion ? ": use a newer foldlog" : ": use an older foldlog"));
   }
   if (header.log_id != log_id) return damaged("belongs to another log");
   if (header.ring_bytes < kTailBytesMin || header.ring_bytes > kTailBytesMax || header.ring_bytes % kPageBytes != 0 ||
-      static_cast<std::uint64_t>(info.st_size) != kPageBytes + header.ring_bytes) {
+      static_cast<std::uint64_t>(info.st_size) != kRingOffset + header.ring_bytes) {
     return damaged("does not have the size that its header names");
   }
   return header;
@@ -97,14 +98,16 @@ TailFile::TailFile(Files files, Mapping map, std::uint64_t ring_words, std::stri
       path_(std::move(path)),
       log_id_(log_id),
       inode_(inode) {
-  if (map_.valid()) ring_ = {reinterpret_cast<std::uint64_t*>(map_.data() + kPageBytes), ring_words};
+  if (!map_.valid()) return;
+  ring_ = {reinterpret_cast<std::uint64_t*>(map_.data() + kRingOffset), ring_words};
+  mark_ = std::make_unique<TailMark>(std::span<std::byte, kTailMarkBytes>(map_.data() + kMarkOffset, kTailMarkBytes));
 }
 
 absl::Status TailFile::Create(const std::string& directory, const LogId& log_id, std::uint64_t ring_bytes) {
   ring_bytes = std::clamp(ring_bytes, kTailBytesMin, kTailBytesMax) / kPageBytes * kPageBytes;
   TailHeader header{.magic = kTailMagic,
                     .version = kTailVersion,
-                    .header_bytes = kPageBytes,
+                    .header_bytes = kRingOffset,
                     .log_id = log_id,
                     .ring_bytes = ring_bytes,
                     .hash = 0};
@@ -137,7 +140,7 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
   }
   const int file = files[0].get();
   ASSIGN_OR_RETURN(const TailHeader header, ReadHeader(file, log_id, path));
-  const std::uint64_t bytes = kPageBytes + header.ring_bytes;
+  const std::uint64_t bytes = kRingOffset + header.ring_bytes;
   if (writable) RETURN_IF_ERROR(CheckOneName(file, path));
   if (writable) RETURN_IF_ERROR(FillHoles(file, bytes, path));
   struct stat info = {};
@@ -154,17 +157,22 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
                                                 info.st_ino));
 }
 
-// As long as the machine runs, what was in the tail is still there, unless somebody or something has changed the file.
+TailClaim TailFile::ReadClaim() const {
+  std::array<std::byte, kTailMarkBytes> page = {};
+  const bool read = ReadFully(files_[0].get(), page, kMarkOffset, path_).ok();
+  return read ? ReadTailClaim(page) : TailClaim{};
+}
+
 absl::Status TailFile::CheckNothingIsMissing(Sequence end, Sequence durable) const {
   if (end >= durable) return absl::OkStatus();
   return absl::DataLossError(
       absl::StrCat(path_, " is damaged, or older than the rest of its log: events ", end + 1, " to ", durable,
-                   " were durable and are missing; put the file back from where it was copied, or go on without them "
-                   "by removing the file tail-shm beside it"));
+                   " were durable and are missing. Keep a copy of the directory; put the file back from where it was "
+                   "copied, or go on without them: foldlog resume --accept-loss (LogDirectoryOptions::accept_loss)"));
 }
 
 absl::StatusOr<std::size_t> TailFile::ReadWords(std::uint64_t index, std::span<std::uint64_t> into) const {
-  const std::uint64_t offset = kPageBytes + index * sizeof(std::uint64_t);
+  const std::uint64_t offset = kRingOffset + index * sizeof(std::uint64_t);
   while (true) {
     const ssize_t got = pread(files_[0].get(), into.data(), into.size_bytes(), static_cast<off_t>(offset));
     if (got >= static_cast<ssize_t>(sizeof(std::uint64_t)))
@@ -181,7 +189,7 @@ void TailFile::ReadAhead() const { posix_fadvise(files_[0].get(), 0, 0, POSIX_FA
 
 absl::Status TailFile::WriteAgain(std::size_t index) const {
   const absl::Status written = WriteFully(files_[0].get(), std::as_bytes(ring_.subspan(index, 1)),
-                                          kPageBytes + index * sizeof(std::uint64_t), path_);
+                                          kRingOffset + index * sizeof(std::uint64_t), path_);
   if (!absl::IsResourceExhausted(written)) return written;
   // A limit that is set lower than the tail is long forbids to write there, but not to store.
   const std::atomic_ref word(ring_[index]);
@@ -189,6 +197,11 @@ absl::Status TailFile::WriteAgain(std::size_t index) const {
   return absl::OkStatus();
 }
 
-absl::Status TailFile::Flush(std::size_t which) const { return FlushData(files_.at(which).get(), path_); }
+absl::Status TailFile::Flush(std::size_t which, Sequence through) const {
+  mark_->NoteFlushing(through);
+  RETURN_IF_ERROR(FlushData(files_.at(which).get(), path_));
+  mark_->NoteFlushed(through);
+  return absl::OkStatus();
+}
 
 }  // namespace foldlog

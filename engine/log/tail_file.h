@@ -21,6 +21,7 @@
 #include "engine/log/file_system.h"
 #include "engine/log/log_id.h"
 #include "engine/log/mapping.h"
+#include "engine/log/tail_mark.h"
 #include "foldlog/event.h"
 
 namespace foldlog {
@@ -57,8 +58,16 @@ class TailFile {
   const LogId& log_id() const { return log_id_; }
   std::uint64_t inode() const { return inode_; }
 
-  // What is to be said if the log ends with `end`, but had been known to be durable up to `durable`.
+  // What the tail says of itself, as it is now; nothing if that can't be read. To be taken before the ring is looked
+  // at.
+  TailClaim ReadClaim() const;
+
+  // DataLoss, naming the events, if the log ends with `end` but had been durable up to `durable`.
   absl::Status CheckNothingIsMissing(Sequence end, Sequence durable) const;
+
+  // For the writer, which has found where the log ends: from now on no more than that is claimed, and no flush is at
+  // work.
+  void ResetClaim(Sequence durable) const { mark_->Reset(durable); }
 
   // Asks for all of it to be read into memory: after a power cut, whoever goes through it page by page waits for each.
   void ReadAhead() const;
@@ -68,10 +77,11 @@ class TailFile {
   // others read the word meanwhile.
   absl::Status WriteAgain(std::size_t index) const;
 
-  // Makes everything stored into the ring so far durable. So many flushes may be at work at once if their `which`
-  // differs: each has a descriptor of its own, for the kernel tells each of them once that writing has failed.
+  // Makes everything stored into the ring so far durable, which reaches to `through`. So many flushes may be at work at
+  // once if their `which` differs: each has a descriptor of its own, for the kernel tells each of them once that
+  // writing has failed.
   static constexpr std::size_t kFlushesAtOnce = 2;
-  absl::Status Flush(std::size_t which) const;
+  absl::Status Flush(std::size_t which, Sequence through) const;
 
  private:
   using Files = std::array<FileDescriptor, kFlushesAtOnce>;
@@ -82,6 +92,7 @@ class TailFile {
   Mapping map_;
   std::span<std::uint64_t> ring_;
   const std::uint64_t ring_words_;
+  std::unique_ptr<TailMark> mark_;  // for writing
   const std::string path_;
   const LogId log_id_;
   const std::uint64_t inode_;

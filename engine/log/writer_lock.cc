@@ -37,6 +37,8 @@ constexpr std::size_t kSignedOffMax = 50;
 constexpr std::string_view kSignedOff = "signed_off";
 constexpr const char* kEventsFromTail = "events_from_tail";
 constexpr const char* kFramesDiscarded = "frames_discarded";
+constexpr const char* kEventsLost = "events_lost";
+constexpr const char* kEventsInDoubt = "events_in_doubt";
 constexpr const char* kLastWriter = "last_writer";
 constexpr const char* kKernelBoot = "kernel_boot";
 constexpr const char* kFileSystem = "file_system";
@@ -248,6 +250,8 @@ std::optional<RecoveryReport> ParseRecovery(std::map<std::string, std::string>& 
   RecoveryReport report{.last_writer = ParseFate(facts[kLastWriter])};
   const bool complete = absl::SimpleAtoi(facts[kEventsFromTail], &report.events_from_tail) &&
                         absl::SimpleAtoi(facts[kFramesDiscarded], &report.frames_discarded);
+  static_cast<void>(absl::SimpleAtoi(facts[kEventsLost], &report.events_lost));  // not in older records
+  static_cast<void>(absl::SimpleAtoi(facts[kEventsInDoubt], &report.events_in_doubt));
   return complete ? std::optional(report) : std::nullopt;
 }
 
@@ -290,6 +294,8 @@ std::string FormatWriterRecord(const Owner& writer, const std::vector<std::strin
   if (recovery) {
     AppendLine(text, kEventsFromTail, absl::StrCat(recovery->events_from_tail));
     AppendLine(text, kFramesDiscarded, absl::StrCat(recovery->frames_discarded));
+    AppendLine(text, kEventsLost, absl::StrCat(recovery->events_lost));
+    AppendLine(text, kEventsInDoubt, absl::StrCat(recovery->events_in_doubt));
     if (recovery->last_writer) AppendLine(text, kLastWriter, std::string(Name(*recovery->last_writer)));
   }
   for (const std::string& instance : signed_off) AppendLine(text, kSignedOff, instance);

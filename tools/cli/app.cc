@@ -93,14 +93,16 @@ std::optional<int> Parse(CLI::App& app, std::vector<std::string> arguments, Outp
   return kDone;
 }
 
-void Configure(CLI::App& app, std::string& log, Command& chosen) {
+void Configure(CLI::App& app, Context& context, Command& chosen) {
   app.name("foldlog");
   app.set_version_flag("--version", "foldlog " FOLDLOG_VERSION);
   app.require_subcommand(1);
   app.fallthrough();  // --log may stand behind the command as well
   app.footer(kFooter);
   app.get_formatter()->column_width(34);
-  AddText(app, "--log", log, "The log's directory")->type_name("DIR")->envname("FOLDLOG");
+  AddText(app, "--log", context.log, "The log's directory")->type_name("DIR")->envname("FOLDLOG");
+  app.add_flag("--accept-loss", context.accept_loss,
+               "Write to a log although events that were durable are missing at its end, and go on without them");
   AddIndexCommand(app, chosen);
   AddQueryCommands(app, chosen);
   AddEventsCommand(app, chosen);
@@ -128,18 +130,17 @@ int RunCommand(const Command& command, Context& context) {
 
 int Run(int argc, const char* const* argv, Output& out, Output& messages) {
   Command command;
-  std::string log;
+  Context context{.log = {}, .out = out, .messages = messages};
   CLI::App app("Records what an indexer does as events: its state, its history, and where to go on after a crash.");
-  Configure(app, log, command);
+  Configure(app, context, command);
   if (const std::optional<int> status = Parse(app, GuardedArguments(argc, argv), out, messages)) {
     const absl::Status written = out.Flush();
     return written.ok() ? *status : kRefused;
   }
-  if (log.empty()) {
+  if (context.log.empty()) {
     Complain("which log? Name its directory with --log DIR, or set the environment variable FOLDLOG", messages);
     return kWrongUsage;
   }
-  Context context{.log = log, .out = out, .messages = messages};
   return RunCommand(command, context);
 }
 

@@ -20,6 +20,8 @@ struct Context {
   std::string log;   // the directory
   Output& out;       // answers: standard output
   Output& messages;  // progress and complaints: standard error
+
+  bool accept_loss = false;  // LogDirectoryOptions::accept_loss, for commands that write
 };
 
 // An error is what the program says on standard error; its code decides the exit status (app.h).

@@ -39,6 +39,7 @@ absl::StatusOr<indexer::IndexReport> RunIndexer(const IndexCommandOptions& optio
   EngineOptions engine_options;
   engine_options.directory.use = WriterUse::kIndexer;
   engine_options.directory.lock_wait = LockWait(options.wait_s);
+  engine_options.directory.accept_loss = context.accept_loss;
   // Without directories there must be an operation to resume, and so a log.
   if (options.index.directories.empty()) engine_options.directory.create = LogDirectoryOptions::Create::kNever;
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Open(context.log, std::move(engine_options)));

@@ -16,7 +16,8 @@ constexpr int kMaxLooks = 8;
 
 absl::StatusOr<LogView> LookOnce(const EventLog& log, const std::string& directory, const Owner& self) {
   LogView view;
-  ASSIGN_OR_RETURN(Fold fold, FoldLog(log));
+  ASSIGN_OR_RETURN(view.extent, log.Extent());
+  ASSIGN_OR_RETURN(Fold fold, FoldLog(log, view.extent.end.sequence));
   view.state = std::move(fold.state);
   view.hash = fold.at.hash;
   ASSIGN_OR_RETURN(view.writer, InspectWriter(directory));

@@ -44,7 +44,10 @@ absl::Status RunStatus(bool json, Context& context) {
   } else {
     Print(StatusText(view, SystemClock()()), context.out);
   }
-  return CheckNoMisfit(view.state, *log);
+  RETURN_IF_ERROR(CheckNoMisfit(view.state, *log));
+  // What is there was shown; what is not there is an error all the same.
+  const Sequence end = view.extent.end.sequence;
+  return view.extent.missing_through > end ? log->Read(end + 1, 1).status() : absl::OkStatus();
 }
 
 // The view was read after the history, so what it says of the operation on the row is newer.

@@ -159,6 +159,8 @@ void PutRecovery(JsonWriter& json, const std::optional<RecoveryReport>& recovery
   json.BeginObject();
   Put(json, "events_from_tail", recovery->events_from_tail);
   Put(json, "frames_discarded", recovery->frames_discarded);
+  Put(json, "events_lost", recovery->events_lost);
+  Put(json, "events_in_doubt", recovery->events_in_doubt);
   if (recovery->last_writer) {
     Put(json, "last_writer", Name(*recovery->last_writer));
   } else {
@@ -230,6 +232,11 @@ void PutLogEnd(JsonWriter& json, const LogView& view) {
   Put(json, "last_sequence", view.state.sequence);
   // The log may have grown since the state was folded.
   Put(json, "durable_sequence", std::min(view.extent.durable_through, view.state.sequence));
+  if (view.extent.missing_through > view.extent.end.sequence) {
+    Put(json, "missing_through", view.extent.missing_through);
+  } else {
+    PutNull(json, "missing_through");
+  }
   Put(json, "stored_sequence", std::min(view.extent.stored_through, view.state.sequence));
   Put(json, "last_hash", HashText(view.hash));
 }

@@ -174,6 +174,10 @@ std::string RecoveryText(const RecoveryReport& recovery) {
   }
   if (recovery.events_from_tail > 0) AppendPart(Grouped(recovery.events_from_tail) + " events from the tail", text);
   if (recovery.frames_discarded > 0) AppendPart(Grouped(recovery.frames_discarded) + " torn frames discarded", text);
+  if (recovery.events_lost > 0) AppendPart(Grouped(recovery.events_lost) + " durable events lost", text);
+  if (recovery.events_in_doubt > 0) {
+    AppendPart(Grouped(recovery.events_in_doubt) + " events of an unfinished flush gone", text);
+  }
   return text;
 }
 
@@ -189,6 +193,10 @@ void AddLog(const LogView& view, Fields& fields) {
   }
   fields.Add("Events", events);
   fields.Add("Hash", HashText(view.hash) + ", of the last event and so of all before it");
+  if (const Sequence end = view.extent.end.sequence; view.extent.missing_through > end) {
+    fields.Add("Missing", "events " + Grouped(end + 1) + " to " + Grouped(view.extent.missing_through) +
+                              ", which were durable: the log is damaged");
+  }
   fields.Add("Epoch", Grouped(view.state.epoch));
   if (view.writer.held) {
     fields.Add("Writer", view.writer.writer ? Describe(*view.writer.writer) : "a process that can't be identified");

@@ -41,17 +41,18 @@ struct StepOptions {
   Stats stats;
 };
 
-EngineOptions ForStep(const StepOptions& options, Create create) {
+EngineOptions ForStep(const StepOptions& options, const Context& context, Create create) {
   EngineOptions engine_options;
   engine_options.directory.create = create;
   engine_options.directory.use = WriterUse::kStep;
+  engine_options.directory.accept_loss = context.accept_loss;
   engine_options.directory.lock_wait = LockWait(options.wait_s);
   return engine_options;
 }
 
 // Runs `step` on the log, which must exist, and closes it.
 absl::Status RunStep(const StepOptions& options, Context& context, const std::function<absl::Status(Engine&)>& step) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Open(context.log, ForStep(options, Create::kNever)));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Open(context.log, ForStep(options, context, Create::kNever)));
   RETURN_IF_ERROR(step(*engine));
   if (options.json) context.out.Line(StepJson(engine->state()));
   return engine->Close();
@@ -69,7 +70,7 @@ absl::Status RunOwnersStep(const StepOptions& options, Context& context,
 // Runs a step that makes the script the owner.
 absl::Status RunTakingStep(const StepOptions& options, Create create, Context& context,
                            const std::function<absl::StatusOr<OperationHandle>(Engine&)>& step) {
-  EngineOptions engine_options = ForStep(options, create);
+  EngineOptions engine_options = ForStep(options, context, create);
   ASSIGN_OR_RETURN(engine_options.on_behalf_of, ScriptAsOwner(options.owner_pid));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Open(context.log, std::move(engine_options)));
   ASSIGN_OR_RETURN(const OperationHandle handle, step(*engine));

@@ -55,6 +55,9 @@ struct LogExtent {
   ChainEnd end = {};              // last event
   Sequence durable_through = {};  // the last event known to be durable
   Sequence stored_through = {};   // the last event in the log's store; those behind it are in its tail, if it has one
+  // Behind `end`, events up to this one were durable and are gone: the log is damaged, and Read() of them says so. 0 if
+  // none is known to be missing, and in logs opened for writing.
+  Sequence missing_through = {};
 };
 
 // The encoded fold of all events up to `at`. The bytes are opaque to the log.

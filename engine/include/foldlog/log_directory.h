@@ -28,6 +28,10 @@ struct LogDirectoryOptions {
   enum class Create { kIfMissing, kNever, kMustBeNew };
   Create create = Create::kIfMissing;
 
+  // Opens a log although events that were durable are missing at its end: DataLoss otherwise. It goes on with the last
+  // one that is there; RecoveryReport::events_lost says how many are not.
+  bool accept_loss = false;
+
   // Of a new log: the size of its tail, which is written at once. Made a multiple of 4 KiB from 64 KiB to 1 GiB. A
   // larger one lets more events run ahead of the disk before a checkpoint has to wait for it.
   std::uint64_t tail_bytes = std::uint64_t{8} << 20;

@@ -59,6 +59,10 @@ bool IsGone(OwnerFate fate);
 struct RecoveryReport {
   std::uint64_t events_from_tail = 0;  // that were in the tail only, and are part of the log
   std::uint64_t frames_discarded = 0;  // newer ones in the tail that do not continue the log: torn, or never finished
+  std::uint64_t events_lost = 0;       // that were durable and are gone, which LogDirectoryOptions::accept_loss allowed
+  // That a flush was at work on when its writer died, and that are gone: nobody knows whether it ended, and so whether
+  // they had been acknowledged as durable.
+  std::uint64_t events_in_doubt = 0;
   // How it ended: kClosedWithoutEnd, it closed the log in good order. Nothing: there was none, or its record is lost.
   std::optional<OwnerFate> last_writer = {};
   bool operator==(const RecoveryReport&) const = default;
