@@ -28,7 +28,8 @@
 // ended, or was taken off the row. InvalidArgument, such as a count that is negative, or an event of more than 4 MiB.
 // What ends or interrupts an operation is recorded nevertheless: reason, error and statistics are cut as far as need be
 // (shorter still on a full disk), with a mark that tells so. DataLoss, stored bytes are damaged; or the log holds an
-// event that does not follow from those before it, and Reset() goes on from there. ResourceExhausted, the disk is full:
+// event that does not follow from those before it, and Reset() goes on from there. ResourceExhausted, the disk, a quota
+// or the limit on file sizes is full (the library raises no SIGXFSZ, whether or not the program ignores it):
 // nothing was appended and the call may be repeated; room is kept to pause, complete, fail and clear nevertheless.
 // Unavailable, the disk has failed, now or earlier: whether the latest events are stored is not known; open the log
 // anew.
