@@ -310,6 +310,32 @@ TEST_F(SqliteMirrorTest, AFileThatWasRenamedDeletedOrReplacedIsMadeAnewAtItsPath
   }
 }
 
+// A -wal is found by name: that of the file that was there would be played into the backup that took its place.
+TEST_F(SqliteMirrorTest, ABackupThatIsPutInPlaceOfAFileInWalModeStaysWhole) {
+  Start();
+  Sql("PRAGMA journal_mode = WAL; CREATE TABLE photos (a); INSERT INTO photos WITH RECURSIVE n(i) AS "
+      "(SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000) SELECT hex(randomblob(50)) FROM n");
+  const auto mirror = Mirror();
+  ASSERT_OK(mirror->CatchUp());
+  Sql("VACUUM INTO '" + path_ + ".backup'");
+  Sql("DELETE FROM photos; CREATE TABLE more AS SELECT * FROM indexing_state");
+  ASSERT_OK(engine_->Checkpoint(handle_, {.files_processed = 1}));
+  ASSERT_OK(mirror->CatchUp());
+  ASSERT_GT(std::filesystem::file_size(path_ + "-wal"), 0u);
+  std::filesystem::rename(path_ + ".backup", path_);
+  ASSERT_OK(engine_->Checkpoint(handle_, {.files_processed = 2}));
+  ASSERT_OK(mirror->CatchUp());
+  EXPECT_EQ(InFile(), InLog());
+  const auto database = *SqliteDatabase::Open(path_, "file");
+  const auto count = *database->Prepare(
+      "SELECT count(*), (SELECT integrity_check FROM pragma_integrity_check) "
+      "FROM photos");
+  SqliteQuery query(*count);
+  ASSERT_TRUE(*query.Step());
+  EXPECT_EQ(query.Integer(0), 1000);
+  EXPECT_EQ(query.Bytes(1), "ok");
+}
+
 TEST_F(SqliteMirrorTest, AForeignFileInItsPlaceIsNotTaken) {
   Start();
   const auto mirror = Mirror();

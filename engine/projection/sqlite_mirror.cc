@@ -157,7 +157,12 @@ void SqliteMirror::WaitForLocks(std::chrono::milliseconds patience) {
 // A connection to the file that is at the path now.
 absl::Status SqliteMirror::Connect() {
   if (database_ && !database_->HasMoved()) return absl::OkStatus();
-  if (database_) ++replaced_;
+  if (database_) {
+    ++replaced_;
+    // What is in the -wal belongs to the file that was here, wherever that is now; SQLite would take it for part of the
+    // one that is here.
+    database_->Execute("PRAGMA wal_checkpoint(TRUNCATE)").IgnoreError();
+  }
   database_.reset();
   shown_.reset();
   RETURN_IF_ERROR(CheckPlace(path_, name_, log_));
