@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -244,6 +245,39 @@ def test_a_forked_child_is_refused_and_opens_its_own(path, manager, running):
         assert in_child(log.close) == "None"
         assert in_child(read_anew) == "1"
         assert log.status()["sequence"] == 1
+
+
+READER = """
+import foldlog, os, sys
+if sys.argv[2] == "nobody": os.setgroups([]); os.setgid(65534); os.setuid(65534)
+with foldlog.Log(sys.argv[1]) as log:
+    events = log.follow(1)
+    print(log.status()["status"], len(log.history()), next(events)["kind"], flush=True)
+    print(next(events)["files_processed"], flush=True)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_who_may_not_write_may_read_and_leaves_nothing_behind(python):
+    """Beside a writer, and without one."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as place:  # where another user can get to
+        os.chmod(place, 0o755)
+        log = os.path.join(place, "log")
+        with IndexingStateManager(log) as writing:
+            operation_id = writing.start_operation(INITIAL)
+            for name in os.listdir(log):
+                os.chmod(os.path.join(log, name), 0o644)
+            os.chmod(log, 0o755)
+            files = sorted(os.listdir(log))
+            process = python(READER, log, "nobody")
+            assert process.stdout.readline() == "in_progress 1 started\n"
+            writing.update_checkpoint(operation_id, 7)
+            assert process.stdout.readline() == "7\n"
+            assert process.wait() == 0
+            assert sorted(os.listdir(log)) == files
+        process = python(READER, log, "nobody")
+        assert process.communicate()[0] == "in_progress 1 started\n7\n"
+        assert sorted(os.listdir(log)) == files
 
 
 def test_a_log_is_read_by_many_threads(path, manager, running):
