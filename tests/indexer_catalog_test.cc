@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <limits>
+
 #include "tests/indexer_support.h"
 #include "tests/unprivileged.h"
 #include "tools/indexer/catalog.h"
@@ -28,6 +30,15 @@ CatalogBatch Batch(std::vector<CatalogFile> files, std::int64_t batch_num = 1) {
 class CatalogTest : public testing::Test {
  protected:
   void Open() { ASSERT_OK_AND_ASSIGN(catalog_, Catalog::Open(path_)); }
+
+  absl::StatusOr<std::vector<std::string>> PathsBelow(std::string_view root, std::string_view after,
+                                                      std::size_t limit) {
+    const auto rows = catalog_->RowsBelow(root, after, limit);
+    if (!rows.ok()) return rows.status();
+    std::vector<std::string> paths;
+    for (const CatalogFile& row : *rows) paths.push_back(row.path);
+    return paths;
+  }
 
   TempDir dir_;
   const std::string path_ = dir_ / "catalog.db";
@@ -57,8 +68,40 @@ TEST_F(CatalogTest, IsInWalModeWithTheTableThatOthersRead) {
   Open();
   EXPECT_THAT(Sql(path_, "PRAGMA journal_mode"), ElementsAre("wal"));
   EXPECT_THAT(Sql(path_, "SELECT sql FROM sqlite_master WHERE name = 'files'"),
-              ElementsAre("CREATE TABLE files(path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, "
+              ElementsAre("CREATE TABLE files(path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns NOT NULL, "
                           "xxh3 TEXT NOT NULL) WITHOUT ROWID"));
+}
+
+TEST_F(CatalogTest, TimesThatSixtyFourBitsDoNotReachAreKeptExactly) {
+  Open();
+  const absl::int128 second = 1'000'000'000;
+  const std::vector<std::pair<absl::int128, std::string>> times = {
+      {absl::int128(-11'676'096'000) * second + 7, "-11676095999999999993|text"},  // the year 1600
+      {absl::int128(19'880'899'200) * second + 1, "19880899200000000001|text"},    // 2600
+      {std::numeric_limits<std::int64_t>::max(), "9223372036854775807|integer"},
+      {-1, "-1|integer"}};
+  for (const auto& [time, stored] : times) {
+    CatalogFile file = File("/a");
+    file.row.facts.mtime_ns = time;
+    ASSERT_OK(catalog_->Commit(Batch({file})));
+    EXPECT_THAT(Sql(path_, "SELECT mtime_ns, typeof(mtime_ns) FROM files"), ElementsAre(stored));
+    ASSERT_OK_AND_ASSIGN(const auto row, catalog_->Find("/a"));
+    EXPECT_EQ(row, file.row);
+  }
+}
+
+TEST_F(CatalogTest, CatalogOfAnOlderVersionReadsSuchAFileAgain) {
+  Sql(path_,
+      "CREATE TABLE files(path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, "
+      "xxh3 TEXT NOT NULL) WITHOUT ROWID");
+  Open();
+  CatalogFile file = File("/a");
+  file.row.facts.mtime_ns = absl::int128(19'880'899'200) * 1'000'000'000;
+  ASSERT_OK(catalog_->Commit(Batch({file, File("/b")})));
+  ASSERT_OK_AND_ASSIGN(const auto row, catalog_->Find("/a"));
+  EXPECT_NE(row->facts, file.row.facts);
+  ASSERT_OK_AND_ASSIGN(const auto other, catalog_->Find("/b"));
+  EXPECT_EQ(other, File("/b").row);
 }
 
 TEST_F(CatalogTest, TablesOfOthersAreLeftAlone) {
@@ -73,13 +116,13 @@ TEST_F(CatalogTest, PathsBelowARootAreThatAndNoMore) {
   Open();
   ASSERT_OK(catalog_->Commit(Batch({File("/r"), File("/r-x"), File("/r/a"), File("/r/b/c"), File("/r/\xff"),
                                     File("/r0"), File("/q/z"), File("/s")})));
-  ASSERT_OK_AND_ASSIGN(auto paths, catalog_->PathsBelow("/r", "", 10));
+  ASSERT_OK_AND_ASSIGN(auto paths, PathsBelow("/r", "", 10));
   EXPECT_THAT(paths, ElementsAre("/r/a", "/r/b/c", "/r/\xff"));
-  ASSERT_OK_AND_ASSIGN(paths, catalog_->PathsBelow("/r", "/r/a", 1));
+  ASSERT_OK_AND_ASSIGN(paths, PathsBelow("/r", "/r/a", 1));
   EXPECT_THAT(paths, ElementsAre("/r/b/c"));
-  ASSERT_OK_AND_ASSIGN(paths, catalog_->PathsBelow("/", "", 100));
+  ASSERT_OK_AND_ASSIGN(paths, PathsBelow("/", "", 100));
   EXPECT_EQ(paths.size(), 8);
-  ASSERT_OK_AND_ASSIGN(paths, catalog_->PathsBelow("/r/a", "", 100));
+  ASSERT_OK_AND_ASSIGN(paths, PathsBelow("/r/a", "", 100));
   EXPECT_THAT(paths, IsEmpty());
 }
 
@@ -89,6 +132,7 @@ TEST_F(CatalogTest, RunRowsComeBackAsTheyWere) {
   batch.run.phase = RunPhase::kSweep;
   batch.run.last_file = "/r/\xff";
   batch.run.swept_to = "/r/a\nb";
+  batch.run.sweeps = 2;
   batch.run.elapsed_ns = 123456789012;
   std::int64_t value = 100;
   for (const NamedCounter& counter : kRunCounters) batch.run.counters.*counter.value = value++;
@@ -111,7 +155,14 @@ TEST_F(CatalogTest, RunRowsNobodyCanAskForAreForgotten) {
   other.run.operation_id = "other";
   ASSERT_OK(catalog_->Commit(other));
   EXPECT_THAT(Sql(path_, "SELECT operation_id, batch_num FROM foldlog_run"), ElementsAre("op|2", "op|3", "other|1"));
-  EXPECT_THAT(Sql(path_, "SELECT batch_num FROM foldlog_run_error"), ElementsAre("2", "3"));
+  // Errors stay to the end: so none is recorded twice, and the first can be named.
+  EXPECT_THAT(Sql(path_, "SELECT batch_num FROM foldlog_run_error"), ElementsAre("1", "2", "3"));
+  ASSERT_OK_AND_ASSIGN(const auto first, catalog_->FirstErrors("op", 2));
+  EXPECT_EQ(first, (std::vector<FileError>(2, {"/x", "error"})));
+  for (const char* message : {"error", "another"}) {
+    ASSERT_OK_AND_ASSIGN(const bool known, catalog_->HasError("op", {"/x", message}));
+    EXPECT_EQ(known, message == std::string("error"));
+  }
   ASSERT_OK(catalog_->ForgetRuns("op"));
   EXPECT_THAT(Sql(path_, "SELECT operation_id FROM foldlog_run"), ElementsAre("other"));
   EXPECT_THAT(Sql(path_, "SELECT * FROM foldlog_run_error"), IsEmpty());

@@ -36,7 +36,7 @@ TEST_F(FileHasherTest, PrintsWhatXxhsumPrints) {
   EXPECT_EQ(empty.xxh3, "99aa06d3014798d86001c324468d497f");  // the specification's own vector
   WriteFile(dir_ / "abc", "abc");
   ASSERT_OK_AND_ASSIGN(const HashedFile abc, Hash("abc"));
-  EXPECT_EQ(Row(abc.facts.size, abc.facts.mtime_ns, abc.xxh3), RowOf(dir_ / "abc"));
+  EXPECT_EQ(Row(abc.facts.size, static_cast<std::int64_t>(abc.facts.mtime_ns), abc.xxh3), RowOf(dir_ / "abc"));
 }
 
 TEST_F(FileHasherTest, SeveralReadsGiveTheHashOfTheWhole) {
@@ -58,7 +58,7 @@ TEST_F(FileHasherTest, FileThatChangesOnceIsReadAgain) {
                          if (!std::exchange(changed, true)) Append("file", " and after");
                          return true;
                        }));
-  EXPECT_EQ(Row(file.facts.size, file.facts.mtime_ns, file.xxh3), RowOf(dir_ / "file"));
+  EXPECT_EQ(Row(file.facts.size, static_cast<std::int64_t>(file.facts.mtime_ns), file.xxh3), RowOf(dir_ / "file"));
 }
 
 TEST_F(FileHasherTest, FileThatKeepsGrowingIsGivenUp) {

@@ -136,8 +136,10 @@ TEST(TreeWalk, ContinuedBehindAnyPathGivesExactlyTheRest) {
   for (const std::string& place : places) {
     options.after = place;
     std::vector<std::string> rest;
-    std::copy_if(all.begin(), all.end(), std::back_inserter(rest),
-                 [&](const std::string& path) { return ComparePaths(path, place) > 0; });
+    // A file where there was a directory has not had its turn.
+    std::copy_if(all.begin(), all.end(), std::back_inserter(rest), [&](const std::string& path) {
+      return ComparePaths(path, place) > 0 || (path != place && IsAtOrUnder(place, path));
+    });
     ASSERT_EQ(WalkAll(options), rest) << Quoted(place);
   }
 }
@@ -272,6 +274,63 @@ int WalkAroundAMount(const std::string& directory) {
 
 TEST(TreeWalk, OneFileSystemLeavesMountsOut) { RunOnASmallDisk(WalkAroundAMount); }
 
+TEST(TreeWalk, PseudoFileSystemsAreLeftOutUnlessAskedFor) {
+  WalkOptions options = Below("/proc/self/fdinfo");
+  TreeWalk walk(options);
+  const auto entry = walk.Next();
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->kind, WalkEntry::Kind::kLeftOut);
+  EXPECT_EQ(entry->reason, "proc, a pseudo file system");
+  EXPECT_EQ(walk.Next(), std::nullopt);
+  options.pseudo_file_systems = true;
+  EXPECT_FALSE(WalkAll(options).empty());
+}
+
+int WalkAroundALoop(const std::string& directory) {
+  std::filesystem::create_directories(directory + "/a/b/c");
+  WriteFile(directory + "/a/b/file", "");
+  if (!MountSmall(directory + "/a", "1m")) return kNoNamespaces;
+  std::filesystem::create_directories(directory + "/a/b/c");
+  WriteFile(directory + "/a/b/file", "");
+  REQUIRE(mount((directory + "/a").c_str(), (directory + "/a/b/c").c_str(), nullptr, MS_BIND, nullptr) == 0);
+  TreeWalk walk(Below(directory));
+  std::vector<std::string> seen;
+  while (const auto entry = walk.Next()) seen.push_back(std::string(entry->path) + entry->reason);
+  REQUIRE(seen.size() == 2);
+  REQUIRE(seen[0] == directory + "/a/b/cthe same directory as \"" + directory + "/a\"");
+  REQUIRE(seen[1] == directory + "/a/b/file");
+  return 0;
+}
+
+TEST(TreeWalk, DirectoryMountedInsideItselfIsNotWalkedAgain) { RunOnASmallDisk(WalkAroundALoop); }
+
+TEST(TreeWalk, DirectoriesComeBeforeWhatIsInThem) {
+  TempDir dir;
+  for (const char* name : {"a/x", "b/y"}) WriteFile(dir / name, "");
+  WalkOptions options = Below(dir.path(), dir / "a/x");
+  options.directories = true;
+  TreeWalk walk(options);
+  std::vector<std::string> seen;
+  while (const auto entry = walk.Next()) {
+    const bool directory = entry->kind == WalkEntry::Kind::kDirectory;
+    seen.push_back(std::string(entry->path) + (directory ? "/" : "") + (entry->partial ? " in part" : ""));
+  }
+  EXPECT_THAT(seen, ElementsAre(dir.path() + "/ in part", dir / "a/ in part", dir / "b/", dir / "b/y"));
+}
+
+TEST(TreeWalk, FileWhereTheLastWalkWasInsideADirectoryIsVisited) {
+  TempDir dir;
+  for (const char* name : {"a", "b", "c"}) WriteFile(dir / name, "");
+  EXPECT_THAT(WalkAll(Below(dir.path(), dir / "b/was/a directory")), ElementsAre(dir / "b", dir / "c"));
+  EXPECT_THAT(WalkAll(Below(dir.path(), dir / "b")), ElementsAre(dir / "c"));
+}
+
+TEST(TreeWalk, DirectoryWhereTheLastWalkStoppedAtAFileIsVisited) {
+  TempDir dir;
+  for (const char* name : {"a", "b/inside", "c"}) WriteFile(dir / name, "");
+  EXPECT_THAT(WalkAll(Below(dir.path(), dir / "b")), ElementsAre(dir / "b/inside", dir / "c"));
+}
+
 TEST(TreeWalk, EndsWhenToldToStop) {
   TempDir dir;
   WriteFile(dir / "a", "");
@@ -292,8 +351,11 @@ TEST(PresenceProbe, TellsWhatIsGoneFromWhatIsThere) {
   WriteFile(dir / "root/b", "");
   WriteFile(dir / "outside/file", "");
   std::filesystem::create_directory_symlink(dir / "outside", dir / "root/link");
-  PresenceProbe probe(dir / "root");
-  ASSERT_OK(probe.Open());
+  PresenceProbe asked(dir / "root", ReachAbsolute(dir / "root"));
+  struct {
+    PresenceProbe& asked;
+    Presence Check(const std::string& path) const { return asked.Check(path).presence; }
+  } probe{asked};
   EXPECT_EQ(probe.Check(dir / "root/a/file"), Presence::kRegularFile);
   EXPECT_EQ(probe.Check(dir / "root/a/other"), Presence::kGone);
   EXPECT_EQ(probe.Check(dir / "root/a"), Presence::kGone);  // a directory is no file
@@ -304,9 +366,56 @@ TEST(PresenceProbe, TellsWhatIsGoneFromWhatIsThere) {
   EXPECT_EQ(probe.Check(dir / "root/" + std::string(300, 'n')), Presence::kUnknown);  // no such name can be asked for
 }
 
-TEST(PresenceProbe, RootThatIsMissingIsAnError) {
+TEST(PresenceProbe, TellsWhatTheFileIsLikeNow) {
   TempDir dir;
-  EXPECT_THAT(PresenceProbe(dir / "unplugged").Open(), Fails(absl::StatusCode::kNotFound, testing::_));
+  WriteFile(dir / "a/file", "12345");
+  PresenceProbe probe(dir.path(), ReachAbsolute(dir.path()));
+  const PresenceProbe::Answer answer = probe.Check(dir / "a/file");
+  EXPECT_EQ(answer.facts.size, 5);
+  struct stat facts {};
+  ASSERT_EQ(fstatat(answer.directory_fd, answer.name, &facts, 0), 0);
+  EXPECT_EQ(FactsOf(facts), answer.facts);
+}
+
+TEST(DirectoryTrail, LeadsWhereThePathLeadsWhateverWasAskedBefore) {
+  TempDir dir;
+  std::mt19937_64 random(TestSeed());
+  FillRandomly(dir / "r", 3, random);
+  std::vector<std::string> directories;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir / "r")) {
+    if (entry.is_directory()) directories.push_back(entry.path().string().substr((dir / "r/").size()));
+  }
+  directories.push_back("");
+  DirectoryTrail trail(ReachAbsolute(dir / "r"));
+  for (int i = 0; i < 2000; ++i) {
+    std::string path = directories[random() % directories.size()];
+    if (random() % 4 == 0) path += path.empty() ? "none" : "/none/at all";
+    const int fd = trail.MoveTo(path);
+    struct stat at {
+    }, there{};
+    const bool exists = stat((dir / "r/" + path).c_str(), &there) == 0;
+    ASSERT_EQ(fd >= 0, exists) << path;
+    if (!exists) continue;
+    ASSERT_EQ(fstat(fd, &at), 0);
+    ASSERT_EQ(at.st_ino, there.st_ino) << path;
+  }
+}
+
+TEST(DirectoryTrail, WhatMovesAwayInTheDepthIsFoundAgainFromAbove) {
+  TempDir dir;
+  MakeChain(dir.path(), 80);
+  const auto below = [](int depth) {
+    std::string path = "ddddddddd";
+    for (int i = 1; i < depth; ++i) path += "/ddddddddd";
+    return path;
+  };
+  DirectoryTrail trail(ReachAbsolute(dir.path()));
+  ASSERT_GE(trail.MoveTo(below(70)), 0);
+  std::filesystem::rename(dir / below(60), dir / "moved");
+  EXPECT_GE(trail.MoveTo(below(50)), 0);
+  EXPECT_LT(trail.MoveTo(below(70)), 0);
+  EXPECT_EQ(errno, ENOENT);
+  EXPECT_GE(trail.MoveTo("moved/" + below(10)), 0);
 }
 
 }  // namespace

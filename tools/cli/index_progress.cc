@@ -59,6 +59,8 @@ std::string StageText(const indexer::Progress& progress) {
       return IndexingText(progress);
     case indexer::Progress::Stage::kSweeping:
       return "Looking for files that are gone";
+    case indexer::Progress::Stage::kLookingAgain:
+      return "Looking again at what changed meanwhile";
   }
   return "";
 }

@@ -9,8 +9,11 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <sstream>
 #include <utility>
 
+#include "absl/numeric/int128.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
 #include "tools/indexer/paths.h"
@@ -21,8 +24,15 @@ namespace {
 constexpr std::array<const char*, 3> kCompanionSuffixes = {"-wal", "-shm", "-journal"};
 
 constexpr const char* kCreateFiles =
-    "CREATE TABLE IF NOT EXISTS files(path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, "
+    "CREATE TABLE IF NOT EXISTS files(path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns NOT NULL, "
     "xxh3 TEXT NOT NULL) WITHOUT ROWID";
+
+// Behind all paths that start with "ROOT/".
+std::string EndBelow(std::string_view root) {
+  std::string end = JoinPath(root, "");
+  end.back() = '/' + 1;
+  return end;
+}
 
 // More damaged catalogs than this beside one another are not worth another.
 constexpr int kDamagedMax = 1000;
@@ -90,6 +100,25 @@ void SyncFolder(const std::string& path) {
   if (folder.valid()) static_cast<void>(fsync(folder.get()));
 }
 
+// In an older catalog, whose column takes no more than 64 bits, such a time is a float: no file's, so that the file is
+// read again.
+absl::int128 TimeFrom(const SqliteQuery& query, int column) {
+  if (query.TypeOf(column) == SqliteQuery::Type::kInteger) return query.Integer(column);
+  absl::int128 time = 0;
+  return absl::SimpleAtoi(query.Bytes(column), &time) ? time : absl::Int128Max();
+}
+
+// Of columns size, mtime_ns, xxh3.
+FileRow RowFrom(const SqliteQuery& query) {
+  return {.facts = {.size = query.Integer(0), .mtime_ns = TimeFrom(query, 1)}, .xxh3 = query.Bytes(2)};
+}
+
+std::string Digits(absl::int128 number) {
+  std::ostringstream text;
+  text << number;
+  return text.str();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::string& path) {
@@ -114,8 +143,11 @@ absl::Status Catalog::Prepare() {
   ASSIGN_OR_RETURN(put_, database_->Prepare("INSERT OR REPLACE INTO files(path, size, mtime_ns, xxh3) "
                                             "VALUES(?1, ?2, ?3, ?4)"));
   ASSIGN_OR_RETURN(remove_, database_->Prepare("DELETE FROM files WHERE path = ?1"));
-  ASSIGN_OR_RETURN(paths_below_, database_->Prepare("SELECT path FROM files WHERE path > ?1 AND path < ?2 "
-                                                    "ORDER BY path LIMIT ?3"));
+  ASSIGN_OR_RETURN(tree_, TreeStore::Open(*database_));
+  ASSIGN_OR_RETURN(rows_below_, database_->Prepare("SELECT size, mtime_ns, xxh3, path FROM files WHERE path > ?1 AND "
+                                                   "path < ?2 ORDER BY path LIMIT ?3"));
+  ASSIGN_OR_RETURN(next_path_, database_->Prepare("SELECT path FROM files WHERE path >= ?1 AND path < ?2 "
+                                                  "ORDER BY path LIMIT 1"));
   return absl::OkStatus();
 }
 
@@ -124,24 +156,33 @@ absl::StatusOr<std::optional<FileRow>> Catalog::Find(std::string_view path) {
   query.BindBlob(1, path);
   ASSIGN_OR_RETURN(const bool found, query.Step());
   if (!found) return std::nullopt;
-  return FileRow{.facts = {.size = query.Integer(0), .mtime_ns = query.Integer(1)}, .xxh3 = query.Bytes(2)};
+  return RowFrom(query);
 }
 
-absl::StatusOr<std::vector<std::string>> Catalog::PathsBelow(std::string_view root, std::string_view after,
-                                                             std::size_t limit) {
+absl::StatusOr<std::vector<CatalogFile>> Catalog::RowsBelow(std::string_view root, std::string_view after,
+                                                            std::size_t limit) {
   const std::string first = JoinPath(root, "");
-  std::string end = first;
-  end.back() = '/' + 1;  // the first byte string behind all that start with "ROOT/"
-  SqliteQuery query(*paths_below_);
+  const std::string end = EndBelow(root);
+  SqliteQuery query(*rows_below_);
   query.BindBlob(1, after > first ? after : first);
   query.BindBlob(2, end);
   query.BindInteger(3, static_cast<std::int64_t>(limit));
-  std::vector<std::string> paths;
+  std::vector<CatalogFile> rows;
   while (true) {
     ASSIGN_OR_RETURN(const bool found, query.Step());
-    if (!found) return paths;
-    paths.push_back(query.Bytes(0));
+    if (!found) return rows;
+    rows.push_back({.path = query.Bytes(3), .row = RowFrom(query)});
   }
+}
+
+absl::StatusOr<std::string> Catalog::NextPath(std::string_view root, std::string_view from) {
+  const std::string first = JoinPath(root, "");
+  const std::string end = EndBelow(root);
+  SqliteQuery query(*next_path_);
+  query.BindBlob(1, from > first ? from : first);
+  query.BindBlob(2, end);
+  ASSIGN_OR_RETURN(const bool found, query.Step());
+  return found ? query.Bytes(0) : "";
 }
 
 absl::Status Catalog::Commit(const CatalogBatch& batch) {
@@ -153,16 +194,35 @@ absl::Status Catalog::Commit(const CatalogBatch& batch) {
   RETURN_IF_ERROR(transaction.Begin());
   for (const CatalogFile& file : batch.files) RETURN_IF_ERROR(PutFile(file));
   for (const std::string& path : batch.removed) RETURN_IF_ERROR(RemoveFile(path));
+  RETURN_IF_ERROR(CommitTree(batch));
   RETURN_IF_ERROR(runs_->Put(batch.run));
   RETURN_IF_ERROR(runs_->ForgetBefore(batch.run.operation_id, batch.forget_runs_before));
   return transaction.Commit();
 }
 
+absl::Status Catalog::CommitTree(const CatalogBatch& batch) {
+  const std::string& operation_id = batch.run.operation_id;
+  for (const std::string& path : batch.forgotten_directories) {
+    RETURN_IF_ERROR(tree_->ForgetDirectory(operation_id, path));
+  }
+  for (const DirectoryRecord& record : batch.directories) RETURN_IF_ERROR(tree_->PutDirectory(operation_id, record));
+  for (const std::string& path : batch.forgotten_places) RETURN_IF_ERROR(tree_->ForgetPlace(path));
+  for (const Place& place : batch.places) RETURN_IF_ERROR(tree_->PutPlace(place));
+  return absl::OkStatus();
+}
+
 absl::Status Catalog::PutFile(const CatalogFile& file) {
+  const absl::int128 mtime_ns = file.row.facts.mtime_ns;
+  const auto mtime_ns_64 = static_cast<std::int64_t>(mtime_ns);
+  const std::string digits = mtime_ns_64 == mtime_ns ? "" : Digits(mtime_ns);
   SqliteQuery query(*put_);
   query.BindBlob(1, file.path);
   query.BindInteger(2, file.row.facts.size);
-  query.BindInteger(3, file.row.facts.mtime_ns);
+  if (digits.empty()) {
+    query.BindInteger(3, mtime_ns_64);
+  } else {
+    query.BindText(3, digits);
+  }
   query.BindText(4, file.row.xxh3);
   return query.Finish();
 }
@@ -177,10 +237,19 @@ absl::StatusOr<std::vector<RunRow>> Catalog::LoadRuns(const std::string& operati
   return runs_->Load(operation_id, from_batch);
 }
 
+absl::StatusOr<std::vector<FileError>> Catalog::FirstErrors(const std::string& operation_id, std::size_t limit) {
+  return runs_->FirstErrors(operation_id, limit);
+}
+
+absl::StatusOr<bool> Catalog::HasError(const std::string& operation_id, const FileError& error) {
+  return runs_->HasError(operation_id, error);
+}
+
 absl::Status Catalog::ForgetRuns(const std::string& operation_id) {
   SqliteTransaction transaction(*database_);
   RETURN_IF_ERROR(transaction.Begin());
   RETURN_IF_ERROR(runs_->Forget(operation_id));
+  RETURN_IF_ERROR(tree_->ForgetDirectories(operation_id));
   return transaction.Commit();
 }
 

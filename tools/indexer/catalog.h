@@ -1,9 +1,10 @@
 // Catalog: what the indexer knows of each file, in a SQLite file that other programs may read.
 //
-//   files(path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, xxh3 TEXT) WITHOUT ROWID
+//   files(path BLOB PRIMARY KEY, size INTEGER, mtime_ns, xxh3 TEXT) WITHOUT ROWID
 //
-// and the tables of RunStore. Tables of others are not touched. The file is in WAL mode with synchronous=FULL: when
-// Commit() returns, its batch is durable, so that the log may claim it. One thread at a time.
+// where mtime_ns is an integer, or its digits as a text if they are too many for 64 bits, as before 1677 and after
+// 2262; and the tables of RunStore and TreeStore. Tables of others are not touched. The file is in WAL mode with
+// synchronous=FULL: when Commit() returns, its batch is durable, so that the log may claim it. One thread at a time.
 //
 // Errors are those of sqlite.h; DataLoss: the file is damaged. FailedPrecondition: it is not the catalog any more, or
 // is something else. Every message names the file.
@@ -24,6 +25,7 @@
 #include "engine/projection/sqlite.h"
 #include "tools/indexer/file_access.h"
 #include "tools/indexer/run_store.h"
+#include "tools/indexer/tree_store.h"
 
 namespace foldlog::indexer {
 
@@ -42,6 +44,10 @@ struct CatalogFile {
 struct CatalogBatch {
   std::vector<CatalogFile> files;    // new, or instead of what there was
   std::vector<std::string> removed;  // no longer there
+  std::vector<DirectoryRecord> directories;
+  std::vector<std::string> forgotten_directories;
+  std::vector<Place> places;
+  std::vector<std::string> forgotten_places;
   RunRow run;
   std::int64_t forget_runs_before = 0;  // the run rows that nothing can ask for any more
 };
@@ -54,15 +60,23 @@ class Catalog {
 
   absl::StatusOr<std::optional<FileRow>> Find(std::string_view path);
 
-  // Paths of rows below `root`, in the order of their bytes and behind `after` unless that is empty; at most `limit`.
-  absl::StatusOr<std::vector<std::string>> PathsBelow(std::string_view root, std::string_view after, std::size_t limit);
+  // Rows below `root`, in the order of their paths' bytes and behind `after` unless that is empty; at most `limit`.
+  absl::StatusOr<std::vector<CatalogFile>> RowsBelow(std::string_view root, std::string_view after, std::size_t limit);
+
+  // The path of the first row below `root` that is not before `from`; empty if there is none.
+  absl::StatusOr<std::string> NextPath(std::string_view root, std::string_view from);
 
   // All or nothing. FailedPrecondition if the file was moved, deleted or replaced since it was opened: what would be
   // written could not be found again.
   absl::Status Commit(const CatalogBatch& batch);
 
   absl::StatusOr<std::vector<RunRow>> LoadRuns(const std::string& operation_id, std::int64_t from_batch);
-  absl::Status ForgetRuns(const std::string& operation_id);
+  absl::Status ForgetRuns(const std::string& operation_id);  // with its errors and directories
+  absl::StatusOr<std::vector<FileError>> FirstErrors(const std::string& operation_id, std::size_t limit);
+  absl::StatusOr<bool> HasError(const std::string& operation_id, const FileError& error);
+
+  // What is remembered of directories.
+  TreeStore& tree() { return *tree_; }
 
   // Reads the whole file. DataLoss says what is wrong with it first.
   absl::Status QuickCheck();
@@ -71,14 +85,17 @@ class Catalog {
   explicit Catalog(std::unique_ptr<SqliteDatabase> database) : database_(std::move(database)) {}
   absl::Status Prepare();
   absl::Status PutFile(const CatalogFile& file);
+  absl::Status CommitTree(const CatalogBatch& batch);
   absl::Status RemoveFile(const std::string& path);
 
   std::unique_ptr<SqliteDatabase> database_;
   std::unique_ptr<RunStore> runs_;
+  std::unique_ptr<TreeStore> tree_;
   std::unique_ptr<SqliteStatement> find_;
   std::unique_ptr<SqliteStatement> put_;
   std::unique_ptr<SqliteStatement> remove_;
-  std::unique_ptr<SqliteStatement> paths_below_;
+  std::unique_ptr<SqliteStatement> rows_below_;
+  std::unique_ptr<SqliteStatement> next_path_;
 };
 
 // The files that SQLite keeps beside a database.

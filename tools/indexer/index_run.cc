@@ -23,8 +23,8 @@ constexpr std::int64_t kBatchBytes = std::int64_t{1} << 30;
 // before a flush to the disk is worth it.
 constexpr std::int64_t kSkipsForOneRead = 20;
 
-// Rows that the sweep takes from the catalog at a time: enough to make the query's cost small, few enough to hold.
-constexpr std::size_t kSweepPageRows = 1000;
+// Of a machine's mount points that were left out, so many are named.
+constexpr std::size_t kLeftOutMax = 20;
 
 // How often progress is shown within a file.
 constexpr std::chrono::milliseconds kShowInterval{100};
@@ -110,8 +110,15 @@ absl::Status IndexRun::StartOver(const Operation& operation) {
 }
 
 absl::StatusOr<bool> IndexRun::Run() {
-  if (committed_.phase == RunPhase::kWalk) RETURN_IF_ERROR(Walk());
+  RETURN_IF_ERROR(LoadPlaces());
+  if (committed_.phase == RunPhase::kWalk) {
+    RETURN_IF_ERROR(Walk());
+  } else {
+    BeginSweep();
+  }
   if (!Stopped()) RETURN_IF_ERROR(Sweep());
+  if (!Stopped()) RETURN_IF_ERROR(LookAgain());
+  if (!Stopped()) RETURN_IF_ERROR(ConcludePlaces());
   const bool finished = !Stopped();
   RETURN_IF_ERROR(Commit());
   return finished;
@@ -122,19 +129,37 @@ absl::Status IndexRun::Walk() {
                  .after = committed_.last_file,
                  .exclusions = context_.exclusions,
                  .one_file_system = context_.job.one_file_system,
+                 .pseudo_file_systems = context_.job.pseudo_file_systems,
+                 .directories = true,
                  .stop = &context_.stop});
   while (const std::optional<WalkEntry> entry = walk.Next()) {
-    if (entry->kind == WalkEntry::Kind::kUnreadableDirectory) {
-      RETURN_IF_ERROR(NoteUnreadableDirectory(*entry));
-      continue;
-    }
-    RETURN_IF_ERROR(VisitFile(*entry));
+    RETURN_IF_ERROR(VisitEntry(*entry));
     if (BatchIsFull()) RETURN_IF_ERROR(Commit());
   }
   if (Stopped()) return absl::OkStatus();
   for (FileError& error : directory_errors_) NoteError(error.path, error.message);
   directory_errors_.clear();
   batch_.run.phase = RunPhase::kSweep;
+  BeginSweep();
+  return absl::OkStatus();
+}
+
+absl::Status IndexRun::VisitEntry(const WalkEntry& entry) {
+  switch (entry.kind) {
+    case WalkEntry::Kind::kFile:
+      return VisitFile(entry);
+    case WalkEntry::Kind::kUnreadableDirectory:
+      return NoteUnreadableDirectory(entry);
+    case WalkEntry::Kind::kLeftOut:
+      NoteLeftOut(entry);
+      return absl::OkStatus();
+    case WalkEntry::Kind::kDirectory:
+      NotePlace(entry);
+      batch_.directories.push_back({.path = Text(entry.path),
+                                    .version = entry.partial ? DirectoryVersion() : entry.facts.version,
+                                    .listed_at_ns = entry.partial ? 0 : entry.listed_at_ns});
+      return absl::OkStatus();
+  }
   return absl::OkStatus();
 }
 
@@ -145,16 +170,9 @@ absl::Status IndexRun::VisitFile(const WalkEntry& entry) {
     FinishFile(entry.path);
     return absl::OkStatus();
   }
-  const absl::StatusOr<HashedFile> file = hasher_.Hash(entry.directory_fd, entry.name, [&](std::int64_t bytes_read) {
-    if (bytes_read > 0 && Clock::now() - shown_at_ >= kShowInterval) {
-      ShowProgress(Progress::Stage::kIndexing, entry.path, bytes_read);
-    }
-    return !Stopped();
-  });
+  const absl::StatusOr<HashedFile> file = Hash(entry);
   if (absl::IsCancelled(file.status())) return absl::OkStatus();  // abandoned: it has its turn when resumed
-  if (absl::IsResourceExhausted(file.status())) {
-    return absl::ResourceExhaustedError(absl::StrCat(Quoted(entry.path), ": ", file.status().message()));
-  }
+  if (absl::IsResourceExhausted(file.status())) return file.status();
   if (file.ok()) {
     NoteContent(entry.path, row, *file);
   } else {
@@ -162,6 +180,17 @@ absl::Status IndexRun::VisitFile(const WalkEntry& entry) {
   }
   FinishFile(entry.path);
   return absl::OkStatus();
+}
+
+absl::StatusOr<HashedFile> IndexRun::Hash(const WalkEntry& entry) {
+  absl::StatusOr<HashedFile> file = hasher_.Hash(entry.directory_fd, entry.name, [&](std::int64_t bytes_read) {
+    if (bytes_read > 0 && Clock::now() - shown_at_ >= kShowInterval) {
+      ShowProgress(Progress::Stage::kIndexing, entry.path, bytes_read);
+    }
+    return !Stopped();
+  });
+  if (!absl::IsResourceExhausted(file.status())) return file;
+  return absl::ResourceExhaustedError(absl::StrCat(Quoted(entry.path), ": ", file.status().message()));
 }
 
 void IndexRun::NoteContent(std::string_view path, const std::optional<FileRow>& row, const HashedFile& file) {
@@ -201,6 +230,18 @@ void IndexRun::NoteError(std::string_view path, const std::string& message) {
   NoteProblem(Text(path), message);
 }
 
+// For what may be met more than once in an operation. What the current batch holds was not met before: each stage and
+// each pass begins with a commit.
+absl::Status IndexRun::NoteErrorOnce(std::string_view path, const std::string& message) {
+  ASSIGN_OR_RETURN(const bool known, context_.catalog.HasError(batch_.run.operation_id, {Text(path), message}));
+  if (!known) NoteError(path, message);
+  return absl::OkStatus();
+}
+
+void IndexRun::NoteLeftOut(const WalkEntry& entry) {
+  if (left_out_.size() < kLeftOutMax) left_out_.push_back(absl::StrCat(Quoted(entry.path), " (", entry.reason, ")"));
+}
+
 void IndexRun::NoteProblem(const std::string& path, const std::string& message) {
   batch_.run.errors.push_back({.path = path, .message = message});
 }
@@ -211,52 +252,6 @@ void IndexRun::FinishFile(std::string_view path) {
   ++batch_.run.counters.files;
   batch_.run.last_file = path;
   ShowProgress(Progress::Stage::kIndexing, path);
-}
-
-absl::Status IndexRun::Sweep() {
-  const std::vector<std::string>& roots = context_.job.roots;
-  std::size_t first = 0;
-  for (std::size_t i = 0; i < roots.size(); ++i) {
-    if (IsAtOrUnder(batch_.run.swept_to, roots[i])) first = i;
-  }
-  for (std::size_t i = first; i < roots.size() && !Stopped(); ++i) RETURN_IF_ERROR(SweepRoot(roots[i]));
-  return absl::OkStatus();
-}
-
-absl::Status IndexRun::SweepRoot(const std::string& root) {
-  PresenceProbe probe(root);
-  if (const absl::Status opened = probe.Open(); !opened.ok()) {
-    // Nothing tells whether its files are gone, or a disk was merely unplugged.
-    NoteError(root, absl::StrCat("its rows are kept as they are: ", opened.message()));
-    return absl::OkStatus();
-  }
-  if (!IsAtOrUnder(batch_.run.swept_to, root)) {
-    batch_.run.swept_to = root;
-    ASSIGN_OR_RETURN(const std::optional<FileRow> row, context_.catalog.Find(root));
-    if (row) Remove(root);  // a file once, a directory now
-  }
-  while (true) {
-    ASSIGN_OR_RETURN(const std::vector<std::string> paths,
-                     context_.catalog.PathsBelow(root, batch_.run.swept_to, kSweepPageRows));
-    if (paths.empty()) return absl::OkStatus();
-    for (const std::string& path : paths) {
-      if (Stopped()) return absl::OkStatus();
-      RETURN_IF_ERROR(SweepRow(probe, path));
-    }
-  }
-}
-
-absl::Status IndexRun::SweepRow(PresenceProbe& probe, const std::string& path) {
-  batch_.run.swept_to = path;
-  const bool ours = !context_.exclusions.CoverPath(path);
-  if (ours && probe.Check(path) == PresenceProbe::Presence::kGone) Remove(path);
-  ShowProgress(Progress::Stage::kSweeping, path);
-  return BatchIsFull() ? Commit() : absl::OkStatus();
-}
-
-void IndexRun::Remove(const std::string& path) {
-  ++batch_.run.counters.removed;
-  batch_.removed.push_back(path);
 }
 
 bool IndexRun::BatchIsFull() const {
@@ -271,17 +266,30 @@ bool IndexRun::BatchIsFull() const {
 absl::Status IndexRun::Commit() {
   const Clock::time_point now = Clock::now();
   batch_start_ = now;
-  if (batch_.run == committed_) return absl::OkStatus();
-  batch_.run.batch_num = committed_.batch_num + 1;
-  batch_.run.elapsed_ns = session_elapsed_start_ns_ + Nanoseconds(now - session_start_);
+  const bool tree_only = batch_.run == committed_;
+  const bool nothing = batch_.directories.empty() && batch_.forgotten_directories.empty() && batch_.places.empty() &&
+                       batch_.forgotten_places.empty();
+  if (tree_only && nothing) return absl::OkStatus();
+  if (!tree_only) {
+    batch_.run.batch_num = committed_.batch_num + 1;
+    batch_.run.elapsed_ns = session_elapsed_start_ns_ + Nanoseconds(now - session_start_);
+  }
   batch_.forget_runs_before = ForgettableBefore();
   RETURN_IF_ERROR(context_.catalog.Commit(batch_));
-  RETURN_IF_ERROR(Claim(batch_.run));
+  if (!tree_only) RETURN_IF_ERROR(Claim(batch_.run));  // what is remembered of directories is no progress
+  ClearBatch();
+  return absl::OkStatus();
+}
+
+void IndexRun::ClearBatch() {
   batch_.files.clear();
   batch_.removed.clear();
+  batch_.directories.clear();
+  batch_.forgotten_directories.clear();
+  batch_.places.clear();
+  batch_.forgotten_places.clear();
   batch_.run.errors.clear();
   committed_ = batch_.run;
-  return absl::OkStatus();
 }
 
 absl::Status IndexRun::Claim(const RunRow& row) {

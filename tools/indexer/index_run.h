@@ -4,6 +4,11 @@
 // all or nothing. If the log did not get to record batches that the catalog has, CatchUp() appends them from the
 // catalog before going on. Nothing is done twice.
 //
+// Three stages: the walk visits the files that are there, the sweep drops the rows of those that are not, and the
+// second look (second_look.cc) goes again to every directory that has changed since its names were read, until none
+// has: so nothing is missed that was moved about meanwhile, between two sessions or during one. What goes on changing
+// is said to be unproven.
+//
 // The engine, the catalog, the sink and the stop signal must outlive the run.
 
 #ifndef FOLDLOG_TOOLS_INDEXER_INDEX_RUN_H_
@@ -13,7 +18,11 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +47,7 @@ struct RunContext {
   Job job;
   Exclusions exclusions;
   std::int64_t batch_files = kBatchFilesDefault;
+  bool accept_removed = false;
 };
 
 class IndexRun {
@@ -58,6 +68,9 @@ class IndexRun {
 
   // As of the last commit.
   const RunCounters& counters() const { return committed_.counters; }
+
+  // What this session left out although nobody asked for it, with the reason.
+  const std::vector<std::string>& left_out() const { return left_out_; }
   double duration_s() const;
 
  private:
@@ -68,19 +81,61 @@ class IndexRun {
   absl::Status StartOver(const Operation& operation);
 
   absl::Status Walk();
+  absl::Status VisitEntry(const WalkEntry& entry);
   absl::Status VisitFile(const WalkEntry& entry);
+  absl::StatusOr<HashedFile> Hash(const WalkEntry& entry);
   void NoteContent(std::string_view path, const std::optional<FileRow>& row, const HashedFile& file);
   absl::Status NoteUnreadableDirectory(const WalkEntry& entry);
   void NoteError(std::string_view path, const std::string& message);
+  absl::Status NoteErrorOnce(std::string_view path, const std::string& message);
+  void NoteLeftOut(const WalkEntry& entry);
   void FinishFile(std::string_view path);
 
+  // A root or a mount: where rows without a file may only be dropped if it is what it was.
+  struct PlaceState {
+    std::optional<Place> recorded{};
+    bool is_root = false;
+    bool opened = false;
+    int open_error = 0;
+    std::unique_ptr<PresenceProbe> probe{};  // if it could be opened
+    std::optional<std::string> doubt{};      // why nothing may be dropped; empty: it may. Unset: not looked at yet
+    std::int64_t kept = 0;
+  };
+  absl::Status LoadPlaces();
+  void NotePlace(const WalkEntry& entry);
+  using Places = std::map<std::string, PlaceState, std::less<>>;
+  Places::value_type& PlaceOf(std::string_view path);
+  PresenceProbe* ProbeOf(Places::value_type& entry);
+  std::string FindDoubt(const std::string& path, const PlaceState& place) const;
+  bool HasFiles(const std::string& path) const;
+  bool RemoveRow(const std::string& path);
+  void RemoveOrCount(const std::string& path);
+  absl::Status ConcludePlaces();
+
+  void BeginSweep();
   absl::Status Sweep();
   absl::Status SweepRoot(const std::string& root);
-  absl::Status SweepRow(PresenceProbe& probe, const std::string& path);
-  void Remove(const std::string& path);
+  absl::Status SweepRow(const CatalogFile& row);
+
+  // What one pass over all directories came to.
+  struct Pass {
+    bool clean = true;
+    std::int64_t changed = 0;
+    std::string first_changed{};
+    std::set<std::string, std::less<>> listed{};  // by this pass
+  };
+  absl::Status LookAgain();
+  absl::StatusOr<Pass> LookOnce();
+  absl::Status LookAtDirectories(const std::string& root, Pass& pass);
+  absl::Status LookAtRecord(const DirectoryRecord& record, const std::string& root, DirectoryTrail& trail, Pass& pass);
+  absl::Status ListAgain(const DirectoryRecord& record, int fd, Pass& pass);
+  absl::Status VisitAgain(const WalkEntry& entry, const DirectoryRecord* before, Pass& pass);
+  absl::StatusOr<bool> Revisit(const WalkEntry& entry, const std::optional<FileRow>& row);
+  absl::Status DropGoneRows(const std::string& directory, int fd, Pass& pass);
 
   bool BatchIsFull() const;
   absl::Status Commit();
+  void ClearBatch();
   absl::Status Claim(const RunRow& row);
   std::int64_t ForgettableBefore();
   void ShowProgress(Progress::Stage stage, std::string_view path, std::int64_t bytes_in_file = 0);
@@ -95,6 +150,9 @@ class IndexRun {
   // Directories that could not be read since the last file. They go into the batch with the next file: a batch that
   // ends at a file is one behind which the walk can be continued without meeting them again.
   std::vector<FileError> directory_errors_;
+
+  Places places_;
+  std::vector<std::string> left_out_;
 
   // Batches in the log that a power cut could still take from it, each with its event: the catalog keeps their rows.
   struct ClaimedBatch {

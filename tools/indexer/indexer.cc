@@ -98,6 +98,7 @@ absl::StatusOr<std::int64_t> CountFiles(const Request& request, const Workplace&
                  .after = "",
                  .exclusions = place.exclusions,
                  .one_file_system = place.job.one_file_system,
+                 .pseudo_file_systems = place.job.pseudo_file_systems,
                  .stop = &request.stop});
   std::int64_t files = 0;
   while (const std::optional<WalkEntry> entry = walk.Next()) {
@@ -156,7 +157,8 @@ absl::StatusOr<IndexReport> Index(const Request& request, const OperationHandle&
                 .handle = handle,
                 .job = place.job,
                 .exclusions = place.exclusions,
-                .batch_files = request.options.batch_files});
+                .batch_files = request.options.batch_files,
+                .accept_removed = request.options.accept_removed});
   IndexReport report;
   report.operation_id = handle.operation_id;
   report.type = place.job.type;

@@ -60,10 +60,17 @@ struct IndexOptions {
 
   // Another SQLite file that is written meanwhile; left out like the catalog.
   std::string mirror_path{};
+
+  // /proc, /sys and their like, which show what the kernel knows and hold no files, are walked, too.
+  bool pseudo_file_systems = false;
+
+  // Rows whose files are gone are dropped even if their disk may only be missing: a root or a mount below one that is
+  // on another file system than before, no longer mounted, or without any file. Holds for one session.
+  bool accept_removed = false;
 };
 
 struct Progress {
-  enum class Stage { kCounting, kIndexing, kSweeping };
+  enum class Stage { kCounting, kIndexing, kSweeping, kLookingAgain };
   Stage stage = Stage::kIndexing;
   std::int64_t files_done = 0;  // since the start of the operation; while counting: found so far
   std::optional<std::int64_t> files_total;

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::string_view kCatalogKey = "catalog";
 constexpr std::string_view kOneFileSystemKey = "one_file_system";
+constexpr std::string_view kPseudoFileSystemsKey = "pseudo_file_systems";
 constexpr std::string_view kExcludedKey = "excluded";  // one for each path
 
 std::vector<std::string> FindMetadata(const Metadata& metadata, std::string_view key) {
@@ -63,6 +64,9 @@ absl::Status CheckScope(const Operation& operation, const Job& job, const IndexO
   if (options.one_file_system && !job.one_file_system) {
     return NotThatJob(operation, "all file systems below its directories", "one file system only");
   }
+  if (options.pseudo_file_systems && !job.pseudo_file_systems) {
+    return NotThatJob(operation, "files only", "pseudo file systems, too");
+  }
   return absl::OkStatus();
 }
 
@@ -78,6 +82,7 @@ absl::StatusOr<Job> NewJob(const IndexOptions& options) {
   Job job;
   job.type = options.type;
   job.one_file_system = options.one_file_system;
+  job.pseudo_file_systems = options.pseudo_file_systems;
   ASSIGN_OR_RETURN(job.roots, ResolveRoots(options.directories));
   ASSIGN_OR_RETURN(job.catalog_path, ResolveFile(options.catalog_path));
   job.excluded = ResolveExcluded(options.excluded);
@@ -95,7 +100,8 @@ absl::StatusOr<Job> RecordedJob(const Operation& operation, const IndexOptions& 
           .catalog_path = RecordedCatalog(operation),
           .type = operation.type,
           .excluded = FindMetadata(operation.metadata, kExcludedKey),
-          .one_file_system = !FindMetadata(operation.metadata, kOneFileSystemKey).empty()};
+          .one_file_system = !FindMetadata(operation.metadata, kOneFileSystemKey).empty(),
+          .pseudo_file_systems = !FindMetadata(operation.metadata, kPseudoFileSystemsKey).empty()};
   if (job.catalog_path.empty() || job.roots.empty()) {
     return absl::FailedPreconditionError(
         absl::StrCat(Named(operation),
@@ -123,6 +129,7 @@ StartRequest AsStartRequest(const Job& job) {
   StartRequest request{.type = job.type, .total_files = std::nullopt, .roots = job.roots, .metadata = {}};
   request.metadata.emplace_back(kCatalogKey, job.catalog_path);
   for (const std::string& path : job.excluded) request.metadata.emplace_back(kExcludedKey, path);
+  if (job.pseudo_file_systems) request.metadata.emplace_back(kPseudoFileSystemsKey, "true");
   if (job.one_file_system) request.metadata.emplace_back(kOneFileSystemKey, "true");
   return request;
 }

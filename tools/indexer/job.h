@@ -23,6 +23,7 @@ struct Job {
   std::vector<std::string> excluded;  // resolved, sorted
   bool one_file_system = false;
   std::string mirror_path = {};  // resolved, or empty; not recorded, for each session has its own
+  bool pseudo_file_systems = false;
 };
 
 // What `options` ask for, on a log without an unfinished operation.

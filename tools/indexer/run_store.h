@@ -4,7 +4,7 @@
 // got, whatever the log had time to record: after a kill between the two, the log is brought up to the catalog
 // (index_run.h), no file counts twice, and no difference found is forgotten.
 //
-//   foldlog_run(operation_id, batch_num, phase, last_file, swept_to, elapsed_ns, one column for each counter)
+//   foldlog_run(operation_id, batch_num, phase, last_file, swept_to, sweeps, elapsed_ns, a column for each counter)
 //   foldlog_run_error(operation_id, batch_num, number, path, message)     the file errors of that batch
 //
 // Both are empty again once the operation is complete.
@@ -13,9 +13,11 @@
 #define FOLDLOG_TOOLS_INDEXER_RUN_STORE_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -37,6 +39,9 @@ struct RunCounters {
   std::int64_t errors = 0;        // files and directories that could not be read
   std::int64_t missing = 0;       // recovery: files that the catalog did not have
   std::int64_t differing = 0;  // recovery: content differed although size and time did not: the row or the disk erred
+  std::int64_t late = 0;       // files that came to directories after these had been walked
+  std::int64_t kept = 0;      // rows without a file that were kept, because the file may be on a disk that is not there
+  std::int64_t unproven = 0;  // directories that went on changing, so that files may have been missed
   bool operator==(const RunCounters&) const = default;
 };
 
@@ -46,7 +51,7 @@ struct NamedCounter {
 };
 
 // The names in the catalog and in the operation's statistics.
-inline constexpr std::array<NamedCounter, 10> kRunCounters = {{{"files", &RunCounters::files},
+inline constexpr std::array<NamedCounter, 13> kRunCounters = {{{"files", &RunCounters::files},
                                                                {"hashed", &RunCounters::hashed},
                                                                {"skipped", &RunCounters::skipped},
                                                                {"bytes_hashed", &RunCounters::bytes_hashed},
@@ -55,7 +60,10 @@ inline constexpr std::array<NamedCounter, 10> kRunCounters = {{{"files", &RunCou
                                                                {"removed", &RunCounters::removed},
                                                                {"errors", &RunCounters::errors},
                                                                {"missing", &RunCounters::missing},
-                                                               {"differing", &RunCounters::differing}}};
+                                                               {"differing", &RunCounters::differing},
+                                                               {"late", &RunCounters::late},
+                                                               {"kept", &RunCounters::kept},
+                                                               {"unproven", &RunCounters::unproven}}};
 
 // Stored: never renumber.
 enum class RunPhase : std::int64_t {
@@ -67,8 +75,9 @@ struct RunRow {
   std::string operation_id;
   std::int64_t batch_num = 0;
   RunPhase phase = RunPhase::kWalk;
-  std::string last_file;  // the last one dealt with, in walk order; empty: none yet
-  std::string swept_to;   // the last row looked at by the sweep; empty: none yet
+  std::string last_file;    // the last one dealt with, in walk order; empty: none yet
+  std::string swept_to;     // the last row looked at by the sweep; empty: none yet
+  std::int64_t sweeps = 0;  // how often the sweep was begun
   std::int64_t elapsed_ns = 0;
   RunCounters counters;
   std::vector<FileError> errors;  // of this batch
@@ -82,11 +91,15 @@ class RunStore {
 
   // Within the caller's transaction: replaces what there is of the same operation and batch.
   absl::Status Put(const RunRow& row);
-  absl::Status ForgetBefore(const std::string& operation_id, std::int64_t batch_num);
+  absl::Status ForgetBefore(const std::string& operation_id, std::int64_t batch_num);  // its errors stay
   absl::Status Forget(const std::string& operation_id);
 
   // The rows of `from_batch` and later, in order.
   absl::StatusOr<std::vector<RunRow>> Load(const std::string& operation_id, std::int64_t from_batch);
+
+  // The operation's errors, the first `limit` of them; and whether it has this one.
+  absl::StatusOr<std::vector<FileError>> FirstErrors(const std::string& operation_id, std::size_t limit);
+  absl::StatusOr<bool> HasError(const std::string& operation_id, const FileError& error);
 
  private:
   explicit RunStore(SqliteDatabase& database) : database_(database) {}
@@ -97,7 +110,7 @@ class RunStore {
   std::unique_ptr<SqliteStatement> put_;
   std::unique_ptr<SqliteStatement> put_error_;
   std::unique_ptr<SqliteStatement> forget_;
-  std::unique_ptr<SqliteStatement> forget_errors_;
+  std::unique_ptr<SqliteStatement> has_error_;
 };
 
 }  // namespace foldlog::indexer

@@ -3,11 +3,15 @@
 #include "tools/indexer/tree_walk.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <utility>
 
@@ -21,6 +25,41 @@ namespace {
 constexpr std::size_t kLevelsKeptOpen = 32;
 
 constexpr int kListFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+
+struct PseudoName {
+  std::uint32_t magic;
+  const char* name;
+};
+
+// Those without a name in <linux/magic.h> are numbers from the kernel's sources.
+constexpr std::array<PseudoName, 22> kPseudoFileSystems = {{{PROC_SUPER_MAGIC, "proc"},
+                                                            {SYSFS_MAGIC, "sysfs"},
+                                                            {CGROUP_SUPER_MAGIC, "cgroup"},
+                                                            {CGROUP2_SUPER_MAGIC, "cgroup2"},
+                                                            {DEBUGFS_MAGIC, "debugfs"},
+                                                            {TRACEFS_MAGIC, "tracefs"},
+                                                            {DEVPTS_SUPER_MAGIC, "devpts"},
+                                                            {SECURITYFS_MAGIC, "securityfs"},
+                                                            {SELINUX_MAGIC, "selinuxfs"},
+                                                            {SMACK_MAGIC, "smackfs"},
+                                                            {AAFS_MAGIC, "apparmorfs"},
+                                                            {PSTOREFS_MAGIC, "pstore"},
+                                                            {EFIVARFS_MAGIC, "efivarfs"},
+                                                            {BPF_FS_MAGIC, "bpf"},
+                                                            {BINFMTFS_MAGIC, "binfmt_misc"},
+                                                            {BINDERFS_SUPER_MAGIC, "binder"},
+                                                            {RDTGROUP_SUPER_MAGIC, "resctrl"},
+                                                            {HUGETLBFS_MAGIC, "hugetlbfs"},
+                                                            {0x62656570, "configfs"},
+                                                            {0x65735543, "fusectl"},
+                                                            {0x19800202, "mqueue"},
+                                                            {0x67596969, "rpc_pipefs"}}};
+
+std::int64_t NowNs() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);  // not before the stamp of any change until now
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
 
 struct CloseDir {
   void operator()(DIR* directory) const { closedir(directory); }
@@ -51,7 +90,17 @@ bool Exclusions::CoverPath(std::string_view path) const {
   return std::any_of(paths.begin(), paths.end(), [&](const std::string& p) { return IsAtOrUnder(path, p); });
 }
 
-TreeWalk::TreeWalk(WalkOptions options) : options_(std::move(options)) {}
+std::string PseudoFileSystem(int fd) {
+  struct statfs facts {};
+  if (fstatfs(fd, &facts) != 0) return "";
+  const auto magic = static_cast<std::uint32_t>(facts.f_type);
+  for (const PseudoName& known : kPseudoFileSystems) {
+    if (known.magic == magic) return known.name;
+  }
+  return "";
+}
+
+TreeWalk::TreeWalk(WalkOptions options, UniqueFd start) : options_(std::move(options)), start_(std::move(start)) {}
 
 std::optional<WalkEntry> TreeWalk::Next() {
   while (!Stopped()) {
@@ -89,7 +138,7 @@ std::optional<WalkEntry> TreeWalk::EnterNextRoot() {
   const bool seek_inside = IsAtOrUnder(options_.after, root);
   if (!options_.after.empty() && !seek_inside && ComparePaths(root, options_.after) < 0) return std::nullopt;
   path_ = root;
-  UniqueFd fd(open(root.c_str(), kListFlags));
+  UniqueFd fd = start_.valid() ? std::move(start_) : UniqueFd(open(root.c_str(), kListFlags));
   struct stat facts {};
   if (!fd.valid() || fstat(fd.get(), &facts) != 0) return Unreadable(errno);
   root_device_ = facts.st_dev;
@@ -99,16 +148,43 @@ std::optional<WalkEntry> TreeWalk::EnterNextRoot() {
 // Lists the directory that path_ names and makes it the current level. What could be listed is visited even if the rest
 // could not.
 std::optional<WalkEntry> TreeWalk::Enter(UniqueFd fd, std::string_view seek) {
-  struct stat facts {};
-  if (fstat(fd.get(), &facts) != 0) return Unreadable(errno);
+  const std::optional<DirectoryFacts> facts = LookAtDirectory(fd.get());
+  if (!facts) return Unreadable(errno);
   const std::vector<FileId>& ids = options_.exclusions.ids;
-  if (std::find(ids.begin(), ids.end(), IdOf(facts)) != ids.end()) return std::nullopt;
-  if (options_.one_file_system && facts.st_dev != root_device_) return std::nullopt;
+  if (std::find(ids.begin(), ids.end(), facts->id) != ids.end()) return std::nullopt;
+  if (options_.one_file_system && facts->id.device != root_device_) return std::nullopt;
+  const bool boundary = levels_.empty() || facts->mount_point || facts->id.device != levels_.back().id.device;
+  if (boundary) {
+    std::string reason = ReasonToLeaveOut(fd.get(), *facts);
+    if (!reason.empty())
+      return WalkEntry{.kind = WalkEntry::Kind::kLeftOut, .path = path_, .reason = std::move(reason)};
+  }
+  if (!levels_.empty() && options_.is_known && options_.is_known(path_, *facts)) return std::nullopt;
   if (levels_.size() > kLevelsKeptOpen) levels_.back().fd.Close();
-  levels_.push_back({.fd = std::move(fd), .id = IdOf(facts), .path_bytes = path_.size(), .seek = seek});
-  const int error = List(levels_.back());
-  if (error == 0) return std::nullopt;
-  return Unreadable(error);
+  levels_.push_back({.fd = std::move(fd), .id = facts->id, .path_bytes = path_.size(), .seek = seek});
+  const std::int64_t listed_at_ns = NowNs();
+  if (const int error = List(levels_.back()); error != 0) return Unreadable(error);
+  if (!options_.directories || Stopped()) return std::nullopt;
+  return WalkEntry{.kind = WalkEntry::Kind::kDirectory,
+                   .path = path_,
+                   .directory_fd = levels_.back().fd.get(),
+                   .facts = *facts,
+                   .listed_at_ns = listed_at_ns,
+                   .partial = !seek.empty(),
+                   .boundary = boundary};
+}
+
+// At a mount point only: nowhere else could the file system change, or a directory lie inside itself.
+std::string TreeWalk::ReasonToLeaveOut(int fd, const DirectoryFacts& facts) const {
+  if (!options_.pseudo_file_systems) {
+    if (std::string name = PseudoFileSystem(fd); !name.empty()) return name + ", a pseudo file system";
+  }
+  for (const Level& level : levels_) {
+    if (level.id == facts.id) {
+      return "the same directory as " + Quoted(std::string_view(path_).substr(0, level.path_bytes));
+    }
+  }
+  return "";
 }
 
 // A parent that was closed is opened again through "..", which is quicker than from above if it is still the parent.
@@ -156,8 +232,8 @@ void TreeWalk::AddChild(Level& level, const dirent& entry) {
     type = found ? IFTODT(facts.st_mode) : static_cast<unsigned char>(DT_REG);
   }
   if (type != DT_REG && type != DT_DIR) return;
-  // A file of the name where the last walk stopped, or was inside, has had its turn.
-  if (type == DT_REG && !level.seek.empty() && name == seek_name) return;
+  // The file behind which the walk is continued has had its turn. One where there was a directory then has not.
+  if (type == DT_REG && !level.seek.empty() && name == level.seek) return;
   if (IsExcluded(level, entry)) return;
   level.children.push_back({.name = std::string(name), .is_directory = type == DT_DIR});
 }

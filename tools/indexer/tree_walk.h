@@ -6,7 +6,8 @@
 // The order is ComparePaths(): each directory's names sorted as bytes, a directory's content in its place. With
 // `after`, whole subtrees before it are left out without being read. Symbolic links are not followed; what is no
 // regular file and no directory is passed over. A directory that vanished or cannot be read becomes an entry, never the
-// end.
+// end. So does what is left out at a mount point: file systems that only show the kernel's tables, and a directory
+// mounted inside itself.
 //
 // Few file descriptors are open at a time however deep the tree, and no path longer than a name is ever given to the
 // kernel, so neither the descriptor limit nor PATH_MAX bounds the depth. One thread at a time.
@@ -18,6 +19,8 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,22 +46,38 @@ struct WalkOptions {
   std::string after{};               // absolute; the walk starts behind it. Empty: at the start
   Exclusions exclusions{};
   bool one_file_system = false;            // mount points are left out
+  bool pseudo_file_systems = false;        // /proc and its like are walked, too
+  bool directories = false;                // each directory is an entry of its own, before what is in it
   const std::atomic<int>* stop = nullptr;  // the walk ends early once this is not 0
+
+  // Directories below the roots for which this is true are not entered.
+  std::function<bool(std::string_view path, const DirectoryFacts& facts)> is_known{};
 };
 
 // Views are valid until the next call of Next().
 struct WalkEntry {
-  enum class Kind { kFile, kUnreadableDirectory };
+  enum class Kind { kFile, kDirectory, kUnreadableDirectory, kLeftOut };
   Kind kind = Kind::kFile;
   std::string_view path;
-  int directory_fd = -1;       // of a file: where it is …
-  const char* name = nullptr;  // … and what it is called there
-  int error = 0;               // of a directory: errno
+  int directory_fd = -1;       // of a file: where it is, of a directory: itself
+  const char* name = nullptr;  // of a file: what it is called there
+  int error = 0;               // of an unreadable directory: errno
+  std::string reason{};        // of what is left out
+
+  // Of a directory, as it was before its names were read.
+  DirectoryFacts facts{};
+  std::int64_t listed_at_ns = 0;
+  bool partial = false;   // what stands before `after` was not read
+  bool boundary = false;  // a root, or on another file system or mount than its parent
 };
+
+// Whether the open directory is on a file system that holds no files but shows what the kernel knows; its name or "".
+std::string PseudoFileSystem(int fd);
 
 class TreeWalk {
  public:
-  explicit TreeWalk(WalkOptions options);
+  // With `start`, which must be open for reading, there is one root, and that is it, whatever its path leads to.
+  explicit TreeWalk(WalkOptions options, UniqueFd start = {});
   TreeWalk(const TreeWalk&) = delete;
   TreeWalk& operator=(const TreeWalk&) = delete;
 
@@ -84,6 +103,7 @@ class TreeWalk {
   bool Stopped() const { return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed) != 0; }
   std::optional<WalkEntry> EnterNextRoot();
   std::optional<WalkEntry> Enter(UniqueFd fd, std::string_view seek);
+  std::string ReasonToLeaveOut(int fd, const DirectoryFacts& facts) const;
   void Leave();
   int List(Level& level);
   void AddChild(Level& level, const dirent& entry);
@@ -92,6 +112,7 @@ class TreeWalk {
   WalkEntry Unreadable(int error) const;
 
   const WalkOptions options_;
+  UniqueFd start_;
   std::vector<Level> levels_;
   std::size_t next_root_ = 0;
   dev_t root_device_ = 0;
