@@ -130,6 +130,31 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::string& path) 
   return catalog;
 }
 
+absl::Status Catalog::CheckPath(const std::string& path) {
+  RETURN_IF_ERROR(RefuseUnlessRegular(path));
+  const bool exists = access(path.c_str(), F_OK) == 0;
+  const std::string folder(DirectoryOf(path));
+  if (access(folder.c_str(), W_OK | X_OK) != 0 || (exists && access(path.c_str(), R_OK | W_OK) != 0)) {
+    return Explained(absl::PermissionDeniedError(absl::StrCat("catalog ", Quoted(path), ": ", ErrnoText(errno))), path);
+  }
+  if (!exists) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const auto database, SqliteDatabase::Open(path, "catalog", SqliteDatabase::Access::kReadOnly));
+  return Explained(CheckShape(*database), path);
+}
+
+bool Catalog::HasRowsBelow(const std::string& path, std::string_view root) {
+  const std::string first = JoinPath(root, "");
+  const std::string end = EndBelow(root);
+  const auto database = SqliteDatabase::Open(path, "catalog", SqliteDatabase::Access::kReadOnly);
+  if (!database.ok()) return false;
+  const auto statement = (*database)->Prepare("SELECT 1 FROM files WHERE path > ?1 AND path < ?2 LIMIT 1");
+  if (!statement.ok()) return false;
+  SqliteQuery query(**statement);
+  query.BindBlob(1, first);
+  query.BindBlob(2, end);
+  return query.Step().value_or(false);
+}
+
 absl::Status Catalog::Prepare() {
   if (database_->IsReadOnly()) {
     return absl::PermissionDeniedError(absl::StrCat(database_->name(), " is read-only"));

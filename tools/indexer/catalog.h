@@ -58,6 +58,12 @@ class Catalog {
   // table `files` of another shape.
   static absl::StatusOr<std::unique_ptr<Catalog>> Open(const std::string& path);
 
+  // What Open() would refuse at a glance. Writes nothing.
+  static absl::Status CheckPath(const std::string& path);
+
+  // Whether there is a catalog at `path` that has rows below `root`. Writes nothing to it.
+  static bool HasRowsBelow(const std::string& path, std::string_view root);
+
   absl::StatusOr<std::optional<FileRow>> Find(std::string_view path);
 
   // Rows below `root`, in the order of their paths' bytes and behind `after` unless that is empty; at most `limit`.

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -221,7 +222,10 @@ absl::Status IndexRun::NoteUnreadableDirectory(const WalkEntry& entry) {
   if (entry.error == EMFILE || entry.error == ENFILE || entry.error == ENOMEM) {
     return absl::ResourceExhaustedError(absl::StrCat(Quoted(entry.path), ": ", message));
   }
-  directory_errors_.push_back({.path = Text(entry.path), .message = message});
+  const std::vector<std::string>& roots = context_.job.roots;
+  const bool accepted = context_.accept_removed && entry.error == ENOENT &&
+                        std::find(roots.begin(), roots.end(), entry.path) != roots.end();
+  if (!accepted) directory_errors_.push_back({.path = Text(entry.path), .message = message});
   return absl::OkStatus();
 }
 

@@ -41,6 +41,8 @@ struct Workplace {
 std::string SignalName(int signal) {
   if (signal == SIGINT) return "SIGINT";
   if (signal == SIGTERM) return "SIGTERM";
+  if (signal == SIGHUP) return "SIGHUP";
+  if (signal == SIGALRM) return "the time limit";
   return absl::StrCat("signal ", signal);
 }
 
@@ -116,14 +118,14 @@ absl::StatusOr<std::int64_t> CountFiles(const Request& request, const Workplace&
   return files;
 }
 
-Stats StatsOf(const Job& job, const IndexRun& run) {
+Stats StatsOf(const IndexReport& report) {
   Stats stats;
-  const bool recovery = job.type == OperationType::kRecovery;
+  const bool recovery = report.type == OperationType::kRecovery;
   for (const NamedCounter& counter : kRunCounters) {
     const bool recovery_only = counter.value == &RunCounters::missing || counter.value == &RunCounters::differing;
-    if (recovery || !recovery_only) stats.emplace_back(counter.name, run.counters().*counter.value);
+    if (recovery || !recovery_only) stats.emplace_back(counter.name, report.counters.*counter.value);
   }
-  stats.emplace_back("duration_s", run.duration_s());
+  stats.emplace_back("duration_s", report.duration_s);
   return stats;
 }
 
@@ -169,12 +171,15 @@ absl::StatusOr<IndexReport> Index(const Request& request, const OperationHandle&
   if (!finished.ok()) return PauseAfter(request.engine, handle, finished.status());
   report.counters = run.counters();
   report.duration_s = run.duration_s();
+  report.left_out = run.left_out();
+  ASSIGN_OR_RETURN(report.first_errors, place.catalog->FirstErrors(handle.operation_id, kReportErrorsMax));
   report.paused = !*finished;
   if (report.paused) {
-    RETURN_IF_ERROR(request.engine.Pause(handle, SignalName(request.stop.load())));
+    report.stopped_by = SignalName(request.stop.load());
+    RETURN_IF_ERROR(request.engine.Pause(handle, report.stopped_by));
     return report;
   }
-  RETURN_IF_ERROR(request.engine.Complete(handle, StatsOf(place.job, run)));
+  RETURN_IF_ERROR(request.engine.Complete(handle, StatsOf(report)));
   // The operation is complete whether or not its rows go; the next start tries again.
   place.catalog->ForgetRuns(handle.operation_id).IgnoreError();
   return report;
@@ -210,6 +215,16 @@ absl::StatusOr<IndexReport> ResumeUnfinished(const Request& request, const Opera
 }
 
 }  // namespace
+
+absl::Status CheckNewIndex(const std::string& log_directory, const IndexOptions& options) {
+  // First, because the log's directory need not exist.
+  Job catalog_only;
+  catalog_only.catalog_path = ResolveLeniently(options.catalog_path);
+  RETURN_IF_ERROR(ExclusionsFor(catalog_only, log_directory).status());
+  ASSIGN_OR_RETURN(const Job job, NewJob(options));
+  RETURN_IF_ERROR(ExclusionsFor(job, log_directory).status());
+  return Catalog::CheckPath(job.catalog_path);
+}
 
 absl::StatusOr<IndexReport> RunIndex(Engine& engine, const std::string& log_directory, const IndexOptions& options,
                                      ProgressSink& sink, const std::atomic<int>& stop_signal) {

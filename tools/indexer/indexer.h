@@ -11,7 +11,11 @@
 //   initial      every file
 //   incremental  files whose size or time is not what the catalog has
 //   recovery     every file, and each row that is wrong is reported; a damaged catalog is moved aside and built anew
-// All of them drop the rows of files below the directories that are no longer there. Rows elsewhere are not touched.
+// All of them drop the rows of files below the directories that are no longer there, unless their disk may merely be
+// missing (place.h). Rows elsewhere are not touched.
+//
+// Before an operation completes, the run goes again to what has changed since it was visited (index_run.h): each file
+// that is there at the end, and was when its directory was last looked at, has its row.
 //
 // A file or directory that cannot be read is recorded as an error in the log, and the run goes on. What stops the run,
 // such as a full disk, leaves the operation paused, to be resumed once the cause is mended.
@@ -22,6 +26,7 @@
 #define FOLDLOG_TOOLS_INDEXER_INDEXER_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -102,7 +107,17 @@ struct IndexReport {
   double duration_s = 0.0;    // at work, without the time between sessions
   std::string catalog_path;
   std::optional<std::string> damaged_catalog;  // where a damaged catalog was moved
+  std::string stopped_by{};                    // of a paused one: "SIGINT", "the time limit", …
+  std::vector<FileError> first_errors{};       // of the operation; counters.errors says how many there are
+  std::vector<std::string> left_out{};         // what this session left out unasked, with the reason
 };
+
+// How many errors a report names.
+inline constexpr std::size_t kReportErrorsMax = 5;
+
+// What RunIndex() would refuse of `options` for a new operation before it has looked into the log, which may therefore
+// not exist yet. Writes nothing.
+absl::Status CheckNewIndex(const std::string& log_directory, const IndexOptions& options);
 
 // Starts an operation and runs it to its end, or goes on with the one that is unfinished. Nothing is written before the
 // directories, the catalog and the state of the log have been found good.

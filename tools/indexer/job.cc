@@ -2,6 +2,8 @@
 
 #include "tools/indexer/job.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <string_view>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/status_macros.h"
 #include "tools/indexer/catalog.h"
+#include "tools/indexer/file_access.h"
 #include "tools/indexer/paths.h"
 
 namespace foldlog::indexer {
@@ -34,6 +37,24 @@ std::vector<std::string> ResolveExcluded(const std::vector<std::string>& paths) 
   for (const std::string& path : paths) resolved.push_back(ResolveLeniently(path));
   std::sort(resolved.begin(), resolved.end());
   return resolved;
+}
+
+bool AnyIsThere(const std::vector<std::string>& directories) {
+  return std::any_of(directories.begin(), directories.end(),
+                     [](const std::string& directory) { return access(directory.c_str(), F_OK) == 0; });
+}
+
+absl::Status RefusePseudoFileSystems(const Job& job) {
+  if (job.pseudo_file_systems) return absl::OkStatus();
+  for (const std::string& root : job.roots) {
+    const UniqueFd fd = ReachAbsolute(root);
+    const std::string type = fd.valid() ? PseudoFileSystem(fd.get()) : "";
+    if (type.empty()) continue;
+    return absl::InvalidArgumentError(absl::StrCat("nothing of ", Quoted(root), " would be indexed: it is on ", type,
+                                                   ", which holds no files but shows what the kernel knows; "
+                                                   "--pseudo-file-systems indexes it all the same"));
+  }
+  return absl::OkStatus();
 }
 
 std::string QuotedList(const std::vector<std::string>& paths) {
@@ -83,8 +104,13 @@ absl::StatusOr<Job> NewJob(const IndexOptions& options) {
   job.type = options.type;
   job.one_file_system = options.one_file_system;
   job.pseudo_file_systems = options.pseudo_file_systems;
-  ASSIGN_OR_RETURN(job.roots, ResolveRoots(options.directories));
   ASSIGN_OR_RETURN(job.catalog_path, ResolveFile(options.catalog_path));
+  ASSIGN_OR_RETURN(job.roots, ResolveRoots(options.directories, [&](const std::string& missing) {
+                     // A directory that was indexed before must not keep the others from it, if it is gone.
+                     return (options.accept_removed || AnyIsThere(options.directories)) &&
+                            Catalog::HasRowsBelow(job.catalog_path, missing);
+                   }));
+  RETURN_IF_ERROR(RefusePseudoFileSystems(job));
   job.excluded = ResolveExcluded(options.excluded);
   return job;
 }
@@ -112,8 +138,12 @@ absl::StatusOr<Job> RecordedJob(const Operation& operation, const IndexOptions& 
     return NotThatJob(operation, absl::StrCat("type ", std::string(Name(job.type))),
                       absl::StrCat("type ", std::string(Name(options.type))));
   }
-  ASSIGN_OR_RETURN(const std::vector<std::string> roots,
-                   ResolveRoots(options.directories.empty() ? job.roots : options.directories));
+  ASSIGN_OR_RETURN(
+      const std::vector<std::string> roots,
+      ResolveRoots(options.directories.empty() ? job.roots : options.directories, [&](const std::string& missing) {
+        const bool ours = std::find(job.roots.begin(), job.roots.end(), missing) != job.roots.end();
+        return ours && (options.accept_removed || AnyIsThere(job.roots));
+      }));
   if (roots != job.roots) return NotThatJob(operation, QuotedList(job.roots), QuotedList(roots));
   ASSIGN_OR_RETURN(const std::string catalog,
                    ResolveFile(options.catalog_path.empty() ? job.catalog_path : options.catalog_path));

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -29,11 +30,16 @@ std::optional<std::string> RealPath(const std::string& path) {
   return std::string(resolved.get());
 }
 
-absl::StatusOr<std::string> ResolveRoot(const std::string& directory) {
+using MayBeMissing = std::function<bool(const std::string& path)>;
+
+absl::StatusOr<std::string> ResolveRoot(const std::string& directory, const MayBeMissing& may_be_missing) {
   const std::optional<std::string> resolved = RealPath(directory);
   struct stat facts {};
   if (!resolved || stat(resolved->c_str(), &facts) != 0) {
     const int error = errno;
+    if (error == ENOENT && may_be_missing) {
+      if (std::string path = ResolveLeniently(directory); may_be_missing(path)) return path;
+    }
     return absl::Status(absl::ErrnoToStatusCode(error),
                         absl::StrCat("cannot index ", Quoted(directory), ": ", ErrnoText(error),
                                      "; give directories that exist and can be reached"));
@@ -77,10 +83,11 @@ std::string Quoted(std::string_view path) {
 
 std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
-absl::StatusOr<std::vector<std::string>> ResolveRoots(const std::vector<std::string>& directories) {
+absl::StatusOr<std::vector<std::string>> ResolveRoots(const std::vector<std::string>& directories,
+                                                      const MayBeMissing& may_be_missing) {
   std::vector<std::string> resolved;
   for (const std::string& directory : directories) {
-    ASSIGN_OR_RETURN(std::string root, ResolveRoot(directory));
+    ASSIGN_OR_RETURN(std::string root, ResolveRoot(directory, may_be_missing));
     resolved.push_back(std::move(root));
   }
   std::sort(resolved.begin(), resolved.end(),
@@ -119,8 +126,15 @@ absl::StatusOr<std::string> ResolveFile(const std::string& path) {
 std::string ResolveLeniently(const std::string& path) {
   if (std::optional<std::string> resolved = RealPath(path)) return *std::move(resolved);
   if (absl::StatusOr<std::string> resolved = ResolveFile(path); resolved.ok()) return *std::move(resolved);
-  if (path.starts_with('/')) return path;
-  return JoinPath(RealPath(".").value_or("/"), path);
+  // What exists of it without symlinks, and the rest as it is written.
+  std::string whole = path.starts_with('/') ? path : JoinPath(RealPath(".").value_or("/"), path);
+  while (whole.size() > 1 && whole.ends_with('/')) whole.pop_back();
+  for (std::size_t slash = whole.rfind('/'); slash != 0 && slash != std::string::npos;
+       slash = whole.rfind('/', slash - 1)) {
+    const std::optional<std::string> above = RealPath(whole.substr(0, slash));
+    if (above) return JoinPath(*above, std::string_view(whole).substr(slash + 1));
+  }
+  return whole;
 }
 
 }  // namespace foldlog::indexer

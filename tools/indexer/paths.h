@@ -5,6 +5,7 @@
 #ifndef FOLDLOG_TOOLS_INDEXER_PATHS_H_
 #define FOLDLOG_TOOLS_INDEXER_PATHS_H_
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +31,11 @@ std::string Quoted(std::string_view path);
 std::string ErrnoText(int error);
 
 // Absolute, without symlinks, sorted by ComparePaths, without duplicates and without those that lie below another.
-// NotFound or InvalidArgument names the directory that is missing or none.
-absl::StatusOr<std::vector<std::string>> ResolveRoots(const std::vector<std::string>& directories);
+// NotFound or InvalidArgument names the directory that is missing or none. One that is missing is taken as it was
+// written if `may_be_missing` says so.
+absl::StatusOr<std::vector<std::string>> ResolveRoots(
+    const std::vector<std::string>& directories,
+    const std::function<bool(const std::string& path)>& may_be_missing = nullptr);
 
 // The absolute path of a file that may be about to be created: its folder must exist.
 absl::StatusOr<std::string> ResolveFile(const std::string& path);
