@@ -1,6 +1,7 @@
 """The index command of the foldlog program: its progress, its signals, and going on after a stop."""
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -55,7 +56,7 @@ class IndexTest(ProgramTest):
         self.assertIn(missing, self.refused("index", missing, "--catalog", self.catalog))
         self.refused("index", tree)
         self.refused("index", "--catalog", self.catalog)
-        self.assertEqual(self.json("status")["status"], "idle")
+        self.refused("status")
 
     def test_a_catalog_inside_the_log_is_refused(self):
         done = self.foldlog("index", self.dir, "--catalog", os.path.join(self.log, "catalog"), status=1)
@@ -67,33 +68,116 @@ class IndexTest(ProgramTest):
         done = self.foldlog("index", tree, "--catalog", self.catalog)
         self.assertEqual(done.stderr, b"")
 
-    def test_sigint_and_sigterm_pause_and_the_same_command_goes_on(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
+    def test_each_signal_to_stop_pauses_with_status_5_and_the_same_command_goes_on(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number == signal.SIGINT:
-                indexer = self.stopped_indexer(args=["--quiet"])
+                indexer = self.stopped_indexer(args=["--json"])
             else:
                 indexer = self.restarted_and_stopped()
             before = self.json("status")["files_processed"]
             indexer.send_signal(number)
             indexer.send_signal(signal.SIGCONT)
             status, out, err = self.finish(indexer)
-            self.assertEqual((status, err), (0, ""))
-            self.assertRegex(out, r"(?m)^Status +paused")
-            self.assertIn('"foldlog index"', out)
+            self.assertEqual(status, 5)
+            self.assertRegex(err, r"\Afoldlog: paused by %s before the end; \"foldlog index\".*\n\Z" % number.name)
+            self.assertEqual(json.loads(out)["status"], "paused")
             status = self.json("status")
             self.assertEqual((status["status"], status["pause_reason"]), ("paused", number.name))
             self.assertGreaterEqual(status["files_processed"], before)
         self.assertRegex(self.index(), r"(?m)^Status +completed; went on")  # directories and catalog are remembered
         status = self.json("status")
         self.assertEqual((status["status"], status["files_processed"]), ("completed", 3000))
-        self.assertEqual(self.json("show")["events"]["resumed"], 2)
+        self.assertEqual(self.json("show")["events"]["resumed"], 3)
 
     def restarted_and_stopped(self):
-        indexer = self.spawn("index", "--batch", "1", "--quiet")
+        indexer = self.spawn("index", "--batch", "1", "--json")
         cli_support.wait_for(lambda: self.json("status")["status"] == "in_progress", "the indexer to go on")
         indexer.send_signal(signal.SIGSTOP)
         self.assertEqual(self.json("status")["status"], "in_progress", "it ended before it could be stopped")
         return indexer
+
+    def test_sighup_that_was_ignored_from_the_start_stays_ignored(self):
+        indexer = self.stopped_indexer(args=["--quiet"], preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        indexer.send_signal(signal.SIGHUP)
+        indexer.send_signal(signal.SIGCONT)
+        self.assertEqual(self.finish(indexer), (0, "", ""))
+
+    def test_the_time_limit_pauses_with_status_5(self):
+        tree = self.make_tree(1)
+        with open(os.path.join(tree, "huge"), "wb") as file:
+            file.truncate(1 << 42)  # a hole that takes hours to read
+        done = self.foldlog("index", tree, "--catalog", self.catalog, "--time-limit", "1", "--quiet", status=5)
+        self.assertIn(b"paused by the time limit before the end", done.stderr)
+        self.assertEqual(self.json("status")["pause_reason"], "the time limit")
+        self.assertIn("--time-limit", self.refused("index", "--time-limit", "0", status=2))
+
+    def test_files_with_errors_are_named_and_strict_ends_with_status_4(self):
+        tree = self.make_tree(3)
+        for name in "abcdefg":
+            os.symlink(name, os.path.join(tree, name))  # not followed, so no error
+        removed = self.tree_that_loses_files(tree, 7)
+        out = self.run_raw("index", tree, removed, "--catalog", self.catalog, "--type", "incremental", "--log", self.log)
+        self.assertEqual(out.returncode, 0)
+        self.assertRegex(out.stdout.decode(), r"(?m)^Errors +1$")
+        self.assertIn("Error          %s: 7 rows without a file kept" % removed, out.stdout.decode())
+        command = re.search(r"(?m)^All errors +foldlog (.*)$", out.stdout.decode()).group(1).split()
+        self.assertEqual(len(self.text(*command).splitlines()), 1)
+        done = self.run_raw("index", tree, removed, "--catalog", self.catalog, "--type", "incremental", "--strict",
+                            "--quiet", "--log", self.log)
+        self.assertEqual((done.returncode, done.stdout), (4, b""))
+        self.assertRegex(done.stderr, rb'\Afoldlog: completed, but 1 error was found; "foldlog events --errors .*\n\Z')
+
+    def tree_that_loses_files(self, tree, files):
+        """A root whose files are all gone after it was indexed, together with the other one."""
+        lost = self.make_tree(files, name=b"lost")
+        self.index(tree, lost, "--catalog", self.catalog)
+        for name in os.listdir(lost):
+            os.remove(os.path.join(lost, name))
+        return lost
+
+    def test_accept_removed_drops_the_rows_of_an_empty_root(self):
+        tree = self.make_tree(3)
+        lost = self.tree_that_loses_files(tree, 7)
+        args = [tree, lost, "--catalog", self.catalog, "--type", "incremental", "--json"]
+        self.assertEqual(json.loads(self.index(*args))["kept"], 7)
+        done = json.loads(self.index(*args, "--accept-removed", "--strict"))
+        self.assertEqual((done["kept"], done["removed"], done["errors"], done["first_errors"]), (0, 7, 0, []))
+
+    def test_json_is_one_object_that_agrees_with_the_log(self):
+        tree = self.make_tree(25)
+        done = json.loads(self.index(tree, "--catalog", self.catalog, "--json"))
+        self.assertEqual((done["status"], done["files"], done["added"], done["resumed"]), ("completed", 25, 25, False))
+        self.assertEqual((done["catalog"], done["damaged_catalog"]), (self.catalog, None))
+        shown = self.json("show")
+        self.assertEqual(done["operation_id"], shown["operation_id"])
+        for name, value in shown["stats"].items():
+            self.assertEqual(done[name], value, name)
+
+    def test_quiet_is_quiet(self):
+        tree = self.make_tree(3)
+        self.assertEqual(self.index(tree, "--catalog", self.catalog, "--quiet"), "")
+        with open(os.path.join(tree, "file00001"), "w") as file:
+            file.write("changed")
+        self.assertEqual(self.index(tree, "--catalog", self.catalog, "--quiet", "--type", "recovery"), "")
+
+    def test_what_is_refused_leaves_no_log_behind(self):
+        tree = self.make_tree(1)
+        letter = os.path.join(self.dir, "letter")
+        with open(letter, "w") as file:
+            file.write("x" * 5000)
+        before = sorted(os.listdir(self.dir))
+        for args in ([tree], [os.path.join(self.dir, "missing"), "--catalog", self.catalog], ["--catalog", self.catalog],
+                     [tree, "--catalog", os.path.join(self.dir, "none", "catalog.db")], [tree, "--catalog", tree],
+                     [tree, "--catalog", letter], [tree, "--catalog", self.catalog, "--exclude", self.dir],
+                     ["/proc/self", "--catalog", self.catalog], [letter, "--catalog", self.catalog],
+                     [tree, "--catalog", os.path.join(self.log, "catalog.db")]):
+            self.refused("index", *args)
+            self.assertEqual(sorted(os.listdir(self.dir)), before, args)
+
+    def test_pseudo_file_systems_are_indexed_only_if_asked_for(self):
+        self.assertIn("--pseudo-file-systems", self.refused("index", "/proc/self/net", "--catalog", self.catalog))
+        done = json.loads(self.index("/proc/self/attr", "--catalog", self.catalog, "--pseudo-file-systems", "--json"))
+        self.assertGreater(done["files"], 0)
 
     def test_a_killed_run_is_recovered_by_the_same_command(self):
         indexer = self.stopped_indexer()

@@ -106,10 +106,11 @@ class ProgramTest(unittest.TestCase):
                 file.write(b"%d" % number)
         return os.fsdecode(tree)
 
-    def stopped_indexer(self, files=3000, args=()):
+    def stopped_indexer(self, files=3000, args=(), **options):
         """An indexer that is part-way, holds the log, and stands still until it gets SIGCONT."""
         tree = self.make_tree(files)
-        indexer = self.spawn("index", tree, "--catalog", os.path.join(self.dir, "catalog.db"), "--batch", "1", *args)
+        indexer = self.spawn("index", tree, "--catalog", os.path.join(self.dir, "catalog.db"), "--batch", "1", *args,
+                             **options)
 
         def part_way():
             self.assertIsNone(indexer.poll(), "the indexer ended before it could be stopped")

@@ -25,7 +25,8 @@ namespace {
 constexpr const char* kFooter =
     "The log is a directory, given by --log or the environment variable FOLDLOG.\n"
     "\n"
-    "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 stored data is damaged.\n"
+    "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 stored data is damaged, 4 files had errors\n"
+    "(index --strict), 5 paused before the end (index).\n"
     "\n"
     "Examples:\n"
     "  export FOLDLOG=/var/lib/photos/log\n"
@@ -122,7 +123,7 @@ int RunCommand(const Command& command, Context& context) {
     status = absl::UnavailableError(absl::StrCat(
         written.message(), "; the command itself was carried out: foldlog status tells where things stand"));
   }
-  if (status.ok()) return kDone;
+  if (status.ok()) return context.exit_status;
   const absl::string_view message = status.message();
   Complain(std::string(message.data(), message.size()), context.messages);
   return ExitStatus(status);

@@ -11,7 +11,9 @@ namespace foldlog::cli {
 inline constexpr int kDone = 0;
 inline constexpr int kRefused = 1;  // refused or failed; standard error says what to do next
 inline constexpr int kWrongUsage = 2;
-inline constexpr int kCorrupt = 3;  // stored bytes are damaged
+inline constexpr int kCorrupt = 3;     // stored bytes are damaged
+inline constexpr int kFileErrors = 4;  // done, but files had errors (index --strict)
+inline constexpr int kPaused = 5;      // index was stopped before the end, and goes on when run again
 
 int ExitStatus(const absl::Status& status);
 

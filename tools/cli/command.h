@@ -22,6 +22,8 @@ struct Context {
   Output& messages;  // progress and complaints: standard error
 
   bool accept_loss = false;  // LogDirectoryOptions::accept_loss, for commands that write
+  // Of a command that did what it should and has more to tell than that; see app.h.
+  int exit_status = 0;
 };
 
 // An error is what the program says on standard error; its code decides the exit status (app.h).

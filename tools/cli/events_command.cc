@@ -34,6 +34,7 @@ struct EventsOptions {
   std::optional<std::int64_t> to;
   std::optional<std::string> operation_id;
   std::vector<std::string> kinds;  // all if empty
+  bool errors = false;             // only those that tell of one
   bool follow = false;
   bool json = false;
   bool hash = false;
@@ -44,6 +45,11 @@ struct EventsOptions {
     return kinds.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
   }
 };
+
+bool TellsOfAnError(const EventBody& body) {
+  const auto* checkpoint = std::get_if<Checkpoint>(&body);
+  return checkpoint != nullptr ? checkpoint->error.has_value() : std::holds_alternative<Failed>(body);
+}
 
 // Prints what was asked for of the events that a replayer gives.
 class EventPrinter {
@@ -63,6 +69,7 @@ class EventPrinter {
     if (options_.operation_id && *options_.operation_id != operation_id_) return;
     saw_operation_ = true;
     if (!options_.WantsKind(KindName(event.event.body))) return;
+    if (options_.errors && !TellsOfAnError(event.event.body)) return;
     shown.notes.with_hash = options_.hash;
     out_.Line(options_.json ? EventJson(shown, operation_id_) : EventText(shown));
   }
@@ -151,6 +158,7 @@ void AddEventsCommand(CLI::App& app, Command& chosen) {
   AddCount(*events, "--to", options->to, "Last sequence number");
   AddText(*events, "--operation", options->operation_id, "Only events of this operation")->type_name("ID");
   AddTexts(*events, "--kind", options->kinds, "Only events of this kind; may be repeated")->type_name("KIND");
+  events->add_flag("--errors", options->errors, "Only errors: of files, and of operations that failed");
   events->add_flag("--follow", options->follow, "Wait for further events, until interrupted");
   events->add_flag("--json", options->json, "One JSON object a line");
   events->add_flag("--hash", options->hash, "With the hash that chains each event to all before it");

@@ -1,5 +1,6 @@
 // index: runs the sample indexer on the log, shows how far it is, and stops in good order on a signal.
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,10 +9,13 @@
 #include "engine/projection/mirror_follower.h"
 #include "engine/status_macros.h"
 #include "foldlog/engine.h"
+#include "tools/cli/app.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
 #include "tools/cli/index_progress.h"
+#include "tools/cli/index_report.h"
 #include "tools/cli/signals.h"
+#include "tools/cli/time_format.h"
 #include "tools/indexer/indexer.h"
 
 namespace foldlog::cli {
@@ -21,8 +25,11 @@ struct IndexCommandOptions {
   indexer::IndexOptions index;
   std::optional<std::int64_t> batch_files;
   std::optional<std::int64_t> wait_s;
+  std::optional<std::int64_t> time_limit_s;
   bool no_resume = false;
   bool quiet = false;
+  bool json = false;
+  bool strict = false;
   std::optional<std::string> mirror;
 };
 
@@ -33,16 +40,26 @@ void StopMirror(MirrorFollower& mirror, Output& messages) {
   if (!last.ok()) messages.Line("foldlog: " + std::string(why.data(), why.size()));
 }
 
-absl::StatusOr<indexer::IndexReport> RunIndexer(const IndexCommandOptions& options, Context& context) {
-  // From the start: a signal during the opening must not leave the operation without its pause.
-  const std::atomic<int>& stop = StopFlagOnSignals();
+// The log is made only for what can be indexed: a mistyped path must leave nothing behind.
+absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const IndexCommandOptions& options, const Context& context) {
   EngineOptions engine_options;
   engine_options.directory.use = WriterUse::kIndexer;
   engine_options.directory.lock_wait = LockWait(options.wait_s);
   engine_options.directory.accept_loss = context.accept_loss;
+  engine_options.directory.create = LogDirectoryOptions::Create::kNever;
+  absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Open(context.log, engine_options);
   // Without directories there must be an operation to resume, and so a log.
-  if (options.index.directories.empty()) engine_options.directory.create = LogDirectoryOptions::Create::kNever;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Open(context.log, std::move(engine_options)));
+  if (!absl::IsNotFound(engine.status()) || options.index.directories.empty()) return engine;
+  RETURN_IF_ERROR(indexer::CheckNewIndex(context.log, options.index));
+  engine_options.directory.create = LogDirectoryOptions::Create::kIfMissing;
+  return Engine::Open(context.log, std::move(engine_options));
+}
+
+absl::StatusOr<indexer::IndexReport> RunIndexer(const IndexCommandOptions& options, Context& context) {
+  // From the start: a signal during the opening must not leave the operation without its pause.
+  const std::atomic<int>& stop = StopFlagOnSignals();
+  if (options.time_limit_s) StopAfter(std::chrono::seconds(*options.time_limit_s));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenEngine(options, context));
   std::unique_ptr<MirrorFollower> mirror;
   if (options.mirror) {
     ASSIGN_OR_RETURN(mirror, MirrorFollower::Start(*options.mirror, engine->log()));
@@ -55,14 +72,41 @@ absl::StatusOr<indexer::IndexReport> RunIndexer(const IndexCommandOptions& optio
   return report;
 }
 
+// So that "index && publish" publishes what is whole.
+void SetExitStatus(const indexer::IndexReport& report, bool strict, Context& context) {
+  if (report.paused) {
+    context.exit_status = kPaused;
+    context.messages.Line("foldlog: paused by " + report.stopped_by +
+                          " before the end; \"foldlog index\" with the same log goes on, it remembers everything else");
+  } else if (strict && report.counters.errors > 0) {
+    context.exit_status = kFileErrors;
+    context.messages.Line("foldlog: completed, but " + Grouped(report.counters.errors) +
+                          (report.counters.errors == 1 ? " error was" : " errors were") +
+                          " found; \"foldlog events --errors --operation " + report.operation_id + "\" lists them");
+  }
+}
+
 absl::Status RunIndexCommand(const IndexCommandOptions& options, Context& context) {
-  ASSIGN_OR_RETURN(const indexer::IndexReport report, RunIndexer(options, context));
-  for (const std::string& line : ReportText(report)) context.out.Line(line);
+  const absl::StatusOr<indexer::IndexReport> report = RunIndexer(options, context);
+  if (absl::IsCancelled(report.status())) {  // before anything was begun
+    context.exit_status = kPaused;
+    context.messages.Line("foldlog: " + std::string(report.status().message()));
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(report.status());
+  if (options.json) {
+    context.out.Line(IndexReportJson(*report));
+  } else if (!options.quiet) {
+    for (const std::string& line : IndexReportText(*report)) context.out.Line(line);
+  }
+  RETURN_IF_ERROR(context.out.Flush());
+  SetExitStatus(*report, options.strict, context);
   return absl::OkStatus();
 }
 
 void Check(IndexCommandOptions& options) {
   if (options.batch_files == 0) throw CLI::ValidationError("--batch", "0 files make no batch");
+  if (options.time_limit_s == 0) throw CLI::ValidationError("--time-limit", "0 seconds are no time");
   if (options.batch_files) options.index.batch_files = *options.batch_files;
   options.index.mirror_path = options.mirror.value_or("");
   options.index.resume = !options.no_resume;
@@ -84,11 +128,19 @@ void AddIndexCommand(CLI::App& app, Command& chosen) {
   AddText(*command, "--mirror", options->mirror, "Keep the single row (foldlog project) in this SQLite file")
       ->type_name("FILE");
   AddWait(*command, options->wait_s);
-  command->add_flag("--quiet", options->quiet, "No progress");
+  command->add_flag("--pseudo-file-systems", index.pseudo_file_systems, "Do not leave out /proc, /sys and their like");
+  command->add_flag("--accept-removed", index.accept_removed, "Drop rows even if a disk may only be missing");
+  AddCount(*command, "--time-limit", options->time_limit_s, "Pause after so many seconds")->type_name("SECONDS");
+  command->add_flag("--strict", options->strict, "Exit status 4 if files had errors");
+  command->add_flag("--json", options->json, "What was done, as one JSON object");
+  command->add_flag("--quiet", options->quiet, "No progress and no summary");
   command->footer(
       "Types: initial reads every file, incremental only what changed, and recovery every file to\n"
-      "check the catalog. SIGINT or SIGTERM pauses; after that, or after a crash, the same command\n"
-      "goes on.\n"
+      "check the catalog. SIGINT (Ctrl-C), SIGTERM, SIGHUP or the time limit pauses with exit status 5;\n"
+      "after that, or after a crash, the same command goes on.\n"
+      "Rows whose files are gone are dropped, unless their disk may only be missing: where another\n"
+      "file system than before or nothing is mounted, or no file is left, they are kept, and that is an\n"
+      "error. Left out are /proc, /sys and other file systems that hold no files.\n"
       "Examples:\n"
       "  foldlog index /photos --catalog photos.db --log photos.log\n"
       "  foldlog index --log photos.log                              go on\n"

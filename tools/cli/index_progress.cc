@@ -9,7 +9,6 @@
 #include <string_view>
 #include <utility>
 
-#include "tools/cli/layout.h"
 #include "tools/cli/printable.h"
 #include "tools/cli/time_format.h"
 
@@ -67,13 +66,6 @@ std::string StageText(const indexer::Progress& progress) {
 
 std::string Errors(std::int64_t count) { return Grouped(count) + (count == 1 ? " error" : " errors"); }
 
-std::string Outcome(const indexer::IndexReport& report) {
-  std::string text = report.paused ? "paused" : "completed";
-  if (report.started_over) return text + "; started over, because the catalog lacked what the log claims";
-  if (report.resumed) text += "; went on with what was begun earlier";
-  return text;
-}
-
 }  // namespace
 
 std::string ProgressLine(const indexer::Progress& progress, std::size_t columns) {
@@ -81,25 +73,6 @@ std::string ProgressLine(const indexer::Progress& progress, std::size_t columns)
   if (progress.errors > 0) text += ", " + Errors(progress.errors);
   if (!progress.current_path.empty()) text += "  " + Printable(progress.current_path);
   return std::string(TruncateToWidth(text, columns));
-}
-
-Lines ReportText(const indexer::IndexReport& report) {
-  Fields fields;
-  fields.Add("Operation", report.operation_id + " (" + std::string(Name(report.type)) + ")");
-  fields.Add("Status", Outcome(report));
-  fields.Add("Took", HumanDuration(0, static_cast<TimeNs>(report.duration_s * 1e9)));
-  for (const indexer::NamedCounter& counter : indexer::kRunCounters) {
-    const std::int64_t count = report.counters.*counter.value;
-    if (count == 0 && counter.value != &indexer::RunCounters::files) continue;
-    std::string label = counter.name;
-    label[0] = static_cast<char>(label[0] - 'a' + 'A');
-    if (label == "Bytes_hashed") label = "Bytes";
-    fields.Add(label, Grouped(count));
-  }
-  fields.Add("Catalog", report.catalog_path);
-  if (report.damaged_catalog) fields.Add("Damaged one", *report.damaged_catalog);
-  if (report.paused) fields.Add("Next", "\"foldlog index\" with the same log goes on; it remembers everything else");
-  return fields.lines();
 }
 
 ProgressDisplay::Style ProgressDisplay::StyleFor(int fd, bool quiet) {
@@ -132,6 +105,7 @@ void ProgressDisplay::Update(const indexer::Progress& progress) {
 }
 
 void ProgressDisplay::Report(const std::string& line) {
+  if (style_ == Style::kQuiet) return;
   Finish();
   out_.Line(line);
   out_.Flush().IgnoreError();

@@ -10,7 +10,6 @@
 #include <string>
 
 #include "tools/cli/output.h"
-#include "tools/cli/render_text.h"
 #include "tools/indexer/indexer.h"
 
 namespace foldlog::cli {
@@ -18,15 +17,12 @@ namespace foldlog::cli {
 // One line of at most `columns` columns. Pure.
 std::string ProgressLine(const indexer::Progress& progress, std::size_t columns);
 
-// What became of the run, and what to do next if it is not at its end. Pure.
-Lines ReportText(const indexer::IndexReport& report);
-
 class ProgressDisplay : public indexer::ProgressSink {
  public:
   enum class Style { kTerminal, kLines, kQuiet };
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
 
-  // A terminal gets a line that renews itself, anything else whole lines; `quiet` silences both, but not Report().
+  // A terminal gets a line that renews itself, anything else whole lines; `quiet` silences both.
   static Style StyleFor(int fd, bool quiet);
 
   ProgressDisplay(Style style, Output& out, Clock clock = std::chrono::steady_clock::now);

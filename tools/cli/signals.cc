@@ -2,7 +2,12 @@
 
 #include "tools/cli/signals.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <csignal>
+#include <cstdint>
+#include <limits>
 
 namespace foldlog::cli {
 namespace {
@@ -10,8 +15,11 @@ namespace {
 std::atomic<int> stop_signal = 0;
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler must not wait for a lock");
 
+constexpr std::int64_t kAlarmMax = std::numeric_limits<std::int32_t>::max();  // in seconds, 68 years
+
 void RequestStop(int signal_number) {
-  stop_signal = signal_number;
+  int none = 0;
+  stop_signal.compare_exchange_strong(none, signal_number);
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
 }
@@ -30,7 +38,13 @@ void Handle(int signal_number) {
 const std::atomic<int>& StopFlagOnSignals() {
   Handle(SIGINT);
   Handle(SIGTERM);
+  Handle(SIGHUP);
   return stop_signal;
+}
+
+void StopAfter(std::chrono::seconds time) {
+  Handle(SIGALRM);
+  alarm(static_cast<unsigned>(std::min<std::int64_t>(time.count(), kAlarmMax)));
 }
 
 }  // namespace foldlog::cli
