@@ -209,8 +209,11 @@ class TerminalTest(ProgramTest):
 
     COLUMNS = 40
 
-    def index_on_terminal(self, *args, files, term="xterm"):
-        """Runs an indexer with a pseudo-terminal for standard error, and returns what came there."""
+    def index_on_terminal(self, *args, files, term="xterm", columns_later=None):
+        """Runs an indexer with a pseudo-terminal for standard error, and returns what came there.
+
+        With `columns_later`, the terminal has another width after the first line.
+        """
         try:
             master, terminal = pty.openpty()
         except OSError as error:
@@ -231,6 +234,8 @@ class TerminalTest(ProgramTest):
             if not part:
                 break
             shown += part
+            if columns_later:
+                fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns_later, 0, 0))
         self.assertEqual(indexer.wait(cli_support.TIMEOUT_S), 0)
         return shown
 
@@ -245,6 +250,12 @@ class TerminalTest(ProgramTest):
             self.assertLess(len(line.decode()), self.COLUMNS)
             self.assert_safe(line)
         self.assertTrue(any(re.search(rb" of 3,001 files \(\d", line) for line in lines), lines)
+
+    def test_the_line_follows_the_width_of_the_terminal(self):
+        lines = self.index_on_terminal(files=3000, columns_later=17).split(b"\r\x1b[K")
+        self.assertGreaterEqual(len(lines), 5)
+        for line in lines[3:]:  # the first, and one that may have been on its way
+            self.assertLess(len(line.decode()), 17)
 
     def test_quiet_shows_nothing(self):
         self.assertEqual(self.index_on_terminal("--quiet", files=20), b"")
