@@ -101,21 +101,36 @@ TEST_F(IndexerTest, OddNamesAndOtherKindsOfFilesAreHandled) {
   EXPECT_EQ(report.counters.errors, 0);
 }
 
-TEST_F(IndexerTest, TreeDeeperThanPathMaxIsIndexedAndKept) {
-  std::filesystem::create_directories(tree_);
-  int at = open(tree_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  for (int i = 0; i < 600; ++i) {
-    ASSERT_EQ(mkdirat(at, "a longish name", 0700), 0);
-    const int below = openat(at, "a longish name", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+// One directory in another, so many levels, with a file at the bottom.
+void MakeDeepTree(const std::string& root, int levels, const std::string& name) {
+  std::filesystem::create_directories(root);
+  int at = open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  for (int i = 0; i < levels; ++i) {
+    ASSERT_EQ(mkdirat(at, name.c_str(), 0700), 0);
+    const int below = openat(at, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     close(std::exchange(at, below));
   }
   close(openat(at, "file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
   close(at);
+}
+
+TEST_F(IndexerTest, TreeDeeperThanPathMaxIsIndexedAndKept) {
+  MakeDeepTree(tree_, 600, "a longish name");
   ASSERT_OK(Run());
   ASSERT_OK_AND_ASSIGN(const IndexReport again, Run(OperationType::kIncremental));
   EXPECT_EQ(again.counters.skipped, 1);
   EXPECT_EQ(again.counters.removed, 0);
   EXPECT_THAT(Sql(catalog_, "SELECT length(path) > 8000 FROM files"), ElementsAre("1"));
+  ASSERT_EQ(std::system(("rm -rf '" + tree_ + "'").c_str()), 0);
+}
+
+TEST_F(IndexerTest, TreeTenThousandLevelsDeepTakesNoMoreRoomThanAFlatOne) {
+  MakeDeepTree(tree_, 10'000, "directory");
+  ASSERT_OK(Run());
+  ASSERT_OK_AND_ASSIGN(const IndexReport again, Run(OperationType::kIncremental));
+  EXPECT_EQ(again.counters.skipped, 1);
+  EXPECT_THAT(Sql(catalog_, "SELECT length(path) > 100000 FROM files"), ElementsAre("1"));
+  EXPECT_LT(std::filesystem::file_size(catalog_), 8 << 20);  // the directories' paths alone would be 500 MB
   ASSERT_EQ(std::system(("rm -rf '" + tree_ + "'").c_str()), 0);
 }
 

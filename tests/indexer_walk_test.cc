@@ -191,6 +191,36 @@ TEST(TreeWalk, DepthIsBoundedNeitherByPathMaxNorByDescriptors) {
   RemoveDeepTree(dir / "ddddddddd");
 }
 
+double CpuSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+// The time for a chain that has, in each level, a directory that may be listed but not searched: no way up from there.
+double TimeForAChain(int levels) {
+  TempDir dir;
+  MakeChain(dir.path(), levels);
+  UniqueFd at(open(dir.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (int i = 0; i < levels; ++i) {
+    EXPECT_EQ(mkdirat(at.get(), "listable", 0400), 0);
+    at = UniqueFd(openat(at.get(), "ddddddddd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  }
+  const double begun = CpuSeconds();
+  {
+    const Unprivileged unprivileged;
+    EXPECT_EQ(WalkAll(Below(dir.path())).size(), 2 * levels);
+  }
+  const double time = CpuSeconds() - begun;
+  RemoveDeepTree(dir / "ddddddddd");
+  return time;
+}
+
+TEST(TreeWalk, TimeGrowsWithTheDepthAndNotWithItsSquare) {
+  const double few = TimeForAChain(1000);
+  EXPECT_LT(TimeForAChain(4000), 9 * few);  // four times is linear, but for the bytes of the paths
+}
+
 TEST(TreeWalk, DirectoryThatVanishesMeanwhileIsAnEntryAndNotTheEnd) {
   TempDir dir;
   for (const char* name : {"a", "b/gone", "c"}) WriteFile(dir / name, "");

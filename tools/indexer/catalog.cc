@@ -227,8 +227,8 @@ absl::Status Catalog::Commit(const CatalogBatch& batch) {
 
 absl::Status Catalog::CommitTree(const CatalogBatch& batch) {
   const std::string& operation_id = batch.run.operation_id;
-  for (const std::string& path : batch.forgotten_directories) {
-    RETURN_IF_ERROR(tree_->ForgetDirectory(operation_id, path));
+  for (const std::int64_t id : batch.forgotten_directories) {
+    RETURN_IF_ERROR(tree_->ForgetDirectory(operation_id, id));
   }
   for (const DirectoryRecord& record : batch.directories) RETURN_IF_ERROR(tree_->PutDirectory(operation_id, record));
   for (const std::string& path : batch.forgotten_places) RETURN_IF_ERROR(tree_->ForgetPlace(path));

@@ -45,7 +45,7 @@ struct CatalogBatch {
   std::vector<CatalogFile> files;    // new, or instead of what there was
   std::vector<std::string> removed;  // no longer there
   std::vector<DirectoryRecord> directories;
-  std::vector<std::string> forgotten_directories;
+  std::vector<std::int64_t> forgotten_directories;
   std::vector<Place> places;
   std::vector<std::string> forgotten_places;
   RunRow run;

@@ -15,7 +15,7 @@ namespace {
 // O_PATH: passing through a directory takes the right to search it only, not the right to list it.
 constexpr int kReachFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-// Directories of a trail that keep their descriptor; of those deeper only the current one is open.
+// Directories of a trail that keep their descriptor; of those deeper only the last two are open.
 constexpr std::size_t kStepsKeptOpen = 32;
 
 PresenceProbe::Presence FromErrno(int error) {
@@ -110,7 +110,7 @@ bool DirectoryTrail::Push(std::string_view name) {
   UniqueFd fd(openat(current(), std::string(name).c_str(), kReachFlags));
   struct stat facts {};
   if (!fd.valid() || fstat(fd.get(), &facts) != 0) return false;
-  if (steps_.size() > kStepsKeptOpen) steps_.back().fd.Close();
+  if (steps_.size() >= kStepsKeptOpen + 2) steps_[steps_.size() - 2].fd.Close();
   if (!path_.empty()) path_ += '/';
   path_ += name;
   steps_.push_back({.path_bytes = path_.size(), .id = IdOf(facts), .fd = std::move(fd)});

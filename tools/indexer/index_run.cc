@@ -112,6 +112,7 @@ absl::Status IndexRun::StartOver(const Operation& operation) {
 
 absl::StatusOr<bool> IndexRun::Run() {
   RETURN_IF_ERROR(LoadPlaces());
+  ASSIGN_OR_RETURN(last_directory_id_, context_.catalog.tree().LastDirectoryId(batch_.run.operation_id));
   if (committed_.phase == RunPhase::kWalk) {
     RETURN_IF_ERROR(Walk());
   } else {
@@ -150,18 +151,38 @@ absl::Status IndexRun::VisitEntry(const WalkEntry& entry) {
     case WalkEntry::Kind::kFile:
       return VisitFile(entry);
     case WalkEntry::Kind::kUnreadableDirectory:
+      if (entry.entered) RETURN_IF_ERROR(RecordDirectory(entry));
       return NoteUnreadableDirectory(entry);
     case WalkEntry::Kind::kLeftOut:
       NoteLeftOut(entry);
       return absl::OkStatus();
     case WalkEntry::Kind::kDirectory:
       NotePlace(entry);
-      batch_.directories.push_back({.path = Text(entry.path),
-                                    .version = entry.partial ? DirectoryVersion() : entry.facts.version,
-                                    .listed_at_ns = entry.partial ? 0 : entry.listed_at_ns});
-      return absl::OkStatus();
+      return RecordDirectory(entry);
   }
   return absl::OkStatus();
+}
+
+// One that the walk enters.
+absl::Status IndexRun::RecordDirectory(const WalkEntry& entry) {
+  directory_ids_.resize(entry.depth);
+  const bool is_root = entry.depth == 0;
+  const std::string_view name = is_root ? entry.path : entry.path.substr(entry.path.rfind('/') + 1);
+  ASSIGN_OR_RETURN(DirectoryRecord record, RecordOf(is_root ? 0 : directory_ids_.back(), name, entry));
+  directory_ids_.push_back(record.id);
+  batch_.directories.push_back(std::move(record));
+  return absl::OkStatus();
+}
+
+// A directory keeps its id as long as there is one of its name where it is.
+absl::StatusOr<DirectoryRecord> IndexRun::RecordOf(std::int64_t parent, std::string_view name, const WalkEntry& entry) {
+  ASSIGN_OR_RETURN(const std::optional<DirectoryRecord> known,
+                   context_.catalog.tree().FindDirectory(batch_.run.operation_id, parent, name));
+  DirectoryRecord record{.id = known ? known->id : ++last_directory_id_, .parent = parent, .name = Text(name)};
+  if (entry.partial) return record;  // which does not replace the one there is
+  record.version = entry.facts.version;
+  record.listed_at_ns = entry.listed_at_ns;
+  return record;
 }
 
 absl::Status IndexRun::VisitFile(const WalkEntry& entry) {

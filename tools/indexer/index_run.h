@@ -82,6 +82,8 @@ class IndexRun {
 
   absl::Status Walk();
   absl::Status VisitEntry(const WalkEntry& entry);
+  absl::Status RecordDirectory(const WalkEntry& entry);
+  absl::StatusOr<DirectoryRecord> RecordOf(std::int64_t parent, std::string_view name, const WalkEntry& entry);
   absl::Status VisitFile(const WalkEntry& entry);
   absl::StatusOr<HashedFile> Hash(const WalkEntry& entry);
   void NoteContent(std::string_view path, const std::optional<FileRow>& row, const HashedFile& file);
@@ -122,13 +124,13 @@ class IndexRun {
     bool clean = true;
     std::int64_t changed = 0;
     std::string first_changed{};
-    std::set<std::string, std::less<>> listed{};  // by this pass
+    std::set<std::int64_t> listed{};  // by this pass
   };
   absl::Status LookAgain();
   absl::StatusOr<Pass> LookOnce();
   absl::Status LookAtDirectories(const std::string& root, Pass& pass);
-  absl::Status LookAtRecord(const DirectoryRecord& record, const std::string& root, DirectoryTrail& trail, Pass& pass);
-  absl::Status ListAgain(const DirectoryRecord& record, int fd, Pass& pass);
+  absl::StatusOr<bool> LookAtRecord(const DirectoryRecord& record, std::string_view path, int fd, Pass& pass);
+  absl::Status ListAgain(const DirectoryRecord& record, const std::string& path, int fd, Pass& pass);
   absl::Status VisitAgain(const WalkEntry& entry, const DirectoryRecord* before, Pass& pass);
   absl::StatusOr<bool> Revisit(const WalkEntry& entry, const std::optional<FileRow>& row);
   absl::Status DropGoneRows(const std::string& directory, int fd, Pass& pass);
@@ -153,6 +155,9 @@ class IndexRun {
 
   Places places_;
   std::vector<std::string> left_out_;
+
+  std::vector<std::int64_t> directory_ids_;  // of those that the walk is in
+  std::int64_t last_directory_id_ = 0;
 
   // Batches in the log that a power cut could still take from it, each with its event: the catalog keeps their rows.
   struct ClaimedBatch {

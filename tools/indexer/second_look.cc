@@ -40,6 +40,8 @@ std::string_view Below(std::string_view path, std::string_view root) {
   return path.substr(root == "/" ? 1 : root.size() + 1);
 }
 
+std::string_view NameOf(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
 // Whether a name that came after the record was made could show in no time stamp.
 bool IsRecent(const DirectoryRecord& record) {
   return std::max(record.version.ctime_ns, record.version.mtime_ns) > record.listed_at_ns - kTimestampNs;
@@ -265,62 +267,92 @@ absl::StatusOr<IndexRun::Pass> IndexRun::LookOnce() {
   return pass;
 }
 
+// Goes down the directories as they were recorded, each before what is in it.
 absl::Status IndexRun::LookAtDirectories(const std::string& root, Pass& pass) {
+  struct Level {
+    std::int64_t id;
+    std::size_t path_bytes;
+    std::vector<DirectoryRecord> children;
+    std::size_t next = 0;
+  };
+  TreeStore& tree = context_.catalog.tree();
+  const std::string& operation_id = batch_.run.operation_id;
   UniqueFd root_fd = ReachAbsolute(root);
   if (!root_fd.valid()) return absl::OkStatus();  // the walk and the sweep have said so
   DirectoryTrail trail(std::move(root_fd));
-  std::string from = root;
-  std::string end = JoinPath(root, "");
-  end.back() = '/' + 1;
+  std::string path = root;
+  std::vector<Level> levels;
+  ASSIGN_OR_RETURN(std::optional<DirectoryRecord> record, tree.FindDirectory(operation_id, 0, root));
   while (!Stopped()) {
-    ASSIGN_OR_RETURN(const std::vector<DirectoryRecord> records,
-                     context_.catalog.tree().LoadDirectories(batch_.run.operation_id, from, end, kPageRows));
-    if (records.empty()) return absl::OkStatus();
-    for (const DirectoryRecord& record : records) {
-      if (Stopped()) return absl::OkStatus();
-      from = record.path + '\0';
-      if (!IsAtOrUnder(record.path, root) || pass.listed.contains(record.path)) continue;
-      RETURN_IF_ERROR(LookAtRecord(record, root, trail, pass));
+    if (record) {
+      const int fd = trail.MoveTo(Below(path, root));
+      ASSIGN_OR_RETURN(const bool is_there, LookAtRecord(*record, path, fd, pass));
+      if (is_there) {
+        ASSIGN_OR_RETURN(auto children, tree.LoadDirectories(operation_id, record->id, "", kPageRows));
+        levels.push_back({.id = record->id, .path_bytes = path.size(), .children = std::move(children)});
+      }
+      record.reset();
     }
+    if (levels.empty()) return absl::OkStatus();
+    Level& level = levels.back();
+    if (level.next == kPageRows) {
+      const std::string last = level.children.back().name;
+      ASSIGN_OR_RETURN(level.children, tree.LoadDirectories(operation_id, level.id, last, kPageRows));
+      level.next = 0;
+    }
+    if (level.next == level.children.size()) {
+      levels.pop_back();
+      continue;
+    }
+    record = std::move(level.children[level.next++]);
+    path = JoinPath(std::string_view(path).substr(0, level.path_bytes), record->name);
   }
   return absl::OkStatus();
 }
 
-absl::Status IndexRun::LookAtRecord(const DirectoryRecord& record, const std::string& root, DirectoryTrail& trail,
-                                    Pass& pass) {
-  const int fd = trail.MoveTo(Below(record.path, root));
+// `fd` is where the directory was, or negative, with errno set. False: there is none any more, or none to be entered.
+absl::StatusOr<bool> IndexRun::LookAtRecord(const DirectoryRecord& record, std::string_view path, int fd, Pass& pass) {
   const std::optional<DirectoryFacts> now = fd >= 0 ? LookAtDirectory(fd) : std::nullopt;
   if (!now && !IsGone(errno)) {
-    return NoteErrorOnce(record.path, absl::StrCat("cannot be looked at again: ", ErrnoText(errno)));
+    RETURN_IF_ERROR(NoteErrorOnce(path, absl::StrCat("cannot be looked at again: ", ErrnoText(errno))));
+    return false;
   }
+  if (now && pass.listed.contains(record.id)) return true;
   const bool changed = !now || now->version != record.version;
   if (changed) {
     pass.clean = false;
-    if (pass.changed++ == 0) pass.first_changed = record.path;
+    if (pass.changed++ == 0) pass.first_changed = path;
   }
   if (!now) {  // the directory above has changed with it, and is where the rows are looked for
-    batch_.forgotten_directories.push_back(record.path);
-    return absl::OkStatus();
+    batch_.forgotten_directories.push_back(record.id);
+    return false;
   }
-  if (!changed && !IsRecent(record)) return absl::OkStatus();
-  ShowProgress(Progress::Stage::kLookingAgain, record.path);
-  return ListAgain(record, fd, pass);
+  if (!changed && !IsRecent(record)) return true;
+  ShowProgress(Progress::Stage::kLookingAgain, path);
+  RETURN_IF_ERROR(ListAgain(record, std::string(path), fd, pass));
+  return true;
 }
 
 // Visits what is new in a directory, with all that is below what is new, and drops the rows of what is gone.
-absl::Status IndexRun::ListAgain(const DirectoryRecord& record, int fd, Pass& pass) {
+absl::Status IndexRun::ListAgain(const DirectoryRecord& record, const std::string& path, int fd, Pass& pass) {
   UniqueFd start(openat(fd, ".", kReadDirectory));
   if (!start.valid()) {
-    return NoteErrorOnce(record.path, absl::StrCat("cannot read directory: ", ErrnoText(errno)));
+    return NoteErrorOnce(path, absl::StrCat("cannot read directory: ", ErrnoText(errno)));
   }
+  std::vector<DirectoryRecord> unfinished;  // recorded when all that is in them has been visited
+  const auto finish = [&](std::size_t depth) {
+    for (; unfinished.size() > depth; unfinished.pop_back()) {
+      batch_.directories.push_back(std::move(unfinished.back()));
+    }
+  };
   absl::Status failed;
-  const auto is_known = [&](std::string_view path, const DirectoryFacts& facts) {
-    if (pass.listed.contains(path)) return true;
-    const auto known = context_.catalog.tree().FindDirectory(batch_.run.operation_id, path);
+  const auto is_known = [&](std::string_view below, std::size_t depth, const DirectoryFacts& facts) {
+    const auto known =
+        context_.catalog.tree().FindDirectory(batch_.run.operation_id, unfinished[depth - 1].id, NameOf(below));
     if (!known.ok()) failed = known.status();
     return known.ok() && *known && (*known)->version.inode == facts.version.inode;
   };
-  TreeWalk walk({.roots = {record.path},
+  TreeWalk walk({.roots = {path},
                  .exclusions = context_.exclusions,
                  .one_file_system = context_.job.one_file_system,
                  .pseudo_file_systems = context_.job.pseudo_file_systems,
@@ -328,29 +360,26 @@ absl::Status IndexRun::ListAgain(const DirectoryRecord& record, int fd, Pass& pa
                  .stop = &context_.stop,
                  .is_known = is_known},
                 std::move(start));
-  std::vector<DirectoryRecord> unfinished;  // recorded when all that is in them has been visited
-  const auto finish = [&](std::string_view next) {
-    while (!unfinished.empty() && (next.empty() || !IsAtOrUnder(next, unfinished.back().path))) {
-      batch_.directories.push_back(std::move(unfinished.back()));
-      unfinished.pop_back();
-    }
-  };
   while (const std::optional<WalkEntry> entry = walk.Next()) {
     RETURN_IF_ERROR(failed);
-    finish(entry->path);
+    finish(entry->depth);
+    if (entry->kind == WalkEntry::Kind::kDirectory || entry->entered) {
+      ASSIGN_OR_RETURN(DirectoryRecord listed,
+                       RecordOf(unfinished.empty() ? record.parent : unfinished.back().id,
+                                unfinished.empty() ? record.name : NameOf(entry->path), *entry));
+      pass.listed.insert(listed.id);
+      unfinished.push_back(std::move(listed));
+    }
     if (entry->kind == WalkEntry::Kind::kDirectory) {
-      pass.listed.emplace(entry->path);
       NotePlace(*entry);
-      unfinished.push_back(
-          {.path = std::string(entry->path), .version = entry->facts.version, .listed_at_ns = entry->listed_at_ns});
-      RETURN_IF_ERROR(DropGoneRows(unfinished.back().path, entry->directory_fd, pass));
+      RETURN_IF_ERROR(DropGoneRows(std::string(entry->path), entry->directory_fd, pass));
     } else {
-      RETURN_IF_ERROR(VisitAgain(*entry, unfinished.size() == 1 ? &record : nullptr, pass));
+      RETURN_IF_ERROR(VisitAgain(*entry, entry->depth == 1 ? &record : nullptr, pass));
     }
     if (BatchIsFull()) RETURN_IF_ERROR(Commit());
   }
   RETURN_IF_ERROR(failed);
-  if (!Stopped()) finish("");
+  if (!Stopped()) finish(0);
   return absl::OkStatus();
 }
 

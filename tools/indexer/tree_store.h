@@ -1,8 +1,9 @@
 // TreeStore: what the catalog remembers of directories.
 //
-//   foldlog_directory(operation_id, path, inode, mtime_ns, ctime_ns, listed_at_ns)
+//   foldlog_directory(operation_id, id, parent, name, inode, mtime_ns, ctime_ns, listed_at_ns)
 //       each directory that an unfinished operation has read the names of, as it was before: whether it has changed
-//       since tells whether files were missed. Empty again once the operation is complete.
+//       since tells whether files were missed. A root's parent is 0 and its name is its path; the others have a name
+//       only, so that a deep tree takes no more than a flat one. Empty again once the operation is complete.
 //   foldlog_place(path, mount_point, uuid, file_system)
 //       the roots and mounts of all operations (place.h).
 
@@ -26,8 +27,10 @@
 namespace foldlog::indexer {
 
 struct DirectoryRecord {
-  std::string path;
-  DirectoryVersion version;  // all zero: only in part read, or not known
+  std::int64_t id = 0;
+  std::int64_t parent = 0;
+  std::string name;
+  DirectoryVersion version{};  // all zero: only in part read, or not known
   std::int64_t listed_at_ns = 0;
 };
 
@@ -38,16 +41,20 @@ class TreeStore {
 
   // Within the caller's transaction. A record that is all zero does not replace another.
   absl::Status PutDirectory(const std::string& operation_id, const DirectoryRecord& record);
-  absl::Status ForgetDirectory(const std::string& operation_id, const std::string& path);
+  absl::Status ForgetDirectory(const std::string& operation_id, std::int64_t id);  // those below are out of reach then
   absl::Status ForgetDirectories(const std::string& operation_id);
   absl::Status PutPlace(const Place& place);
   absl::Status ForgetPlace(const std::string& path);
 
-  absl::StatusOr<std::optional<DirectoryRecord>> FindDirectory(const std::string& operation_id, std::string_view path);
+  absl::StatusOr<std::optional<DirectoryRecord>> FindDirectory(const std::string& operation_id, std::int64_t parent,
+                                                               std::string_view name);
 
-  // Those from `from` to before `end`, in the order of their paths' bytes; at most `limit`.
-  absl::StatusOr<std::vector<DirectoryRecord>> LoadDirectories(const std::string& operation_id, std::string_view from,
-                                                               std::string_view end, std::size_t limit);
+  // Those in `parent` behind the name `after`, in the order of their bytes; at most `limit`.
+  absl::StatusOr<std::vector<DirectoryRecord>> LoadDirectories(const std::string& operation_id, std::int64_t parent,
+                                                               std::string_view after, std::size_t limit);
+
+  // The largest that there is; 0 if there is none.
+  absl::StatusOr<std::int64_t> LastDirectoryId(const std::string& operation_id);
   absl::StatusOr<std::vector<Place>> LoadPlaces();
 
  private:

@@ -20,8 +20,9 @@
 namespace foldlog::indexer {
 namespace {
 
-// Directories this deep keep their descriptor until they are done; of those deeper only the current one is open, and
-// the others are reached again from the deepest that is. Real trees hardly ever go deeper.
+// Directories this deep keep their descriptor until they are done; of those deeper only the current one and the one it
+// is in are open. The others are reached again through "..", which takes the right to search a directory that the walk
+// has been below. Real trees hardly ever go deeper.
 constexpr std::size_t kLevelsKeptOpen = 32;
 
 constexpr int kListFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
@@ -122,8 +123,10 @@ std::optional<WalkEntry> TreeWalk::Next() {
     const Child& child = level.children[level.next++];
     if (!path_.ends_with('/')) path_ += '/';
     path_ += child.name;
-    if (!child.is_directory)
-      return WalkEntry{.path = path_, .directory_fd = level.fd.get(), .name = child.name.c_str()};
+    if (!child.is_directory) {
+      return WalkEntry{
+          .path = path_, .directory_fd = level.fd.get(), .name = child.name.c_str(), .depth = levels_.size()};
+    }
     UniqueFd fd(openat(level.fd.get(), child.name.c_str(), kListFlags));
     if (!fd.valid()) return Unreadable(errno);
     const bool on_the_way = child.name == FirstComponent(level.seek);
@@ -157,17 +160,24 @@ std::optional<WalkEntry> TreeWalk::Enter(UniqueFd fd, std::string_view seek) {
   if (boundary) {
     std::string reason = ReasonToLeaveOut(fd.get(), *facts);
     if (!reason.empty())
-      return WalkEntry{.kind = WalkEntry::Kind::kLeftOut, .path = path_, .reason = std::move(reason)};
+      return WalkEntry{
+          .kind = WalkEntry::Kind::kLeftOut, .path = path_, .depth = levels_.size(), .reason = std::move(reason)};
   }
-  if (!levels_.empty() && options_.is_known && options_.is_known(path_, *facts)) return std::nullopt;
-  if (levels_.size() > kLevelsKeptOpen) levels_.back().fd.Close();
+  if (!levels_.empty() && options_.is_known && options_.is_known(path_, levels_.size(), *facts)) return std::nullopt;
+  if (levels_.size() >= kLevelsKeptOpen + 2) levels_[levels_.size() - 2].fd.Close();
   levels_.push_back({.fd = std::move(fd), .id = facts->id, .path_bytes = path_.size(), .seek = seek});
   const std::int64_t listed_at_ns = NowNs();
-  if (const int error = List(levels_.back()); error != 0) return Unreadable(error);
+  if (const int error = List(levels_.back()); error != 0) {
+    WalkEntry entry = Unreadable(error);
+    entry.depth = levels_.size() - 1;
+    entry.entered = true;
+    return entry;
+  }
   if (!options_.directories || Stopped()) return std::nullopt;
   return WalkEntry{.kind = WalkEntry::Kind::kDirectory,
                    .path = path_,
                    .directory_fd = levels_.back().fd.get(),
+                   .depth = levels_.size() - 1,
                    .facts = *facts,
                    .listed_at_ns = listed_at_ns,
                    .partial = !seek.empty(),
@@ -269,7 +279,7 @@ bool TreeWalk::Reopen(std::size_t depth) {
 }
 
 WalkEntry TreeWalk::Unreadable(int error) const {
-  return {.kind = WalkEntry::Kind::kUnreadableDirectory, .path = path_, .error = error};
+  return {.kind = WalkEntry::Kind::kUnreadableDirectory, .path = path_, .depth = levels_.size(), .error = error};
 }
 
 }  // namespace foldlog::indexer

@@ -51,7 +51,7 @@ struct WalkOptions {
   const std::atomic<int>* stop = nullptr;  // the walk ends early once this is not 0
 
   // Directories below the roots for which this is true are not entered.
-  std::function<bool(std::string_view path, const DirectoryFacts& facts)> is_known{};
+  std::function<bool(std::string_view path, std::size_t depth, const DirectoryFacts& facts)> is_known{};
 };
 
 // Views are valid until the next call of Next().
@@ -61,7 +61,9 @@ struct WalkEntry {
   std::string_view path;
   int directory_fd = -1;       // of a file: where it is, of a directory: itself
   const char* name = nullptr;  // of a file: what it is called there
+  std::size_t depth = 0;       // of a root 0, of what is in it 1
   int error = 0;               // of an unreadable directory: errno
+  bool entered = false;        // of an unreadable directory: some names could be read, and what they name follows
   std::string reason{};        // of what is left out
 
   // Of a directory, as it was before its names were read.
