@@ -36,19 +36,28 @@ std::int64_t Nanoseconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
 }
 
+// A path that is longer is not told to the log, which takes 4 MiB an event: the catalog has it.
+constexpr std::size_t kPathInLogBytesMax = std::size_t{64} << 10;
+
+FileError ForLog(const FileError& error) {
+  if (error.path.size() <= kPathInLogBytesMax) return error;
+  return {.path = error.path.substr(0, kPathInLogBytesMax),
+          .message = absl::StrCat(error.message, " (the path is ", error.path.size(), " bytes long and was cut)")};
+}
+
 // The row as the log tells it: the errors first, so that a reader who sees the progress has seen them.
 std::vector<Checkpoint> CheckpointsFor(const RunRow& row, const std::string& last_file_before) {
   std::vector<Checkpoint> checkpoints;
   for (const FileError& error : row.errors) {
     Checkpoint checkpoint;
     checkpoint.files_processed = row.counters.files;
-    checkpoint.error = error;
+    checkpoint.error = ForLog(error);
     checkpoints.push_back(std::move(checkpoint));
   }
   Checkpoint progress;
   progress.files_processed = row.counters.files;
   progress.batch_num = row.batch_num;
-  if (row.last_file != last_file_before) {
+  if (row.last_file != last_file_before && row.last_file.size() <= kPathInLogBytesMax) {
     progress.current_path = Text(DirectoryOf(row.last_file));
     progress.last_processed_file = row.last_file;
   }

@@ -15,7 +15,7 @@ namespace foldlog::indexer {
 struct Place {
   std::string path;
   bool mount_point = false;
-  std::string uuid;         // of the file system, if the system lists it in /dev/disk/by-uuid: survives everything
+  std::string uuid;         // of the file system, if it has one and that can be known: survives everything
   std::string file_system;  // its type and id as statfs() has them: survives a remount, and on most a reboot
   bool operator==(const Place&) const = default;
 };

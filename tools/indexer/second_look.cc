@@ -305,7 +305,9 @@ absl::Status IndexRun::LookAtDirectories(const std::string& root, Pass& pass) {
       continue;
     }
     record = std::move(level.children[level.next++]);
-    path = JoinPath(std::string_view(path).substr(0, level.path_bytes), record->name);
+    path.resize(level.path_bytes);
+    if (!path.ends_with('/')) path += '/';
+    path += record->name;
   }
   return absl::OkStatus();
 }
