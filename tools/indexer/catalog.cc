@@ -15,6 +15,7 @@
 #include "absl/numeric/int128.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "engine/projection/sqlite_reading.h"
 #include "engine/status_macros.h"
 #include "tools/indexer/paths.h"
 
@@ -138,21 +139,23 @@ absl::Status Catalog::CheckPath(const std::string& path) {
     return Explained(absl::PermissionDeniedError(absl::StrCat("catalog ", Quoted(path), ": ", ErrnoText(errno))), path);
   }
   if (!exists) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const auto database, SqliteDatabase::Open(path, "catalog", SqliteDatabase::Access::kReadOnly));
-  return Explained(CheckShape(*database), path);
+  return Explained(ReadSqlite(path, "catalog", CheckShape), path);
 }
 
 bool Catalog::HasRowsBelow(const std::string& path, std::string_view root) {
   const std::string first = JoinPath(root, "");
   const std::string end = EndBelow(root);
-  const auto database = SqliteDatabase::Open(path, "catalog", SqliteDatabase::Access::kReadOnly);
-  if (!database.ok()) return false;
-  const auto statement = (*database)->Prepare("SELECT 1 FROM files WHERE path > ?1 AND path < ?2 LIMIT 1");
-  if (!statement.ok()) return false;
-  SqliteQuery query(**statement);
-  query.BindBlob(1, first);
-  query.BindBlob(2, end);
-  return query.Step().value_or(false);
+  bool found = false;
+  const absl::Status status = ReadSqlite(path, "catalog", [&](SqliteDatabase& database) -> absl::Status {
+    ASSIGN_OR_RETURN(const auto statement,
+                     database.Prepare("SELECT 1 FROM files WHERE path > ?1 AND path < ?2 LIMIT 1"));
+    SqliteQuery query(*statement);
+    query.BindBlob(1, first);
+    query.BindBlob(2, end);
+    ASSIGN_OR_RETURN(found, query.Step());
+    return absl::OkStatus();
+  });
+  return status.ok() && found;
 }
 
 absl::Status Catalog::Prepare() {
