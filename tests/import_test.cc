@@ -155,6 +155,10 @@ TEST_F(ImportTest, WhatIsNoRowIsRefusedAndNothingIsWritten) {
                 "its completed_at is -9223");
   ExpectRefused(RowWith("{\"errors\": [{\"a\": " + std::string(300, '[') + std::string(300, ']') + "}]}"), "nested");
   ExpectRefused(RowWith("{\"note\": \"" + std::string(5 << 20, 'x') + "\"}"), "more than the");
+  std::string many = "0";
+  for (int i = 0; i < 1'000'000; ++i) many += ",0";
+  ExpectRefused(RowWith("{\"errors\": [" + many + "]}"), "its errors is a list of 1000001; it must be of 1000000");
+  ExpectRefused(RowWith(std::string((64 << 20) + 1, ' ')), "its checkpoint_data is of 67108865 bytes");
 }
 
 TEST_F(ImportTest, ItIsRefusedUnlessTheRowIsEmpty) {

@@ -25,6 +25,11 @@ using Kind = JsonSlice::Kind;
 // Room in an event for all but the row's checkpoint_data.
 constexpr std::size_t kRowBytesMax = kMaxPayloadBytes - 64 * 1024;
 
+// Each error becomes an event, all of them at once. No program that rewrites its row at each step has so many, and
+// memory must not depend on what a file says.
+constexpr std::size_t kErrorsMax = 1'000'000;
+constexpr std::size_t kDataBytesMax = std::size_t{64} << 20;
+
 template <typename Meaning>
 struct Word {
   std::string_view word;
@@ -254,6 +259,10 @@ absl::Status KeepRowIfNeeded(const SingleRow& row, std::vector<Event>& events) {
 absl::StatusOr<std::vector<Event>> EventsOfRow(const SingleRow& row, const ImportContext& context) {
   if (row.completed_at) RETURN_IF_ERROR(TimeOfColumn("completed_at", *row.completed_at).status());
   ASSIGN_OR_RETURN(const OperationStatus status, Translate(kStatuses, "status", row.status));
+  if (row.checkpoint_data.size() > kDataBytesMax) {
+    return Unusable("checkpoint_data", absl::StrCat("of ", row.checkpoint_data.size(), " bytes"),
+                    absl::StrCat("of ", kDataBytesMax, " at most; shorten its list of errors"));
+  }
   const absl::StatusOr<JsonSlice> data = ParseJson(row.checkpoint_data);
   if (!data.ok()) {
     return absl::InvalidArgumentError(
@@ -263,6 +272,9 @@ absl::StatusOr<std::vector<Event>> EventsOfRow(const SingleRow& row, const Impor
   const Members members(*data);
   ASSIGN_OR_RETURN(Event imported, ImportedOf(row, members, context));
   ASSIGN_OR_RETURN(std::vector<JsonSlice> errors, members.List("errors"));
+  if (errors.size() > kErrorsMax) {
+    return Unusable("errors", absl::StrCat("a list of ", errors.size()), absl::StrCat("of ", kErrorsMax, " at most"));
+  }
   ASSIGN_OR_RETURN(std::optional<Event> end, EndOf(row, status, errors, imported));
 
   Imported& body = std::get<Imported>(imported.body);
