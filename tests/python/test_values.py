@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 
-from foldlog import IndexingError, IndexingOperationType, IndexingStateManager, Log, _types
+from foldlog import IndexingError, IndexingOperationType, IndexingStateManager, _types
 
 INITIAL = IndexingOperationType.INITIAL
 
@@ -317,9 +317,3 @@ def test_what_is_added_must_be_a_count(manager, running):
     assert (checkpoint.current_path, checkpoint.last_processed_file, checkpoint.batch_num) == ("/a", "b", 3)
     with pytest.raises(IndexingError, match="^Invalid operation ID: nobody$"):
         manager.advance("nobody")
-
-
-def test_what_was_never_set_up_is_refused():
-    for cls in (IndexingStateManager, Log):
-        with pytest.raises((TypeError, RuntimeError, IndexingError)):
-            cls.__new__(cls).status()
