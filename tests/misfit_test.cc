@@ -42,11 +42,11 @@ std::vector<absl::StatusOr<Event>> Decisions(const State& state, Randomizer& any
                                      ? OperationHandle{state.operation->operation_id, state.operation->epoch}
                                      : OperationHandle{"none", 0};
   const Actor actor{.now = any.Count(), .owner = any.AnyOwner()};
-  const auto fate = static_cast<OwnerFate>(any.Number(5));
+  const auto fate = static_cast<OwnerFate>(any.Number(6));
   return {DecideStart(state, {.type = any.Type()}, "new", fate, actor),
           DecidePause(state, handle, "", any.Count()),
           DecideResume(state, handle.operation_id, "", fate, actor),
-          DecideRecoverByForce(state, handle.operation_id, "why", actor),
+          DecideRecoverByForce(state, handle.operation_id, "why", fate, actor),
           DecideComplete(state, handle, any.AnyStats(), any.Count()),
           DecideFail(state, handle, "why", any.Count()),
           DecideClear(state, any.Count()),
