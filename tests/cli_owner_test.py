@@ -236,7 +236,7 @@ class FencingTest(OwnerTest):
         self.text("fail", "--error", "x")
 
     def test_a_stale_token_is_refused_by_every_step(self):
-        token = self.start()
+        token = self.start_token()
         self.text("pause", token)
         second = self.text("resume", token).strip()
         self.assertEqual(second, token.replace("@1", "@2"))
@@ -246,7 +246,7 @@ class FencingTest(OwnerTest):
         self.text("resume", second)
 
     def test_a_token_and_another_epoch_are_refused(self):
-        token = self.start()
+        token = self.start_token()
         self.assertIn("--epoch", self.refused("pause", token, "--epoch", "2"))
         self.text("pause", token, "--epoch", "1")
 
@@ -450,7 +450,7 @@ class CopyTest(OwnerTest):
 
 class LockFileTest(OwnerTest):
     def test_a_lock_file_that_is_none_hangs_nobody(self):
-        self.start()
+        self.start_token()
         lock = os.path.join(self.log, "writer.lock")
         os.remove(lock)
 

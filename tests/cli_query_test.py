@@ -15,7 +15,8 @@ from cli_support import ProgramTest, WEIRD_NAME, wait_for
 STATUS_KEYS = ["operation_id", "operation_type", "status", "interrupted", "total_files", "files_processed",
                "current_path", "last_processed_file", "batch_num", "error_count", "file_errors", "rate", "recent_rate",
                "active_s", "started_at", "updated_at", "completed_at", "clock_steps", "last_clock_step", "epoch",
-               "last_sequence", "durable_sequence", "stored_sequence", "last_hash", "roots", "metadata", "owner", "evidence", "pause_reason", "failure", "writer", "recovery"]
+               "last_sequence", "durable_sequence", "missing_through", "stored_sequence", "last_hash", "roots", "metadata",
+               "owner", "evidence", "owner_fate", "pause_reason", "failure", "writer", "recovery"]
 HISTORY_KEYS = STATUS_KEYS[:STATUS_KEYS.index("last_sequence")] + ["checkpoints", "interruptions", "first_sequence", "last_sequence", "stats", "reset"
                                    ] + STATUS_KEYS[STATUS_KEYS.index("roots"):-2]
 RFC3339_NS = r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z\Z"
@@ -250,7 +251,7 @@ class OutputTest(ProgramTest):
         self.assertIn(b"cannot be written", done.stderr)
 
     def test_a_closed_standard_output_does_not_end_up_in_the_log(self):
-        command = '"$0" start --log "$1" >&- 2>&- <&-; "$0" events --log "$1" >&-'
+        command = '"$0" start --owner-pid $$ --log "$1" >&- 2>&- <&-; "$0" events --log "$1" >&-'
         subprocess.run(["sh", "-c", command, self.program, self.log], check=True)
         self.assertEqual([event["kind"] for event in self.json_lines("events")], ["started"])
 

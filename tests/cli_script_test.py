@@ -14,7 +14,7 @@ COMMANDS = ["index", "status", "history", "show", "events", "start", "checkpoint
 
 class StepTest(ProgramTest):
     def test_start_prints_the_token_alone_and_records_what_was_given(self):
-        operation = self.start("--type", "incremental", "--total", "1000", "--root", "/photos", "--root", "[x,y]",
+        operation = self.start_token("--type", "incremental", "--total", "1000", "--root", "/photos", "--root", "[x,y]",
                                "--meta", "who=me", "--meta", "expression=a=b", "--meta", "who=you")
         self.assertRegex(operation, r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}@1\Z")
         status = self.json("status")
@@ -26,7 +26,7 @@ class StepTest(ProgramTest):
         self.assertEqual(status["metadata"], {"who": ["me", "you"], "expression": "a=b"})
 
     def test_the_calling_process_answers_for_the_operation(self):
-        self.start()
+        self.start_token()
         owner = self.json("status")["owner"]
         self.assertEqual(owner["pid"], os.getpid())
         self.assertFalse(owner["holds_log"])
@@ -37,7 +37,7 @@ class StepTest(ProgramTest):
         self.assertEqual((answer["epoch"], answer["sequence"]), (1, 1))
 
     def test_a_second_start_is_refused_and_names_the_first(self):
-        operation = self.start()
+        operation = self.start_token()
         self.assertIn(operation[:-2], self.refused("start"))
 
     def test_what_is_added_counts_from_where_the_operation_stands(self):
@@ -60,7 +60,7 @@ class StepTest(ProgramTest):
         self.assertEqual(self.json("status")["files_processed"], 3)
 
     def test_a_checkpoint_changes_only_what_it_names(self):
-        operation = self.start()
+        operation = self.start_token()
         self.assertEqual(self.text("checkpoint", "--files", "5", "--path", "/a", "--last", "/a/b", "--batch", "2"), "")
         self.text("checkpoint", operation, "--files", "6", "--error", "no entry", "--error-path", "/a/c")
         status = self.json("status")
@@ -69,12 +69,12 @@ class StepTest(ProgramTest):
         self.assertEqual(self.json_lines("events", "--from", "3")[0]["error"], {"path": "/a/c", "error": "no entry"})
 
     def test_an_error_is_that_of_the_path_at_hand_unless_said_otherwise(self):
-        self.start()
+        self.start_token()
         self.text("checkpoint", "--files", "1", "--path", "/a", "--error", "no entry")
         self.assertEqual(self.json_lines("events", "--from", "2")[0]["error"], {"path": "/a", "error": "no entry"})
 
     def test_an_operation_goes_through_its_life(self):
-        operation = self.start()
+        operation = self.start_token()
         self.assertEqual(self.text("pause", "--reason", "backup"), "")
         self.assertEqual(self.json("status")["pause_reason"], "backup")
         self.assertEqual(self.text("resume", "--reason", "backup done"), operation[:-2] + "@2\n")
@@ -91,20 +91,20 @@ class StepTest(ProgramTest):
         self.assertEqual({event["operation_id"] for event in self.json_lines("events")}, {operation[:-2]})
 
     def test_a_failure_keeps_its_message(self):
-        self.start()
+        self.start_token()
         self.text("fail", "--error", "the disk is gone")
         status = self.json("status")
         self.assertEqual((status["status"], status["failure"]), ("failed", "the disk is gone"))
 
     def test_reset_takes_an_unfinished_operation_off_the_row(self):
-        operation = self.start()
+        operation = self.start_token()
         self.text("reset", "--reason", "wrong disk")
         self.assertEqual(self.json("status")["status"], "idle")
         self.assertEqual(self.json("show", operation)["reset"], 2)
         self.assertEqual(self.json_lines("events", "--kind", "reset")[0]["reason"], "wrong disk")
 
     def test_what_the_state_does_not_allow_is_refused(self):
-        self.start()
+        self.start_token()
         self.refused("clear")
         self.refused("resume")
         self.text("pause")
@@ -114,7 +114,7 @@ class StepTest(ProgramTest):
             self.refused(*command)
 
     def test_another_operations_id_is_refused(self):
-        self.start()
+        self.start_token()
         for command in (["checkpoint", "nobody", "--files", "1"], ["pause", "nobody"], ["complete", "nobody"],
                         ["fail", "nobody", "--error", "x"], ["resume", "nobody"],
                         ["recover", "nobody", "--force", "--reason", "x"]):
@@ -122,7 +122,7 @@ class StepTest(ProgramTest):
         self.assertEqual(self.json("status")["last_sequence"], 1)
 
     def test_a_stale_epoch_is_refused(self):
-        self.start()
+        self.start_token()
         self.text("pause")
         self.text("resume")
         for command in (["checkpoint", "--files", "1"], ["pause"], ["complete"], ["fail", "--error", "x"]):
@@ -133,7 +133,7 @@ class StepTest(ProgramTest):
 class RecoveryTest(ProgramTest):
     def test_an_operation_whose_owner_died_is_interrupted_and_can_be_resumed(self):
         owner = self.sleeper()
-        operation = self.start("--owner-pid", str(owner.pid))
+        operation = self.start_token("--owner-pid", str(owner.pid))
         self.assertFalse(self.json("status")["interrupted"])
         self.assertIn("still there", self.refused("resume"))
         owner.kill()
@@ -151,7 +151,7 @@ class RecoveryTest(ProgramTest):
         self.assertEqual(self.json_lines("history")[0]["interruptions"], 1)
 
     def test_taking_over_from_a_living_owner_takes_force_and_a_reason(self):
-        operation = self.start("--owner-pid", str(self.sleeper().pid))
+        operation = self.start_token("--owner-pid", str(self.sleeper().pid))
         self.assertIn("--force", self.refused("recover", "--reason", "x", status=2))
         self.assertIn("--reason", self.refused("recover", "--force", status=2))
         self.assertEqual(self.text("recover", "--force", "--reason", "I know"), operation[:-2] + "@2\n")
@@ -188,14 +188,14 @@ class UsageTest(ProgramTest):
             self.assert_wrong(*args)
 
     def test_negative_counts_are_refused_and_named(self):
-        self.start()
+        self.start_token()
         for args in (["checkpoint", "--files", "-1"], ["checkpoint", "--files=-1"],
                      ["checkpoint", "--files", "1", "--batch", "-1"], ["start", "--total", "-1"]):
             self.assertIn("-1 is negative", self.refused(*args, status=2))
         self.assertEqual(self.json("status")["last_sequence"], 1)
 
     def test_the_log_is_named_before_or_after_the_command_or_by_the_environment(self):
-        self.start()
+        self.start_token()
         for args, env in ((["--log", self.log, "status"], {}), (["status", "--log", self.log], {}),
                           (["status", "--log=" + self.log], {}), (["status"], {"FOLDLOG": self.log}),
                           (["status", "--log", self.log], {"FOLDLOG": "/nonsense"})):
@@ -224,10 +224,10 @@ class UsageTest(ProgramTest):
 
     def test_values_that_look_like_syntax_arrive_as_they_are(self):
         for value in ("[a,b]", "{}", "--force", "-x", "a=b", ""):
-            self.start()
+            self.start_token()
             self.text("fail", "--error", value)
             self.assertEqual(self.json("status")["failure"], value)
-        self.start()
+        self.start_token()
         self.text("pause", "--reason=")
         self.assertEqual(self.json("status")["pause_reason"], "")
 
@@ -271,7 +271,7 @@ class PlaceTest(ProgramTest):
             self.assertRegex(done.stderr, rb"\Afoldlog: .+log.+\n\Z")
 
     def test_a_log_that_may_not_be_written_can_be_read_and_says_so(self):
-        operation = self.start()
+        operation = self.start_token()
         for name in ("log.mdb", "writer.lock"):  # readers sign in to log.mdb-lock
             os.chmod(os.path.join(self.log, name), 0o444)
         os.chmod(self.log, 0o555)
@@ -291,7 +291,7 @@ class PlaceTest(ProgramTest):
         self.assertIn(operation[:-2].encode(), read.stdout)
 
     def test_a_damaged_log_is_status_3(self):
-        self.start()
+        self.start_token()
         path = os.path.join(self.log, "log.mdb")
         with open(path, "rb") as file:
             content = file.read()

@@ -72,6 +72,10 @@ class ProgramTest(unittest.TestCase):
         return self.foldlog(*args, status=status).stderr.decode()
 
     def start(self, *args):
+        """Starts an operation, and returns its id."""
+        return self.start_token(*args).rsplit("@", 1)[0]
+
+    def start_token(self, *args):
         return self.text("start", *args).rstrip("\n")
 
     def spawn(self, *args, **options):

@@ -21,6 +21,7 @@
 #include "tools/cli/event_summary.h"
 #include "tools/cli/render_json.h"
 #include "tools/cli/render_text.h"
+#include "tools/cli/script_step.h"
 #include "tools/cli/signals.h"
 
 namespace foldlog::cli {
@@ -66,7 +67,8 @@ class EventPrinter {
     if (const auto* started = std::get_if<Started>(&event.event.body)) operation_id_ = started->operation_id;
     if (const auto* imported = std::get_if<Imported>(&event.event.body)) operation_id_ = imported->operation_id;
     if (!options_.Wants(event.sequence)) return;
-    if (options_.operation_id && *options_.operation_id != operation_id_) return;
+    const auto& wanted = options_.operation_id;
+    if (wanted && *wanted != operation_id_ && WithoutEpoch(*wanted) != operation_id_) return;
     saw_operation_ = true;
     if (!options_.WantsKind(KindName(event.event.body))) return;
     if (options_.errors && !TellsOfAnError(event.event.body)) return;
@@ -156,7 +158,7 @@ void AddEventsCommand(CLI::App& app, Command& chosen) {
   CLI::App* events = app.add_subcommand("events", "The events of the log, one a line");
   AddCount(*events, "--from", options->from, "First sequence number");
   AddCount(*events, "--to", options->to, "Last sequence number");
-  AddText(*events, "--operation", options->operation_id, "Only events of this operation")->type_name("ID");
+  AddText(*events, "--operation", options->operation_id, "Only events of this operation, by its id or token")->type_name("ID");
   AddTexts(*events, "--kind", options->kinds, "Only events of this kind; may be repeated")->type_name("KIND");
   events->add_flag("--errors", options->errors, "Only errors: of files, and of operations that failed");
   events->add_flag("--follow", options->follow, "Wait for further events, until interrupted");
