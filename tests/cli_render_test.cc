@@ -106,7 +106,7 @@ TEST(RenderJsonTest, AnIdleLogHasNullsAndZeros) {
       R"("total_files": null, "files_processed": 0, "current_path": null, "last_processed_file": null, )"
       R"("batch_num": 0, "error_count": 0, "file_errors": 0, "rate": 0.0, "recent_rate": 0.0, )"
       R"("active_s": 0.0, "started_at": null, "updated_at": null, "completed_at": null, )"
-      R"("clock_steps": 0, "last_clock_step": null, "epoch": 3, "last_sequence": 12, "durable_sequence": 12, )"
+      R"("clock_steps": 0, "last_clock_step": null, "epoch": 3, "last_sequence": 12, "durable_sequence": 12, "missing_through": null, )"
       R"("stored_sequence": 12, "last_hash": "000000000000000a", "roots": [], "metadata": {}, "owner": null, "evidence": null, "owner_fate": null, )"
       R"("pause_reason": null, "failure": null, "writer": null, "recovery": null})");
 }
@@ -119,7 +119,7 @@ TEST(RenderJsonTest, AnOperationInProgressHasAllItsFields) {
       R"("last_processed_file": "/photos/\u001b[2J\n.jpg", "batch_num": 0, "error_count": 0, "file_errors": 0, )"
       R"("rate": 50.0, "recent_rate": 50.0, "active_s": 10.0, "started_at": "2026-01-02T03:04:05.123456789Z", "updated_at": "2026-01-02T03:04:15.123456789Z", )"
       R"("completed_at": null, "clock_steps": 0, "last_clock_step": null, "epoch": 2, "last_sequence": 7, )"
-      R"("durable_sequence": 7, "stored_sequence": 7, "last_hash": "0123456789abcdef", "roots": ["/photos", "/b\udcff"], "metadata": {"who": "me"}, )"
+      R"("durable_sequence": 7, "missing_through": null, "stored_sequence": 7, "last_hash": "0123456789abcdef", "roots": ["/photos", "/b\udcff"], "metadata": {"who": "me"}, )"
       R"("owner": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
       R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}, "evidence": null, "owner_fate": "alive", )"
       R"("pause_reason": null, "failure": null, )"

@@ -15,13 +15,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "engine/log/damage_advice.h"
 #include "engine/log/lmdb_page.h"
 
 namespace foldlog::lmdb_file {
-
-// What to do about damage in any place of the file, as long as nothing can repair it.
-inline constexpr absl::string_view kAdvice =
-    "; keep a copy of the log's directory and restore the last backup, or read what can be read with events --from N";
 
 // An open file, borrowed, as long as it was when this was made.
 class File {
@@ -35,7 +32,7 @@ class File {
   // DataLoss that names the file, and says what can be done.
   template <typename... Parts>
   absl::Status Damaged(const Parts&... parts) const {
-    return absl::DataLossError(absl::StrCat(*path_, ": ", parts..., kAdvice));
+    return absl::DataLossError(absl::StrCat(*path_, ": ", parts..., kDamageAdvice));
   }
 
   absl::Status Error(absl::StatusCode code, absl::string_view problem) const {

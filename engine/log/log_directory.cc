@@ -133,7 +133,7 @@ absl::StatusOr<std::unique_ptr<LogFile>> OpenLogFile(const std::string& director
   const absl::string_view why = file.status().message();
   if (TailFile::LooksLikeOne(directory)) {
     return absl::DataLossError(
-        absl::StrCat(why, "; but there is a log's tail beside it: it was overwritten", lmdb_file::kAdvice));
+        absl::StrCat(why, "; but there is a log's tail beside it: it was overwritten", kDamageAdvice));
   }
   return absl::FailedPreconditionError(absl::StrCat(why, "; name the directory of a log"));
 }

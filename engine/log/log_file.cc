@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/frame.h"
 #include "engine/log/word_hash.h"
@@ -220,7 +221,7 @@ absl::Status LogFile::CheckNothingIsMissing(const ChainEnd& end) const {
 
 absl::Status LogFile::CheckFormat(const FormatRecord& format) const {
   if (format.magic != kFormatMagic) {
-    return absl::DataLossError(absl::StrCat(path_, ": the record of the format is damaged", lmdb_file::kAdvice));
+    return absl::DataLossError(absl::StrCat(path_, ": the record of the format is damaged", kDamageAdvice));
   }
   if (format.version == kFormatVersion) return absl::OkStatus();
   return absl::FailedPreconditionError(
@@ -347,7 +348,7 @@ std::unique_ptr<LogFile::Scratch> LogFile::TakeScratch() const {
 absl::Status LogFile::Damaged(Sequence sequence, const absl::Status& why) const {
   if (!absl::IsDataLoss(why)) return why;
   return absl::DataLossError(
-      absl::StrCat("event ", sequence, " of the log ", log_name_, ": ", why.message(), lmdb_file::kAdvice));
+      absl::StrCat("event ", sequence, " of the log ", log_name_, ": ", why.message(), kDamageAdvice));
 }
 
 }  // namespace foldlog
