@@ -82,6 +82,7 @@ struct Engine::Impl {
 
   // The two steps of a command that a decision was made for. What has a claim to the reserve is cut to what fits.
   absl::Status AppendEvent(const Event& event, Room room);
+  absl::Status NamingTheLog(const absl::Status& refused) const;
   absl::Status Append(const absl::StatusOr<Event>& decision, Room room);
   absl::Status MakeDurable(std::unique_lock<std::mutex> lock);
 
@@ -119,8 +120,14 @@ absl::Status Engine::Impl::AppendEvent(const Event& event, Room room) {
   return absl::OkStatus();
 }
 
+// A decision knows the state, but not what it is kept in; who reads of damage has to know that, too.
+absl::Status Engine::Impl::NamingTheLog(const absl::Status& refused) const {
+  if (!absl::IsDataLoss(refused)) return refused;
+  return absl::DataLossError(absl::StrCat("the log ", log->name(), ": ", refused.message()));
+}
+
 absl::Status Engine::Impl::Append(const absl::StatusOr<Event>& decision, Room room) {
-  RETURN_IF_ERROR(decision.status());
+  RETURN_IF_ERROR(NamingTheLog(decision.status()));
   if (room == Room::kOrdinary) return AppendEvent(*decision, room);
   absl::Status appended = AppendEvent(Shorten(*decision, kWordsOfAnEndBytes), room);
   if (absl::IsResourceExhausted(appended)) appended = AppendEvent(Shorten(*decision, kWordsOnAFullDiskBytes), room);
@@ -157,7 +164,7 @@ absl::Status Engine::Impl::AppendCheckpoints(const OperationHandle& handle,
   run.words.clear();
   run.before = run.after = end;
   for (const foldlog::Checkpoint& checkpoint : checkpoints) {
-    RETURN_IF_ERROR(CheckCheckpoint(state, handle, checkpoint));
+    if (absl::Status sound = CheckCheckpoint(state, handle, checkpoint); !sound.ok()) return NamingTheLog(sound);
     ASSIGN_OR_RETURN(files, DecideCount(checkpoint.files_processed, files, decrease));
     if (files == checkpoint.files_processed) {
       RETURN_IF_ERROR(AppendCheckpointFrame(now, state.epoch, checkpoint, run));

@@ -192,7 +192,7 @@ class ImportTest(RowTest):
         self.assertEqual(self.json("project"), before)
         self.assertEqual(self.row(), before)
         self.assertEqual(self.json("status")["evidence"], "closed_without_end")
-        self.assertEqual(self.text("resume").strip(), operation)
+        self.assertEqual(self.text("resume").strip(), operation + "@2")
         self.text("checkpoint", "--files", "11")
         self.assertEqual(json.loads(self.json("project")["checkpoint_data"])["last_processed_file"], "/a")
         event = self.json_lines("events", "--kind", "imported")[0]

@@ -40,8 +40,8 @@ class JsonTest(ProgramTest):
                           "error_count": 0, "file_errors": 0, "rate": 0.0, "recent_rate": 0.0, "active_s": 0.0,
                           "clock_steps": 0, "epoch": 1, "last_sequence": 3, "durable_sequence": 3,
                           "stored_sequence": 3, "roots": [], "metadata": {},
-                          "recovery": {"events_from_tail": 0, "frames_discarded": 0,
-                                       "last_writer": "closed_without_end"}})
+                          "recovery": {"events_from_tail": 0, "frames_discarded": 0, "events_lost": 0,
+                                       "events_in_doubt": 0, "last_writer": "closed_without_end"}})
 
     def test_history_lists_every_operation_and_the_newest_last(self):
         first = self.start()

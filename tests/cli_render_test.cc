@@ -134,9 +134,9 @@ TEST(RenderJsonTest, WhatOpeningFoundIsTold) {
   view.extent.durable_through = 6;
   view.extent.stored_through = 5;
   const std::string json = StatusJson(view);
-  EXPECT_THAT(json, HasSubstr(R"("durable_sequence": 6, "stored_sequence": 5, "last_hash")"));
-  EXPECT_THAT(json, HasSubstr(R"("recovery": {"events_from_tail": 3, "frames_discarded": 1, )"
-                              R"("last_writer": "machine_rebooted"}})"));
+  EXPECT_THAT(json, HasSubstr(R"("durable_sequence": 6, "missing_through": null, "stored_sequence": 5, "last_hash")"));
+  EXPECT_THAT(json, HasSubstr(R"("recovery": {"events_from_tail": 3, "frames_discarded": 1, "events_lost": 0, )"
+                              R"("events_in_doubt": 0, "last_writer": "machine_rebooted"}})"));
   view.writer.recovery->last_writer.reset();
   EXPECT_THAT(StatusJson(view), HasSubstr(R"("last_writer": null}})"));
 }

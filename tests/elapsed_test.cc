@@ -41,7 +41,10 @@ class ElapsedTest : public testing::Test {
     ASSERT_OK(handle);
     handle_ = *handle;
   }
-  void Files(std::int64_t files) { ASSERT_OK(engine_->Checkpoint(handle_, {.files_processed = files_ += files})); }
+  void Files(std::int64_t files) {
+    ASSERT_OK(
+        engine_->Checkpoint(handle_, {.files_processed = files_ += files}, Durability::kInterval, Decrease::kAllowed));
+  }
   void Resume() { Take(engine_->Resume(handle_.operation_id)); }
   void Recover() { Take(engine_->RecoverByForce(handle_.operation_id, "for the test")); }
 

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "foldlog/event.h"
 
 namespace foldlog {
@@ -35,11 +36,12 @@ class WriterHealth {
       const absl::StatusCode code = damaged ? absl::StatusCode::kDataLoss : absl::StatusCode::kUnavailable;
       const std::string why =
           cause.message().empty() ? absl::StatusCodeToString(cause.code()) : std::string(cause.message());
+      const absl::string_view next =
+          damaged ? "keep a copy of its directory, and restore the last backup"
+                  : "close the log and its readers in this process, mend the cause and open it anew";
       why_ = absl::Status(code, absl::StrCat("the log ", log_name_, " has stopped: ", why, "; events up to ", durable,
                                              damaged ? " were durable before that" : " are durable",
-                                             ", whether later ones are stored is not known: close the "
-                                             "log and its readers in this process, mend "
-                                             "the cause and open it anew"));
+                                             ", whether later ones are stored is not known: ", next));
       stopped_.store(true, std::memory_order_release);
     }
     return why_;

@@ -102,11 +102,12 @@ class Image {
 
   const std::vector<Failure>& Try() {
     TryReaders();
-    TryWriters({{"recover", sample_.operation_id, "--force", "--reason", "tried"},
+    const std::string owner = std::to_string(getpid());  // of the steps, which run in children of this process
+    TryWriters({{"recover", sample_.operation_id, "--force", "--reason", "tried", "--owner-pid", owner},
                 {"checkpoint", "--files", "1000"},
                 {"complete"},
-                {"start"}});
-    TryWriters({{"resume"}, {"pause"}, {"fail", "--error", "tried"}, {"clear"}});
+                {"start", "--owner-pid", owner}});
+    TryWriters({{"resume", "--owner-pid", owner}, {"pause"}, {"fail", "--error", "tried"}, {"clear"}});
     TryWriters({{"reset"}, {"index", log_ + "/../tree", "--catalog", log_ + "/../catalog.db", "--quiet"}});
     TryEngine();
     ClearBadSector();

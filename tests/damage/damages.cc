@@ -213,8 +213,7 @@ class Kinds {
 // Something else in the place of a file.
 void Kinds::AddReplacement(const std::string& name, const std::function<bool(const std::string& path)>& make) {
   Add("replaced by " + name, [this, name, make](Random& random) {
-    static const char* const files[] = {"log.mdb", "tail", "snapshots", "tail-shm", "log.mdb-lock"};
-    const std::string file = AnyOf(files, random);
+    const std::string file = random() % 6 == 0 ? "log.mdb-lock" : AnyOf(kFileNames, random);
     return Damage{.what = file + ": replaced by " + name,
                   .file = file,
                   .proof = ProofBeside(sample_, file, false),
