@@ -2,8 +2,10 @@
 
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/log/batch.h"
+#include "engine/log/damage_advice.h"
 #include "engine/status_macros.h"
 
 namespace foldlog {
@@ -29,14 +31,16 @@ absl::Status FrameReader::Refill() {
 
 absl::Status FrameReader::InContext(const absl::Status& status) const {
   const Sequence sequence = position_.sequence + 1;
-  const std::string advice = absl::IsDataLoss(status)
-                                 ? absl::StrCat(
-                                       "; keep a copy of the log's directory and restore the last backup, or read "
-                                       "on behind it with events --from ",
-                                       sequence + 1)
-                                 : "";
-  return absl::Status(status.code(),
-                      absl::StrCat("event ", sequence, " of the log ", log_->name(), ": ", status.message(), advice));
+  const std::string message = absl::StrCat("event ", sequence, " of the log ", log_->name(), ": ", status.message());
+  // What the log says of its pages and batches comes with advice.
+  if (!absl::IsDataLoss(status) || absl::StrContains(status.message(), kDamageAdvice)) {
+    return absl::Status(status.code(), message);
+  }
+  return absl::DataLossError(
+      absl::StrCat(message,
+                   "; keep a copy of the log's directory and restore the last backup, or read on "
+                   "behind it with events --from ",
+                   sequence + 1));
 }
 
 absl::StatusOr<std::optional<FrameView>> FrameReader::Peek() {

@@ -348,7 +348,7 @@ std::unique_ptr<LogFile::Scratch> LogFile::TakeScratch() const {
 absl::Status LogFile::Damaged(Sequence sequence, const absl::Status& why) const {
   if (!absl::IsDataLoss(why)) return why;
   return absl::DataLossError(
-      absl::StrCat("event ", sequence, " of the log ", log_name_, ": ", why.message(), kDamageAdvice));
+      WithDamageAdvice(absl::StrCat("event ", sequence, " of the log ", log_name_, ": ", why.message())));
 }
 
 }  // namespace foldlog
