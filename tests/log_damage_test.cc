@@ -138,16 +138,14 @@ TEST_F(LogDamageTest, NewerFormatIsRefusedByItsVersion) {
   Tamper("meta", [](MDB_txn* txn, MDB_dbi meta) {
     Edit<FormatRecord>(txn, meta, kFormatKey, [](FormatRecord& format) { format.version = kFormatVersion + 1; });
   });
-  EXPECT_THAT(Opened(), Fails(StatusCode::kFailedPrecondition,
-                              testing::AllOf(HasSubstr("newer foldlog"))));
+  EXPECT_THAT(Opened(), Fails(StatusCode::kFailedPrecondition, testing::AllOf(HasSubstr("newer foldlog"))));
 }
 
 TEST_F(LogDamageTest, OlderFormatIsRefusedByItsVersion) {
   Tamper("meta", [](MDB_txn* txn, MDB_dbi meta) {
     Edit<FormatRecord>(txn, meta, kFormatKey, [](FormatRecord& format) { format.version = kFormatVersion - 1; });
   });
-  EXPECT_THAT(Opened(), Fails(StatusCode::kFailedPrecondition,
-                              testing::AllOf(HasSubstr("older foldlog"))));
+  EXPECT_THAT(Opened(), Fails(StatusCode::kFailedPrecondition, testing::AllOf(HasSubstr("older foldlog"))));
 }
 
 TEST_F(LogDamageTest, MissingFormatRecordIsDamage) {

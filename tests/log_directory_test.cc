@@ -260,7 +260,8 @@ TEST_F(LogDirectoryTest, ChildOfForkIsRefusedAndDoesNoHarm) {
   EXPECT_EQ(InChild([&] {
               const absl::Status refused = engine->Checkpoint(handle, {.files_processed = 1});
               const bool told = absl::IsFailedPrecondition(refused) &&
-                                std::string(refused.message()).find("write there, or open the log anew here after") != std::string::npos;
+                                std::string(refused.message()).find("write there, or open the log anew here after") !=
+                                    std::string::npos;
               const bool no_reading = !engine->log().Extent().ok();
               engine.reset();
               return told && no_reading ? 0 : 1;

@@ -17,7 +17,8 @@ using Json = nlohmann::json;
 // The words by which a message says what to do.
 const std::regex& NextStep() {
   static const std::regex words(
-      "restore|keep a copy|stop working on it|foldlog [a-z]+|events --from|read on|remove|wait|repeat|try again|put .*back|resume|finish|"
+      "restore|keep a copy|stop working on it|foldlog [a-z]+|events --from|read on|remove|wait|repeat|try again|put "
+      ".*back|resume|finish|"
       "complete or fail|start a new|by hand|newer foldlog|older foldlog|ends with event|holds events|history lists",
       std::regex::icase | std::regex::optimize);
   return words;
@@ -66,8 +67,7 @@ void Judge::OnAnyEnd(const Arguments& command, const Outcome& outcome) {
   // A refusal that has to do with the operation alone names that.
   const bool of_operation =
       outcome.exit_status == cli::kRefused && outcome.messages.find("operation") != std::string::npos;
-  if (!of_operation && outcome.messages.find(log_) == std::string::npos)
-    Blame("names the log", command, ended);
+  if (!of_operation && outcome.messages.find(log_) == std::string::npos) Blame("names the log", command, ended);
   if (!std::regex_search(outcome.messages, NextStep())) Blame("names the next step", command, ended);
 }
 

@@ -19,8 +19,8 @@ namespace foldlog::cli {
 // The script as the owner of an operation: the process `pid` if it is named, else the one that this program finds.
 absl::StatusOr<Owner> ScriptAsOwner(std::optional<std::int64_t> pid);
 
-// Whether this process was started, through any number of others, by `owner`; or is the owner itself: a shell starts the
-// last command of a text in its own place.
+// Whether this process was started, through any number of others, by `owner`; or is the owner itself: a shell starts
+// the last command of a text in its own place.
 bool DescendsFrom(const Owner& owner);
 
 // What the text behind a shell's -c tells of the process that ran `foldlog start` in it.

@@ -158,7 +158,8 @@ void AddEventsCommand(CLI::App& app, Command& chosen) {
   CLI::App* events = app.add_subcommand("events", "The events of the log, one a line");
   AddCount(*events, "--from", options->from, "First sequence number");
   AddCount(*events, "--to", options->to, "Last sequence number");
-  AddText(*events, "--operation", options->operation_id, "Only events of this operation, by its id or token")->type_name("ID");
+  AddText(*events, "--operation", options->operation_id, "Only events of this operation, by its id or token")
+      ->type_name("ID");
   AddTexts(*events, "--kind", options->kinds, "Only events of this kind; may be repeated")->type_name("KIND");
   events->add_flag("--errors", options->errors, "Only errors: of files, and of operations that failed");
   events->add_flag("--follow", options->follow, "Wait for further events, until interrupted");

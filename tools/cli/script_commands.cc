@@ -52,7 +52,8 @@ EngineOptions ForStep(const StepOptions& options, const Context& context, Create
 
 // Runs `step` on the log, which must exist, and closes it.
 absl::Status RunStep(const StepOptions& options, Context& context, const std::function<absl::Status(Engine&)>& step) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Open(context.log, ForStep(options, context, Create::kNever)));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
+                   Engine::Open(context.log, ForStep(options, context, Create::kNever)));
   RETURN_IF_ERROR(step(*engine));
   if (options.json) context.out.Line(StepJson(engine->state()));
   return engine->Close();

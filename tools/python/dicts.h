@@ -20,8 +20,8 @@ namespace foldlog::python {
 // The row of the table indexing_state: {column: value}.
 pybind11::dict DictOf(const SingleRow& row);
 
-// {sequence, epoch, status, operation}; operation is None when idle. And misfit, if the log holds an event that does not
-// follow from those before it: {sequence, why}.
+// {sequence, epoch, status, operation}; operation is None when idle. And misfit, if the log holds an event that does
+// not follow from those before it: {sequence, why}.
 pybind11::dict DictOf(const State& state);
 
 // One operation, with "reset": the event that took it off the row before it had ended, or None.

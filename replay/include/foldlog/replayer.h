@@ -23,9 +23,9 @@ absl::StatusOr<State> StateAt(const EventLog& log, std::optional<Sequence> at = 
 
 // The state as it was at `time`: after the last event that had happened by then. Reads the whole log.
 //
-// Clocks may have been wrong. Nothing happened later than what follows it in the log, nor later than `now`, which is the
-// system's unless given. Where a clock was set, its new setting is believed for the time since the machine booted, if
-// that agrees with this rule. What cannot be made good is a boot whose clock stood in the past and was never set.
+// Clocks may have been wrong. Nothing happened later than what follows it in the log, nor later than `now`, which is
+// the system's unless given. Where a clock was set, its new setting is believed for the time since the machine booted,
+// if that agrees with this rule. What cannot be made good is a boot whose clock stood in the past and was never set.
 absl::StatusOr<State> StateAtTime(const EventLog& log, TimeNs time, std::optional<TimeNs> now = std::nullopt);
 
 // Walks events in order, keeping the state as of each.
