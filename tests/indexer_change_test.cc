@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 
 #include "tests/indexer_support.h"
@@ -166,6 +167,30 @@ TEST_F(ChangeTest, DirectoryThatKeepsChangingIsSaidToBeUnproven) {
            checkpoint->error->message.find("kept changing") != std::string::npos;
   }));
   ExpectTheTree();
+}
+
+// More than the second look takes from the catalog at a time, and just as many.
+TEST_F(ChangeTest, DirectoriesByTheThousandAreEachLookedAtAgainAndTheRunEnds) {
+  for (const int count : {1000, 2500}) {
+    for (int i = 0; i < count; ++i) fs::create_directories(tree_ + "/d" + std::to_string(i));
+    WriteFile(tree_ + "/z", "");
+    bool done = false;
+    sink_.on_update = [&](const Progress& progress) {
+      if (!done && progress.stage == Progress::Stage::kSweeping) {
+        for (int i = 0; i < count; i += 7) WriteFile(tree_ + "/d" + std::to_string(i) + "/late", "");
+        done = true;
+      }
+    };
+    const auto begun = std::chrono::steady_clock::now();
+    sink_.on_update = [&, change = sink_.on_update](const Progress& progress) {
+      change(progress);
+      if (std::chrono::steady_clock::now() - begun > std::chrono::minutes(3)) stop_ = SIGTERM;  // no end to it
+    };
+    ASSERT_FALSE(Run().paused) << count;
+    sink_.on_update = nullptr;
+    ExpectTheTree();
+    fs::remove_all(tree_);
+  }
 }
 
 TEST_F(ChangeTest, NothingIsReadTwiceWhereNothingChanges) {

@@ -304,7 +304,7 @@ absl::Status IndexRun::LookAtDirectories(const std::string& root, Pass& pass) {
       levels.pop_back();
       continue;
     }
-    record = std::move(level.children[level.next++]);
+    record = level.children[level.next++];  // a copy: the next page begins behind the last one's name
     path.resize(level.path_bytes);
     if (!path.ends_with('/')) path += '/';
     path += record->name;
