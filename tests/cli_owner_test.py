@@ -264,7 +264,7 @@ class FencingTest(OwnerTest):
         self.assertIn("indexes", message)
 
     def test_a_step_waits_for_the_writer_before_it(self):
-        indexer = self.stopped_indexer(files=20)
+        indexer = self.stopped_indexer(files=300)
         step = self.spawn("reset", "--wait", "100")
         with self.assertRaises(subprocess.TimeoutExpired):
             step.wait(timeout=0.3)

@@ -241,6 +241,7 @@ class ReadingTest(RowTest):
                                     "UPDATE filler SET a = a WHERE rowid %% 100 = %d" % (files % 100))
                         program.checkpoint(files)
                         program.sql("UPDATE indexing_state SET updated_at = %d" % files, "COMMIT")
+                        time.sleep(0.002)  # else a loaded machine leaves a reader no moment at all
 
                 writer = threading.Thread(target=write)
                 writer.start()

@@ -76,6 +76,7 @@ absl::Status LmdbStore::EnsureWritable() {
   if (env_) return absl::OkStatus();
   const LmdbTraits traits{.append_only = kEventsTable, .cache = kSnapshotsTable};
   ASSIGN_OR_RETURN(const LmdbFileSummary found, CheckLmdbFile(file_->fd(), file_->path(), kMapBytes, traits));
+  RETURN_IF_ERROR(file_->CheckLastBatch());
   RETURN_IF_ERROR(RepairCaches(found));
   RETURN_IF_ERROR(CheckIsAtPath(file_->fd(), file_->path()));  // LMDB opens it by its name
   ASSIGN_OR_RETURN(env_, LmdbEnv::Open(file_->path()));

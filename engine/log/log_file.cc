@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -217,6 +218,24 @@ absl::Status LogFile::CheckNothingIsMissing(const ChainEnd& end) const {
                               " are missing: they were stored by transaction ", moment->beyond->txn_id,
                               ", but the number in its meta page is ", moment->metas[1 - moment->slot].meta.txn_id,
                               "; a commit was lost or torn");
+}
+
+absl::Status LogFile::CheckLastBatch() const {
+  ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
+  const CommitRecord& commit = moment->commit;
+  TreeCursor cursor(moment->file, moment->meta(), TreeKind::kTable, absl::StrCat("table ", kEventsTable),
+                    moment->events);
+  ASSIGN_OR_RETURN(const bool any, cursor.SeekAtMost(std::numeric_limits<Sequence>::max()));
+  if (!any && commit.last_sequence == commit.base_sequence) return absl::OkStatus();
+  const Sequence first = any ? cursor.key() : 0;
+  if (first > commit.base_sequence && first <= commit.last_sequence) {
+    ASSIGN_OR_RETURN(const FrameRun run, ReadAt(*moment, first, std::numeric_limits<std::size_t>::max()));
+    if (run.before.sequence + 1 == first && run.after == ChainEnd{commit.last_sequence, commit.last_hash}) {
+      return absl::OkStatus();
+    }
+  }
+  return moment->file.Damaged("the last batch is that of event ", first, ", and does not end with event ",
+                              commit.last_sequence, ", as the commit record does");
 }
 
 absl::Status LogFile::CheckFormat(const FormatRecord& format) const {

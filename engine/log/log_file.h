@@ -63,6 +63,10 @@ class LogFile {
   absl::Status MakeDurable() const;
   absl::Status RewriteMetas() const;
 
+  // DataLoss if the last batch is not the one that the commit record ends with: what is appended would not stand behind
+  // it.
+  absl::Status CheckLastBatch() const;
+
   // For after a commit that has failed: LMDB may leave a meta page that shows parts of it.
   absl::StatusOr<lmdb_file::Metas> ReadMetas() const;
   absl::Status PutBackMetas(const lmdb_file::Metas& before) const;
