@@ -374,8 +374,8 @@ class EvidenceTest(OwnerTest):
         status = self.json("status")
         self.assertEqual((status["interrupted"], status["owner_fate"]), (False, "alive"))
         self.assertIn("still there", self.refused("resume"))
-        self.die(container)
-        self.assertEqual(self.json("status")["evidence"], "process_died")
+        self.die(container)  # what it held dies behind it
+        wait_for(lambda: self.json("status")["evidence"] == "process_died", "the end of the script in the container")
         self.text("resume")
 
     def test_a_script_that_a_container_cannot_see_is_not_taken_from_it(self):
