@@ -42,7 +42,7 @@ Owner OwnerAt(std::int64_t pid, const ProcView& view, const std::optional<Proces
   Owner owner;
   owner.instance = std::move(instance);
   owner.machine_id = FirstLine("/etc/machine-id");
-  const Boot boot = ReadBoot();
+  const KernelBoot boot = ReadKernelBoot();
   owner.boot_id = boot.id;
   owner.kernel_boot_id = boot.is_kernels;
   owner.pid_namespace = view.pid_namespace;
@@ -182,7 +182,7 @@ bool IsGone(OwnerFate fate) {
   return fate == OwnerFate::kProcessDied || fate == OwnerFate::kMachineRebooted || fate == OwnerFate::kClosedWithoutEnd;
 }
 
-std::string ReadBootId() { return ReadBoot().id; }
+std::string ReadBootId() { return ReadKernelBoot().id; }
 
 Owner DescribeThisProcess(std::string instance) {
   const ProcView view = LookAtProc();

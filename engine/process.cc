@@ -181,10 +181,10 @@ std::uint64_t PidNamespaceOf(std::int64_t number) {
   return stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
 }
 
-Boot ReadBoot() {
+KernelBoot ReadKernelBoot() {
   constexpr const char* kPath = "/proc/sys/kernel/random/boot_id";
   constexpr long kProcFileSystem = 0x9fa0;
-  Boot boot;
+  KernelBoot boot;
   std::ifstream file(kPath);
   std::getline(file, boot.id);
   struct statfs info = {};

@@ -55,12 +55,12 @@ AllProcesses ReadAllProcesses();
 // The inode number of the pid namespace that a process is in; 0 if that is not for the caller to know.
 std::uint64_t PidNamespaceOf(std::int64_t number);
 
-struct Boot {
+struct KernelBoot {
   std::string id = {};      // empty where /proc/sys is missing
   bool is_kernels = false;  // and not one that a container manager mounted over it
 };
 
-Boot ReadBoot();
+KernelBoot ReadKernelBoot();
 
 }  // namespace foldlog
 
