@@ -17,6 +17,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "engine/seconds.h"
 
 namespace foldlog {
 namespace {
@@ -31,24 +32,16 @@ std::string ReadWhole(const std::string& path) {
 }
 
 // How far the caller's time namespace is ahead of the machine's; nothing if that can't be told. /proc adds it to the
-// start of every process. The file shows the namespace of the caller's children, nearly always its own as well.
+// start of every process.
 std::optional<std::int64_t> TimeOffsetTicks() {
   struct stat own = {};
   struct stat of_children = {};
   if (stat("/proc/self/ns/time", &own) != 0) return 0;  // a kernel without time namespaces
   if (stat("/proc/self/ns/time_for_children", &of_children) != 0) return std::nullopt;
   if (own.st_ino != of_children.st_ino) return std::nullopt;
-  std::ifstream file("/proc/self/timens_offsets");
-  constexpr std::int64_t kSecondNs = 1'000'000'000;
-  std::string clock;
-  std::int64_t seconds = 0;
-  std::int64_t nanoseconds = 0;
-  while (file >> clock >> seconds >> nanoseconds) {
-    if (clock != "boottime" && clock != "7") continue;
-    const std::int64_t ticks_a_second = sysconf(_SC_CLK_TCK);
-    return seconds * ticks_a_second + nanoseconds / (kSecondNs / ticks_a_second);
-  }
-  return 0;
+  const timespec offset = ReadBootTimeOffset();
+  const std::int64_t ticks_a_second = sysconf(_SC_CLK_TCK);
+  return offset.tv_sec * ticks_a_second + offset.tv_nsec / (kNanosecondsPerSecond / ticks_a_second);
 }
 
 // The file "stat" of a process or thread. The second field is the program's name in parentheses and may itself hold
@@ -179,6 +172,16 @@ std::uint64_t PidNamespaceOf(std::int64_t number) {
   const std::string path = number == 0 ? "/proc/self/ns/pid" : PathOf(number, "ns/pid");
   struct stat info = {};
   return stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+}
+
+timespec ReadBootTimeOffset() {
+  std::ifstream file("/proc/self/timens_offsets");
+  std::string clock;
+  timespec offset = {};
+  while (file >> clock >> offset.tv_sec >> offset.tv_nsec) {
+    if (clock == "boottime" || clock == "7") return offset;  // older kernels number it
+  }
+  return {};
 }
 
 KernelBoot ReadKernelBoot() {

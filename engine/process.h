@@ -7,6 +7,7 @@
 #define FOLDLOG_PROCESS_H_
 
 #include <cstdint>
+#include <ctime>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,6 +62,10 @@ struct KernelBoot {
 };
 
 KernelBoot ReadKernelBoot();
+
+// By how much a time namespace sets the time since boot ahead of the machine's; 0 where there are none. The kernel tells
+// that of the caller's children, whose namespace is nearly always its own.
+timespec ReadBootTimeOffset();
 
 }  // namespace foldlog
 

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
 #include <string>
 
 #include "engine/owner_facts.h"
+#include "engine/process.h"
 #include "engine/seconds.h"
 
 namespace foldlog {
@@ -30,14 +30,8 @@ TimeNs Read(clockid_t clock) {
 
 // What this process's time since boot is ahead of the machine's: containers may have a clock of their own.
 TimeNs TimeNamespaceOffset() {
-  std::ifstream file("/proc/self/timens_offsets");
-  std::string clock;
-  std::int64_t seconds = 0;
-  std::int64_t nanoseconds = 0;
-  while (file >> clock >> seconds >> nanoseconds) {
-    if (clock == "boottime") return seconds * kNanosecondsPerSecond + nanoseconds;
-  }
-  return 0;
+  const timespec offset = ReadBootTimeOffset();
+  return offset.tv_sec * kNanosecondsPerSecond + offset.tv_nsec;
 }
 
 std::uint32_t IdOfThisBoot() {
