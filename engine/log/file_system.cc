@@ -109,6 +109,17 @@ absl::Status CheckOneName(int fd, const std::string& path) {
                                                     "protect it; make it a copy of its own"));
 }
 
+absl::Status CheckIsAtPath(int fd, const std::string& path) {
+  struct stat opened = {};
+  struct stat named = {};
+  if (fstat(fd, &opened) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  const bool there = lstat(path.c_str(), &named) == 0;
+  if (!there && errno != ENOENT) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (there && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(path, there ? " was replaced" : " was removed or renamed",
+                                          " while this process had it open; put it back as it was"));
+}
+
 absl::Status FlushData(int fd, const std::string& path) {
   while (fdatasync(fd) != 0) {
     if (errno != EINTR) return ErrnoStatus(errno, absl::StrCat("make durable ", path));

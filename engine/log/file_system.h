@@ -67,6 +67,9 @@ absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flag
 // FailedPrecondition if the open file has a second name: it lets another directory's writer in, past this one's lock.
 absl::Status CheckOneName(int fd, const std::string& path);
 
+// DataLoss if the open file is not, or no longer, the one that `path` names.
+absl::Status CheckIsAtPath(int fd, const std::string& path);
+
 // Makes the contents of an open file durable (fdatasync). A flush that a signal interrupted has not been refused, and
 // is taken up again; any other failure is final, for the kernel may have dropped what it could not write.
 absl::Status FlushData(int fd, const std::string& path);

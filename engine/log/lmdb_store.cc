@@ -1,9 +1,7 @@
 #include "engine/log/lmdb_store.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
-#include <cerrno>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -37,17 +35,6 @@ absl::Status CheckAddition(const LmdbStore::Addition& addition, const CommitReco
   const LogExtent extent{.base = {commit.base_sequence, commit.base_hash}, .end = frames.after};
   for (const Snapshot& snapshot : addition.snapshots) RETURN_IF_ERROR(CheckSnapshotPlace(snapshot, extent, name));
   return absl::OkStatus();
-}
-
-absl::Status CheckIsAtPath(int fd, const std::string& path) {
-  struct stat opened = {};
-  struct stat named = {};
-  if (fstat(fd, &opened) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  const bool there = lstat(path.c_str(), &named) == 0;
-  if (!there && errno != ENOENT) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  if (there && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(path, there ? " was replaced" : " was removed or renamed",
-                                          " while this process had it open; put it back as it was"));
 }
 
 absl::Status Put(const LmdbTransaction& txn, MDB_dbi table, const Entry& entry, unsigned flags,

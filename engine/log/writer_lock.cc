@@ -150,13 +150,6 @@ std::uint64_t InodeOf(int fd) {
   return fstat(fd, &info) == 0 ? info.st_ino : 0;
 }
 
-bool IsStillNamed(int fd, const std::string& path) {
-  struct stat named = {};
-  struct stat open = {};
-  return lstat(path.c_str(), &named) == 0 && fstat(fd, &open) == 0 && named.st_ino == open.st_ino &&
-         named.st_dev == open.st_dev;
-}
-
 absl::StatusOr<FileDescriptor> OpenLockFile(const std::string& path, int flags) {
   absl::StatusOr<FileDescriptor> file = OpenRegularFile(path, flags);
   if (!absl::IsFailedPrecondition(file.status())) return file;
@@ -363,7 +356,7 @@ absl::StatusOr<std::unique_ptr<WriterLock>> WriterLock::Acquire(const std::strin
     const int fd = writer->file_.get();
     ASSIGN_OR_RETURN(const bool locked, TryLock(fd, path));
     WriterInfo info = ParseWriterRecord(ReadRecord(fd));
-    if (locked && IsStillNamed(fd, path)) {
+    if (locked && CheckIsAtPath(fd, path).ok()) {
       RETURN_IF_ERROR(writer->Sign(directory, std::move(info)));
       return writer;
     }
