@@ -264,9 +264,20 @@ absl::StatusOr<std::uint64_t> LogFile::SizeBytes() const {
   return file.bytes();
 }
 
+LogFile::SharedMoment LogFile::Seen() const {
+  const std::lock_guard lock(mutex_);
+  return newest_;
+}
+
+Sequence LogFile::LastSeen() const { return Seen()->commit.last_sequence; }
+
+// A moment that was seen before will do, if it is found not to be past afterwards.
 absl::StatusOr<FrameRun> LogFile::Read(Sequence from, std::size_t bytes_max) const {
+  SharedMoment moment = Seen();
   for (int attempt = 1; attempt <= kAttemptsMax; ++attempt) {
-    ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
+    if (attempt > 1 || from > moment->commit.last_sequence) {
+      ASSIGN_OR_RETURN(moment, Newest());
+    }
     absl::StatusOr<FrameRun> run = ReadAt(*moment, from, bytes_max);
     if (!HasMovedOn(*moment) || (run.ok() && IsChain(*run))) return run;
   }
@@ -295,6 +306,7 @@ absl::Status LogFile::Collect(const Moment& moment, Sequence from, Scratch& scra
   absl::StatusOr<bool> more = cursor.SeekAtMost(from);
   for (; more.ok() && *more; more = cursor.Next()) {
     const Sequence first = cursor.key();
+    if (!collector.HasRoom(cursor.node().data_bytes)) return absl::OkStatus();  // nor unpacked: not worth reading
     const auto stored = cursor.Value(scratch.value);
     if (!stored.ok()) return Damaged(first, stored.status());
     // A further batch is taken whole or not at all: else it would be unpacked twice.

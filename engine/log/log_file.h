@@ -43,6 +43,9 @@ class LogFile {
   // What the newest transaction holds.
   absl::StatusOr<CommitRecord> ReadCommit() const;
 
+  // The last event that was seen in this file. There may be more by now.
+  Sequence LastSeen() const;
+
   absl::StatusOr<std::uint64_t> SizeBytes() const;
 
   // As in EventLog. `from` is an event in this file, or the result says OutOfRange.
@@ -96,6 +99,7 @@ class LogFile {
   LogFile(FileDescriptor file, std::string path, std::string log_name);
 
   absl::StatusOr<SharedMoment> Newest() const;
+  SharedMoment Seen() const;
   absl::StatusOr<Moment> Load(const lmdb_file::File& file, const lmdb_file::Metas& metas) const;
   absl::Status LoadRecords(Moment& moment) const;
   void LookAtOlder(Moment& moment) const;

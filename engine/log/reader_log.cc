@@ -51,6 +51,7 @@ class ReaderLog final : public EventLog {
 
   absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const override {
     ASSIGN_OR_RETURN(const auto open, LockOpen());
+    if (from <= file_->LastSeen()) return file_->Read(from, bytes_max);
     ASSIGN_OR_RETURN(CommitRecord commit, file_->ReadCommit());
     while (from > commit.last_sequence) {
       TailPlace at = StartBefore(from, commit);
