@@ -282,9 +282,10 @@ absl::Status Apply(const RecordedEvent& event, State& state) {
 }
 
 absl::Status ApplyRecorded(const RecordedEvent& event, State& state) {
-  RETURN_IF_ERROR(CheckFollows(event.sequence, state));
   const absl::Status applied = Apply(event, state);
-  if (!applied.ok()) NoteMisfit(std::string(applied.message()), state);
+  if (applied.ok()) return applied;
+  RETURN_IF_ERROR(CheckFollows(event.sequence, state));
+  NoteMisfit(std::string(applied.message()), state);
   return absl::OkStatus();
 }
 

@@ -20,15 +20,6 @@ bool TakesOffTheRow(const EventBody& body) {
          std::holds_alternative<Reset>(body);
 }
 
-// The next event. Frames that hold none are noted as misfits on the way.
-absl::StatusOr<std::optional<RecordedEvent>> NextReadable(EventReader& reader, State& state) {
-  while (true) {
-    absl::StatusOr<std::optional<RecordedEvent>> event = reader.Next();
-    if (event.ok() || reader.position().sequence == state.sequence) return event;
-    NoteMisfit(std::string(event.status().message()), state);
-  }
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<HistoryEntry>> ReadHistory(const EventLog& log) {
@@ -37,16 +28,22 @@ absl::StatusOr<std::vector<HistoryEntry>> ReadHistory(const EventLog& log) {
   std::vector<HistoryEntry> history;
   State state{.sequence = extent.base.sequence};
   while (true) {
-    ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, NextReadable(reader, state));
-    if (!event) break;
-    if (!TakesOffTheRow(event->event.body)) {
-      RETURN_IF_ERROR(ApplyRecorded(*event, state));
+    const absl::StatusOr<std::optional<RecordedEvent>> next = reader.Next();
+    if (!next.ok() && reader.position().sequence > state.sequence) {  // a frame that holds no event
+      NoteMisfit(std::string(next.status().message()), state);
+      continue;
+    }
+    RETURN_IF_ERROR(next.status());
+    if (!next->has_value()) break;
+    const RecordedEvent& event = **next;
+    if (!TakesOffTheRow(event.event.body)) {
+      RETURN_IF_ERROR(ApplyRecorded(event, state));
       continue;
     }
     State before = state;
-    RETURN_IF_ERROR(ApplyRecorded(*event, state));
+    RETURN_IF_ERROR(ApplyRecorded(event, state));
     if (!before.operation || state.misfit) continue;
-    const std::optional<Sequence> reset_by = before.active() ? std::optional(event->sequence) : std::nullopt;
+    const std::optional<Sequence> reset_by = before.active() ? std::optional(event.sequence) : std::nullopt;
     history.push_back({*std::move(before.operation), reset_by});
   }
   if (state.operation) history.push_back({*std::move(state.operation), std::nullopt});
