@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from types import TracebackType
-from typing import Any, NoReturn, Optional, Union
+from typing import Any, NoReturn
 
 from foldlog import _foldlog
-from foldlog._types import _moment, _not_picklable
+from foldlog._reading import _OpenLog
+from foldlog._types import _not_picklable
 
 
-class Log(_foldlog.LogReader):
+class Log(_OpenLog, _foldlog.LogReader):
     """A log to read, whoever writes to it: another process, this one, or nobody any more.
 
         with foldlog.Log("/var/lib/photos/index.foldlog") as log:
@@ -27,26 +26,8 @@ class Log(_foldlog.LogReader):
     def __init__(self, path: Any) -> None:
         super().__init__(path)
 
-    def __enter__(self) -> Log:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: Optional[type[BaseException]],
-        exc: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return f"<Log {self.path!r}>"
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise _not_picklable(self, f"foldlog.Log({self.path!r})")
-
-    def state_at(
-        self, *, sequence: Optional[int] = None, time: Optional[Union[float, datetime]] = None
-    ) -> dict[str, Any]:
-        """The state right after event `sequence`, or as it was at `time`: up to the first event recorded later."""
-        state: dict[str, Any] = self._state_at(sequence, _moment(sequence, time))
-        return state

@@ -7,10 +7,10 @@ import json
 import logging
 import os
 from datetime import datetime
-from types import TracebackType
 from typing import Any, Callable, Iterable, Mapping, NoReturn, Optional, Union
 
 from foldlog import _foldlog
+from foldlog._reading import _OpenLog
 from foldlog._types import (
     IndexingCheckpoint,
     IndexingError,
@@ -18,7 +18,6 @@ from foldlog._types import (
     IndexingStatus,
     _bytes_of,
     _invalid,
-    _moment,
     _not_picklable,
 )
 
@@ -28,7 +27,7 @@ logger = logging.getLogger("foldlog")
 atexit.register(_foldlog.close_all)
 
 
-class IndexingStateManager(_foldlog.Manager):
+class IndexingStateManager(_OpenLog, _foldlog.Manager):
     """The state of one indexing operation at a time, durable and with its whole history.
 
     `db_service` is the path of the log's directory, created if it is missing. It may also be any other object, such as
@@ -74,17 +73,6 @@ class IndexingStateManager(_foldlog.Manager):
         self._db_service = db_service
         self._clock = clock
         self._new_id = new_id
-
-    def __enter__(self) -> IndexingStateManager:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: Optional[type[BaseException]],
-        exc: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<IndexingStateManager of {self.log!r}>"
@@ -161,13 +149,6 @@ class IndexingStateManager(_foldlog.Manager):
         """Ends the operation with an error."""
         self._fail(operation_id, error)
         logger.error(f"Failed operation {operation_id}: {error}")
-
-    def state_at(
-        self, *, sequence: Optional[int] = None, time: Optional[Union[float, datetime]] = None
-    ) -> dict[str, Any]:
-        """The state right after event `sequence`, or as it was at `time`: up to the first event recorded later."""
-        state: dict[str, Any] = self._state_at(sequence, _moment(sequence, time))
-        return state
 
 
 def _log_path(db_service: Any, log: Optional[Union[str, os.PathLike[str]]]) -> Union[str, bytes]:
