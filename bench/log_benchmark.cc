@@ -9,7 +9,7 @@
 #include <string>
 
 #include "bench/bench_support.h"
-#include "engine/event_codec.h"
+#include "engine/codec/event_codec.h"
 #include "foldlog/engine.h"
 #include "foldlog/history.h"
 #include "foldlog/memory_log.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "engine/saturated.h"
+#include "engine/base/saturated.h"
 #include "engine/seconds.h"
 #include "foldlog/state.h"
 

@@ -5,14 +5,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "engine/checkpoint_view.h"
+#include "engine/base/fork_guard.h"
+#include "engine/base/status_macros.h"
+#include "engine/codec/checkpoint_view.h"
+#include "engine/codec/frame.h"
+#include "engine/codec/state_codec.h"
 #include "engine/fold.h"
-#include "engine/frame.h"
 #include "engine/projection/import.h"
-#include "engine/same_process.h"
 #include "engine/shorten.h"
-#include "engine/state_codec.h"
-#include "engine/status_macros.h"
 #include "engine/transition.h"
 
 namespace foldlog {

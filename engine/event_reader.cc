@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "engine/event_codec.h"
-#include "engine/frame_reader.h"
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
+#include "engine/codec/event_codec.h"
+#include "engine/codec/frame_reader.h"
 
 namespace foldlog {
 

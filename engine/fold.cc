@@ -4,12 +4,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/checkpoint_codec.h"
-#include "engine/event_codec.h"
-#include "engine/frame.h"
-#include "engine/frame_reader.h"
-#include "engine/state_codec.h"
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
+#include "engine/codec/checkpoint_codec.h"
+#include "engine/codec/event_codec.h"
+#include "engine/codec/frame.h"
+#include "engine/codec/frame_reader.h"
+#include "engine/codec/state_codec.h"
 
 namespace foldlog {
 namespace {

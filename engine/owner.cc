@@ -16,9 +16,9 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "engine/base/process.h"
+#include "engine/base/random_bytes.h"
 #include "engine/owner_facts.h"
-#include "engine/process.h"
-#include "engine/random_bytes.h"
 
 namespace foldlog {
 namespace {

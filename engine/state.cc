@@ -8,11 +8,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/checkpoint_view.h"
-#include "engine/saturated.h"
+#include "engine/base/saturated.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/text.h"
+#include "engine/codec/checkpoint_view.h"
 #include "engine/seconds.h"
-#include "engine/status_macros.h"
-#include "engine/text.h"
 
 namespace foldlog {
 namespace {

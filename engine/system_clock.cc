@@ -8,8 +8,8 @@
 #include <limits>
 #include <string>
 
+#include "engine/base/process.h"
 #include "engine/owner_facts.h"
-#include "engine/process.h"
 #include "engine/seconds.h"
 
 namespace foldlog {

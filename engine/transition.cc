@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/json_reader.h"
-#include "engine/status_macros.h"
-#include "engine/text.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/text.h"
+#include "engine/json/reader.h"
 
 namespace foldlog {
 namespace {

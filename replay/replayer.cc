@@ -3,8 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "engine/base/status_macros.h"
 #include "engine/fold.h"
-#include "engine/status_macros.h"
 #include "foldlog/system_clock.h"
 #include "replay/time_line.h"
 

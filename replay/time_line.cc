@@ -4,10 +4,10 @@
 #include <utility>
 #include <variant>
 
-#include "engine/checkpoint_codec.h"
-#include "engine/event_codec.h"
-#include "engine/saturated.h"
-#include "engine/status_macros.h"
+#include "engine/base/saturated.h"
+#include "engine/base/status_macros.h"
+#include "engine/codec/checkpoint_codec.h"
+#include "engine/codec/event_codec.h"
 #include "foldlog/state.h"
 
 namespace foldlog {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "engine/frame_reader.h"
+#include "engine/codec/frame_reader.h"
 #include "foldlog/event_log.h"
 
 namespace foldlog {

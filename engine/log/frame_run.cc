@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/frame.h"
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
+#include "engine/codec/frame.h"
 
 namespace foldlog {
 

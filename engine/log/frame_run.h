@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/frame.h"
+#include "engine/codec/frame.h"
 #include "foldlog/event_log.h"
 
 namespace foldlog {

@@ -12,19 +12,19 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/log/file_system.h"
-#include "engine/log/lmdb_env.h"
-#include "engine/log/lmdb_store.h"
-#include "engine/log/log_file.h"
+#include "engine/base/file_system.h"
+#include "engine/base/random_bytes.h"
+#include "engine/base/status_macros.h"
 #include "engine/log/reader_log.h"
-#include "engine/log/snapshot_cache.h"
-#include "engine/log/tail_file.h"
-#include "engine/log/tail_log.h"
-#include "engine/log/tail_shared.h"
-#include "engine/log/tail_walk.h"
-#include "engine/log/writer_lock.h"
-#include "engine/random_bytes.h"
-#include "engine/status_macros.h"
+#include "engine/log/store/lmdb/env.h"
+#include "engine/log/store/log_file.h"
+#include "engine/log/store/snapshot_cache.h"
+#include "engine/log/store/store.h"
+#include "engine/log/tail/file.h"
+#include "engine/log/tail/shared.h"
+#include "engine/log/tail/walk.h"
+#include "engine/log/writer/lock.h"
+#include "engine/log/writer/writer_log.h"
 
 namespace foldlog {
 namespace {

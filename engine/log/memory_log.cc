@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/frame.h"
+#include "engine/base/futex.h"
+#include "engine/base/status_macros.h"
+#include "engine/codec/frame.h"
 #include "engine/log/frame_run.h"
-#include "engine/log/wake_word.h"
-#include "engine/status_macros.h"
 #include "foldlog/owner.h"
 
 namespace foldlog {

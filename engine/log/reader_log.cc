@@ -10,11 +10,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/fork_guard.h"
+#include "engine/base/status_macros.h"
 #include "engine/log/frame_run.h"
-#include "engine/log/tail_walk.h"
-#include "engine/log/tail_window.h"
-#include "engine/same_process.h"
-#include "engine/status_macros.h"
+#include "engine/log/tail/walk.h"
+#include "engine/log/tail/window.h"
 
 namespace foldlog {
 namespace {

@@ -8,10 +8,10 @@
 #include <memory>
 #include <string>
 
-#include "engine/log/log_file.h"
-#include "engine/log/snapshot_cache.h"
-#include "engine/log/tail_file.h"
-#include "engine/log/tail_shared.h"
+#include "engine/log/store/log_file.h"
+#include "engine/log/store/snapshot_cache.h"
+#include "engine/log/tail/file.h"
+#include "engine/log/tail/shared.h"
 #include "foldlog/event_log.h"
 
 namespace foldlog {

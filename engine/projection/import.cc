@@ -9,13 +9,13 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "engine/frame.h"
-#include "engine/json_reader.h"
-#include "engine/projection/json_again.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/text.h"
+#include "engine/codec/frame.h"
+#include "engine/json/normalise.h"
+#include "engine/json/reader.h"
 #include "engine/projection/row_text.h"
 #include "engine/seconds.h"
-#include "engine/status_macros.h"
-#include "engine/text.h"
 
 namespace foldlog {
 namespace {

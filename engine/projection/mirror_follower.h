@@ -25,7 +25,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/background_thread.h"
+#include "engine/base/background_thread.h"
 #include "engine/projection/sqlite_mirror.h"
 #include "foldlog/event_log.h"
 

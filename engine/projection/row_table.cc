@@ -7,9 +7,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "engine/projection/json.h"
-#include "engine/status_macros.h"
-#include "engine/text.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/text.h"
+#include "engine/json/writer.h"
 
 namespace foldlog {
 namespace {

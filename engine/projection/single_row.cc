@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/projection/json.h"
+#include "engine/base/status_macros.h"
+#include "engine/json/writer.h"
 #include "engine/projection/row_text.h"
 #include "engine/seconds.h"
-#include "engine/status_macros.h"
 #include "foldlog/event_reader.h"
 
 namespace foldlog {

@@ -12,8 +12,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "engine/status_macros.h"
-#include "engine/text.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/text.h"
 
 namespace foldlog {
 namespace {

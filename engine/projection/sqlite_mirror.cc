@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/file_system.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/text.h"
 #include "engine/fold.h"
-#include "engine/log/file_system.h"
 #include "engine/projection/row_table.h"
 #include "engine/projection/sqlite_reading.h"
-#include "engine/status_macros.h"
-#include "engine/text.h"
 #include "foldlog/event_reader.h"
 
 namespace foldlog {

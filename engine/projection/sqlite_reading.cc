@@ -17,10 +17,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "engine/log/file_system.h"
+#include "engine/base/file_system.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/text.h"
 #include "engine/projection/sqlite_source.h"
-#include "engine/status_macros.h"
-#include "engine/text.h"
 
 namespace foldlog {
 namespace {

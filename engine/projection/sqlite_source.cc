@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
 #include "engine/projection/sqlite.h"
-#include "engine/status_macros.h"
 
 namespace foldlog {
 namespace {

@@ -13,7 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/log/file_system.h"
+#include "engine/base/file_system.h"
 
 struct sqlite3;
 struct sqlite3_file;

@@ -31,7 +31,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 #include "foldlog/engine.h"
 #include "tests/crash/fault_injector.h"
 #include "tests/crash/foldlog_check.h"

@@ -19,8 +19,8 @@
 #include "foldlog/engine.h"
 #include "foldlog/log_directory.h"
 #include "tests/crash/numbered_events.h"
-#include "tests/small_disk.h"
-#include "tests/test_support.h"
+#include "tests/support/small_disk.h"
+#include "tests/support/test_support.h"
 
 namespace foldlog {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 #include "foldlog/engine.h"
 #include "foldlog/event_reader.h"
 #include "foldlog/replayer.h"

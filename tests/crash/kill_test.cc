@@ -28,7 +28,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 #include "foldlog/engine.h"
 #include "foldlog/event_reader.h"
 #include "tests/crash/numbered_events.h"

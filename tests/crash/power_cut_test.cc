@@ -26,7 +26,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 #include "tests/crash/checker_pool.h"
 #include "tests/crash/enumerator.h"
 #include "tests/crash/foldlog_check.h"

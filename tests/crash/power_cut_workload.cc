@@ -20,7 +20,7 @@
 #include <string_view>
 #include <thread>
 
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 #include "foldlog/engine.h"
 #include "tests/crash/recorder.h"
 

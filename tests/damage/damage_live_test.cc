@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "foldlog/engine.h"
-#include "tests/child_process.h"
 #include "tests/damage/sample_logs.h"
 #include "tests/damage/trial.h"
-#include "tests/test_support.h"
+#include "tests/support/child_process.h"
+#include "tests/support/test_support.h"
 #include "tools/cli/app.h"
 
 namespace foldlog::damage {

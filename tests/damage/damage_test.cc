@@ -36,7 +36,7 @@
 #include "tests/damage/judge.h"
 #include "tests/damage/sample_logs.h"
 #include "tests/damage/trial.h"
-#include "tests/file_bytes.h"
+#include "tests/support/file_bytes.h"
 
 namespace foldlog::damage {
 namespace {

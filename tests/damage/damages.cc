@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "tests/damage/fields.h"
-#include "tests/file_bytes.h"
+#include "tests/support/file_bytes.h"
 
 namespace foldlog::damage {
 namespace {

@@ -15,9 +15,9 @@
 #include "foldlog/engine.h"
 #include "foldlog/event_reader.h"
 #include "foldlog/log_directory.h"
-#include "tests/child_process.h"
 #include "tests/damage/trial.h"
-#include "tests/file_bytes.h"
+#include "tests/support/child_process.h"
+#include "tests/support/file_bytes.h"
 
 namespace foldlog::damage {
 namespace {

@@ -15,9 +15,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/process.h"
+#include "engine/base/status_macros.h"
 #include "engine/owner_facts.h"
-#include "engine/process.h"
-#include "engine/status_macros.h"
 
 namespace foldlog::cli {
 namespace {

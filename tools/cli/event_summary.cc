@@ -6,7 +6,7 @@
 #include <utility>
 #include <variant>
 
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 
 namespace foldlog::cli {
 namespace {

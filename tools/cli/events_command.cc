@@ -13,7 +13,7 @@
 #include <variant>
 #include <vector>
 
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/replayer.h"
 #include "tools/cli/arguments.h"

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
+#include "engine/base/status_macros.h"
 #include "engine/projection/row_table.h"
 #include "engine/projection/sqlite_reading.h"
-#include "engine/status_macros.h"
 #include "foldlog/engine.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"

@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "engine/base/status_macros.h"
 #include "engine/projection/mirror_follower.h"
-#include "engine/status_macros.h"
 #include "foldlog/engine.h"
 #include "tools/cli/app.h"
 #include "tools/cli/arguments.h"

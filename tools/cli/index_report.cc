@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/projection/json.h"
+#include "engine/json/writer.h"
 #include "tools/cli/layout.h"
 #include "tools/cli/time_format.h"
 

@@ -4,8 +4,8 @@
 
 #include <utility>
 
+#include "engine/base/status_macros.h"
 #include "engine/fold.h"
-#include "engine/status_macros.h"
 #include "foldlog/log_directory.h"
 
 namespace foldlog::cli {

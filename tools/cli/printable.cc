@@ -4,7 +4,7 @@
 
 #include <utf8proc.h>
 
-#include "engine/projection/json.h"
+#include "engine/json/writer.h"
 
 namespace foldlog::cli {
 namespace {

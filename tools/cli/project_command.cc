@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
+#include "engine/base/status_macros.h"
 #include "engine/projection/mirror_follower.h"
 #include "engine/projection/sqlite_mirror.h"
-#include "engine/status_macros.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/replayer.h"
 #include "foldlog/single_row.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 #include "foldlog/history.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/system_clock.h"

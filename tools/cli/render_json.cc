@@ -10,8 +10,8 @@
 #include <utility>
 #include <variant>
 
-#include "engine/json_reader.h"
-#include "engine/projection/json.h"
+#include "engine/json/reader.h"
+#include "engine/json/writer.h"
 #include "engine/seconds.h"
 #include "tools/cli/script_step.h"
 #include "tools/cli/time_format.h"

@@ -1,4 +1,4 @@
-// Everything that --json prints: one object a line, in the format of Python's json.dumps (engine/projection/json.h).
+// Everything that --json prints: one object a line, in the format of Python's json.dumps (engine/json/writer.h).
 // Field names are for programs, so they are only ever added. What JSON has no number for (NaN, infinity) is null. Pure:
 // no clock, no I/O.
 //

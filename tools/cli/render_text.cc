@@ -8,8 +8,8 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "engine/projection/json.h"
-#include "engine/saturated.h"
+#include "engine/base/saturated.h"
+#include "engine/json/writer.h"
 #include "tools/cli/layout.h"
 #include "tools/cli/printable.h"
 #include "tools/cli/time_format.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 #include "foldlog/engine.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/calling_script.h"

@@ -5,7 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 #include "foldlog/event_reader.h"
 #include "tools/cli/calling_script.h"
 #include "tools/cli/time_format.h"

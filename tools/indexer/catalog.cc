@@ -15,8 +15,8 @@
 #include "absl/numeric/int128.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
 #include "engine/projection/sqlite_reading.h"
-#include "engine/status_macros.h"
 #include "tools/indexer/paths.h"
 
 namespace foldlog::indexer {

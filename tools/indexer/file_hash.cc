@@ -12,7 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 #include "tools/indexer/paths.h"
 
 namespace foldlog::indexer {

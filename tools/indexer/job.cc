@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 #include "tools/indexer/catalog.h"
 #include "tools/indexer/file_access.h"
 #include "tools/indexer/paths.h"

@@ -4,7 +4,7 @@
 #include <utility>
 #include <variant>
 
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 #include "tools/python/convert.h"
 #include "tools/python/dicts.h"
 #include "tools/python/interpreter_lock.h"

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/text.h"
 #include "engine/seconds.h"
-#include "engine/status_macros.h"
-#include "engine/text.h"
 #include "foldlog/single_row.h"
 #include "tools/python/arguments.h"
 #include "tools/python/convert.h"

@@ -1,6 +1,6 @@
 #include "tools/python/read_only_log.h"
 
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 #include "foldlog/log_directory.h"
 
 namespace foldlog::python {

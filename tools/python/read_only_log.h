@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-#include "engine/same_process.h"
+#include "engine/base/fork_guard.h"
 #include "foldlog/replayer.h"
 #include "tools/python/log_source.h"
 

@@ -12,7 +12,7 @@
 #include <mutex>
 #include <utility>
 
-#include "engine/status_macros.h"
+#include "engine/base/status_macros.h"
 
 namespace foldlog::python {
 namespace {

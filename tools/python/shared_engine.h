@@ -20,9 +20,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/log/file_system.h"
+#include "engine/base/file_system.h"
+#include "engine/base/fork_guard.h"
 #include "engine/projection/mirror_follower.h"
-#include "engine/same_process.h"
 #include "foldlog/engine.h"
 #include "tools/python/log_source.h"
 

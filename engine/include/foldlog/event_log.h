@@ -1,7 +1,7 @@
 // EventLog: the port between the engine and whatever stores its events.
 //
 // A log is a chain of frames (schema/FORMAT.md), numbered 1, 2, 3 … without gaps. It knows nothing of what the events
-// mean. Every adapter passes the one contract suite in tests/event_log_contract.h.
+// mean. Every adapter passes the one contract suite in tests/support/event_log_contract.h.
 //
 // Threads: Append(), AppendWhole(), PutSnapshot() and Close() are called by one thread at a time; Sync() and everything
 // const may be called from any thread meanwhile.

@@ -1,0 +1,251 @@
+#include "engine/base/file_system.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+#include <system_error>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/text.h"
+
+namespace foldlog {
+
+FileDescriptor::~FileDescriptor() {
+  if (fd_ >= 0) close(fd_);
+}
+
+absl::Status ErrnoStatus(int error, std::string_view what) {
+  const std::string message = absl::StrCat("cannot ", ToAbsl(what), ": ", std::generic_category().message(error));
+  switch (error) {
+    case ENOENT:
+      return absl::NotFoundError(message);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(message);
+    case EFBIG:
+      return absl::ResourceExhaustedError(
+          absl::StrCat(message, " (a limit of the process, ulimit -f, or of the disk)"));
+    case ENOSPC:
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return absl::ResourceExhaustedError(message);
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+      return absl::FailedPreconditionError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
+
+FileSizeSignalBlocked::FileSizeSignalBlocked() {
+  sigset_t signal;
+  sigemptyset(&signal);
+  sigaddset(&signal, SIGXFSZ);
+  pthread_sigmask(SIG_BLOCK, &signal, &before_);
+}
+
+// The signal goes to the thread that writes: it is taken back before the thread can get it.
+FileSizeSignalBlocked::~FileSizeSignalBlocked() {
+  if (sigismember(&before_, SIGXFSZ) == 1) return;
+  sigset_t signal;
+  sigemptyset(&signal);
+  sigaddset(&signal, SIGXFSZ);
+  const timespec at_once = {};
+  const int error = errno;
+  sigtimedwait(&signal, nullptr, &at_once);
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  errno = error;
+}
+
+int ErrnoOfWritingTo(const std::string& path) {
+  const FileSizeSignalBlocked blocked;
+  const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+  struct stat info = {};
+  if (!file.valid() || fstat(file.get(), &info) != 0) return errno;
+  // As much as is written at once elsewhere: of a short write the first part has gone through.
+  const std::vector<std::byte> zeros(std::size_t{1} << 20);
+  int error = 0;
+  for (std::size_t done = 0; done < zeros.size() && error == 0;) {
+    const ssize_t put = pwrite(file.get(), &zeros[done], zeros.size() - done, info.st_size + static_cast<off_t>(done));
+    if (put > 0) {
+      done += static_cast<std::size_t>(put);
+    } else if (put == 0 || errno != EINTR) {
+      error = put == 0 ? ENOSPC : errno;
+    }
+  }
+  return ftruncate(file.get(), info.st_size) == 0 ? error : errno;
+}
+
+absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flags) {
+  constexpr mode_t kMode = 0666;
+  FileDescriptor file(open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, kMode));
+  const bool is_something_else = !file.valid() && (errno == ELOOP || errno == EISDIR || errno == ENXIO);
+  if (!file.valid() && !is_something_else) return ErrnoStatus(errno, absl::StrCat("open ", path));
+  struct stat info = {};
+  if (file.valid() && fstat(file.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (is_something_else || !S_ISREG(info.st_mode)) {
+    return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file; put back the one that was there"));
+  }
+  return file;
+}
+
+absl::Status CheckOneName(int fd, const std::string& path) {
+  struct stat info = {};
+  if (fstat(fd, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (info.st_nlink == 1) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(path, " has ", info.st_nlink,
+                                                    " names (hard links), so that a lock in one directory does not "
+                                                    "protect it; make it a copy of its own"));
+}
+
+absl::Status CheckIsAtPath(int fd, const std::string& path) {
+  struct stat opened = {};
+  struct stat named = {};
+  if (fstat(fd, &opened) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  const bool there = lstat(path.c_str(), &named) == 0;
+  if (!there && errno != ENOENT) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (there && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(path, there ? " was replaced" : " was removed or renamed",
+                                          " while this process had it open; put it back as it was"));
+}
+
+absl::Status FlushData(int fd, const std::string& path) {
+  while (fdatasync(fd) != 0) {
+    if (errno != EINTR) return ErrnoStatus(errno, absl::StrCat("make durable ", path));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadFully(int fd, std::span<std::byte> into, std::uint64_t offset, const std::string& path) {
+  while (!into.empty()) {
+    const ssize_t got = pread(fd, into.data(), into.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno != EIO) return ErrnoStatus(errno, absl::StrCat("read ", path));
+    if (got < 0) {
+      const absl::Status why = absl::ErrnoToStatus(errno, "");
+      return absl::DataLossError(absl::StrCat("cannot read ", path, " at offset ", offset, why.message(),
+                                              "; keep a copy of what can be read, and restore the last backup"));
+    }
+    if (got == 0)
+      return absl::DataLossError(
+          absl::StrCat(path, " ends at offset ", offset, "; restore the last backup of the log"));
+    into = into.subspan(static_cast<std::size_t>(got));
+    offset += static_cast<std::uint64_t>(got);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteFully(int fd, std::span<const std::byte> bytes, std::uint64_t offset, const std::string& path) {
+  const FileSizeSignalBlocked blocked;
+  while (!bytes.empty()) {
+    const ssize_t put = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return ErrnoStatus(put < 0 ? errno : ENOSPC, absl::StrCat("write ", path));
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
+  }
+  return absl::OkStatus();
+}
+
+// Magic numbers as listed in statfs(2); those not in its list are from linux/magic.h and the file systems' sources.
+std::optional<std::string_view> UnsupportedFileSystem(long f_type) {
+  switch (static_cast<unsigned long>(f_type) & 0xffffffff) {
+    case 0x6969:
+      return "NFS";
+    case 0x517b:
+    case 0xff534d42:
+    case 0xfe534d42:
+      return "SMB";
+    case 0x5346414f:
+    case 0x6b414653:
+      return "AFS";
+    case 0x73757245:
+      return "Coda";
+    case 0x00c36400:
+      return "Ceph";
+    case 0x01021997:
+      return "9P";
+    case 0x0bd00bd0:
+      return "Lustre";
+    case 0x01161970:
+      return "GFS2";
+    case 0x7461636f:
+      return "OCFS2";
+    case 0x65735546:
+      return "FUSE";
+    case 0x786f4256:
+      return "VirtualBox shared folder";
+    case 0x47504653:
+      return "GPFS";
+    case 0x19830326:
+      return "BeeGFS";
+    default:
+      return std::nullopt;
+  }
+}
+
+absl::Status CheckFileSystem(const std::string& directory) {
+  struct statfs info = {};
+  if (statfs(directory.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", directory));
+  if (const auto name = UnsupportedFileSystem(info.f_type)) {
+    return absl::FailedPreconditionError(absl::StrCat("the log ", directory, " is on a file system of type ",
+                                                      ToAbsl(*name),
+                                                      ", where locks and mapped pages can't be trusted; "
+                                                      "put it on a local disk"));
+  }
+  return absl::OkStatus();
+}
+
+std::string WithoutTrailingSlashes(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+std::string ParentOf(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return WithoutTrailingSlashes(path.substr(0, slash + 1));
+}
+
+absl::Status CreateDirectories(const std::string& directory) {
+  const std::string parent = ParentOf(directory);
+  int error = mkdir(directory.c_str(), 0777) == 0 ? 0 : errno;
+  if (error == ENOENT && parent != directory && parent != ".") {
+    RETURN_IF_ERROR(CreateDirectories(parent));
+    error = mkdir(directory.c_str(), 0777) == 0 ? 0 : errno;
+  }
+  if (error == EEXIST) return absl::OkStatus();
+  if (error != 0) return ErrnoStatus(error, absl::StrCat("create ", directory));
+  return SyncEntryOf(directory);
+}
+
+absl::Status SyncDirectory(const std::string& directory) {
+  const FileDescriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("open ", directory));
+  if (fsync(fd.get()) != 0) return ErrnoStatus(errno, absl::StrCat("make the entries of ", directory, " durable"));
+  return absl::OkStatus();
+}
+
+// A parent that one may pass through but not read can't be opened. All of the file system can be written out then, by
+// way of what is below: slower, and only where a log is made.
+absl::Status SyncEntryOf(const std::string& directory) {
+  const absl::Status synced = SyncDirectory(ParentOf(directory));
+  if (!absl::IsPermissionDenied(synced)) return synced;
+  const FileDescriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return synced;
+  if (syncfs(fd.get()) != 0) return ErrnoStatus(errno, absl::StrCat("make the entry of ", directory, " durable"));
+  return absl::OkStatus();
+}
+
+}  // namespace foldlog

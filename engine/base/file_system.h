@@ -1,0 +1,107 @@
+// Files and directories: descriptors with an owner, errors with a name, and the file systems that a log must not be on.
+
+#ifndef FOLDLOG_BASE_FILE_SYSTEM_H_
+#define FOLDLOG_BASE_FILE_SYSTEM_H_
+
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace foldlog {
+
+// Owns a file descriptor.
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor();
+
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+  int Release() { return std::exchange(fd_, -1); }  // the caller owns it from here on
+
+ private:
+  int fd_ = -1;
+};
+
+// The status for a failed call: "cannot WHAT: strerror". The code says what the caller should do next, e.g.
+// ResourceExhausted for a full disk, a quota or a limit.
+absl::Status ErrnoStatus(int error, std::string_view what);
+
+// As long as one lives, a write beyond the limit on file sizes (ulimit -f) gives the calling thread its error and no
+// signal, which would end the process.
+class FileSizeSignalBlocked {
+ public:
+  FileSizeSignalBlocked();
+  ~FileSizeSignalBlocked();
+  FileSizeSignalBlocked(const FileSizeSignalBlocked&) = delete;
+  FileSizeSignalBlocked& operator=(const FileSizeSignalBlocked&) = delete;
+
+ private:
+  sigset_t before_ = {};
+};
+
+// For callers that learnt no more than that a write to the file `path` came short: what such a write fails with, found
+// out by trying to make the file longer; 0 if that works. What was added is taken away again.
+int ErrnoOfWritingTo(const std::string& path);
+
+// Opens a file, with O_CREAT under the permissions that the umask allows. FailedPrecondition if `path` is anything but
+// a regular file: a link, a directory, a pipe, which is not waited for.
+absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flags);
+
+// FailedPrecondition if the open file has a second name: it lets another directory's writer in, past this one's lock.
+absl::Status CheckOneName(int fd, const std::string& path);
+
+// DataLoss if the open file is not, or no longer, the one that `path` names.
+absl::Status CheckIsAtPath(int fd, const std::string& path);
+
+// Makes the contents of an open file durable (fdatasync). A flush that a signal interrupted has not been refused, and
+// is taken up again; any other failure is final, for the kernel may have dropped what it could not write.
+absl::Status FlushData(int fd, const std::string& path);
+
+// Fills `into` from `offset` on. DataLoss if the file ends before or cannot be read.
+absl::Status ReadFully(int fd, std::span<std::byte> into, std::uint64_t offset, const std::string& path);
+
+// Writes all of `bytes` at `offset`. Never a signal.
+absl::Status WriteFully(int fd, std::span<const std::byte> bytes, std::uint64_t offset, const std::string& path);
+
+// The name of a file system type (statfs f_type) on which a log is refused: network file systems, and FUSE, behind
+// which one may hide. Nothing if it is fine.
+std::optional<std::string_view> UnsupportedFileSystem(long f_type);
+
+// FailedPrecondition if `directory` is on a file system of that kind.
+absl::Status CheckFileSystem(const std::string& directory);
+
+// "a/b///" is "a/b"; "/" stays.
+std::string WithoutTrailingSlashes(std::string path);
+
+// The directory that holds the entry of `path`, which has no trailing slash. Not lexical: ".." is left to the kernel.
+std::string ParentOf(const std::string& path);
+
+// Creates `directory` and its parents and makes the entries durable.
+absl::Status CreateDirectories(const std::string& directory);
+
+// Makes the entries of `directory` durable: files created in it, renamed, removed.
+absl::Status SyncDirectory(const std::string& directory);
+
+// Makes the entry of `directory` in its parent durable, whether or not the parent may be read.
+absl::Status SyncEntryOf(const std::string& directory);
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_BASE_FILE_SYSTEM_H_

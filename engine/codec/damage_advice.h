@@ -1,0 +1,20 @@
+// What to do about damage of stored events, for messages.
+
+#ifndef FOLDLOG_CODEC_DAMAGE_ADVICE_H_
+#define FOLDLOG_CODEC_DAMAGE_ADVICE_H_
+
+#include <string>
+
+namespace foldlog {
+
+inline constexpr const char* kDamageAdvice =
+    "; keep a copy of the log's directory and restore the last backup, or read what can be read with events --from N";
+
+// The same behind a message that may have come with it from below: it is said once.
+inline std::string WithDamageAdvice(std::string message) {
+  return message.find(kDamageAdvice) == std::string::npos ? message.append(kDamageAdvice) : message;
+}
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_CODEC_DAMAGE_ADVICE_H_

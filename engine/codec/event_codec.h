@@ -1,0 +1,28 @@
+// Events as Cap'n Proto messages: the payload of a frame. Never lets an exception of the library out, and takes no byte
+// on trust.
+
+#ifndef FOLDLOG_CODEC_EVENT_CODEC_H_
+#define FOLDLOG_CODEC_EVENT_CODEC_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "foldlog/event.h"
+
+namespace foldlog {
+
+// Appends the event to `words` as one segment, without a segment table.
+absl::Status EncodeEvent(const Event& event, std::vector<std::uint64_t>& words);
+
+// DataLoss if the bytes are no event; Unimplemented if they are one of a kind that this version does not know.
+absl::StatusOr<Event> DecodeEvent(std::span<const std::uint64_t> words);
+
+// The same by Cap'n Proto alone, without the short way for plain checkpoints.
+absl::StatusOr<Event> DecodeAnyEvent(std::span<const std::uint64_t> words);
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_CODEC_EVENT_CODEC_H_

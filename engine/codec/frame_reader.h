@@ -1,0 +1,52 @@
+// Walks the frames of a log in order and checks every one on the way, without decoding it. EventReader is this, with
+// the decoding; folding a long log is done with this.
+
+#ifndef FOLDLOG_CODEC_FRAME_READER_H_
+#define FOLDLOG_CODEC_FRAME_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/codec/frame.h"
+#include "foldlog/event_log.h"
+
+namespace foldlog {
+
+// The log must outlive it; one thread at a time.
+class FrameReader {
+ public:
+  // Starts at sequence number `from`, taking the first frame's link on trust.
+  FrameReader(const EventLog& log, Sequence from);
+
+  // Continues a chain whose end is known: the first frame must name `after.hash`.
+  FrameReader(const EventLog& log, const ChainEnd& after);
+
+  // The next frame, valid until the reader is used again; nothing at the end of the log. DataLoss if it is damaged or
+  // breaks the chain. The reader stays before it until it is told to step over it.
+  absl::StatusOr<std::optional<FrameView>> Peek();
+  void StepOver(const FrameView& frame);
+
+  // The end of the chain as far as it was stepped over.
+  const ChainEnd& position() const { return position_; }
+
+  // `status`, which is of the next frame, with the frame's name.
+  absl::Status InContext(const absl::Status& status) const;
+
+ private:
+  absl::Status Refill();
+  absl::Status WhatIsWrong(std::span<const std::uint64_t> words) const;
+
+  const EventLog* log_;
+  ChainEnd position_;
+  bool link_known_;
+  FrameRun run_;
+  std::size_t offset_words_ = 0;
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_CODEC_FRAME_READER_H_

@@ -1,0 +1,26 @@
+// States as Cap'n Proto messages: the bytes of a snapshot.
+
+#ifndef FOLDLOG_CODEC_STATE_CODEC_H_
+#define FOLDLOG_CODEC_STATE_CODEC_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "foldlog/state.h"
+
+namespace foldlog {
+
+// Changes whenever Apply() or state.capnp does, so that no snapshot of an older fold is taken for one of this.
+inline constexpr std::uint32_t kFoldVersion = 3;
+
+absl::Status EncodeState(const State& state, std::vector<std::uint64_t>& words);
+
+// DataLoss if the bytes are no state of this fold version; the caller folds from the events instead.
+absl::StatusOr<State> DecodeState(std::span<const std::uint64_t> words);
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_CODEC_STATE_CODEC_H_

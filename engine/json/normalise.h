@@ -1,0 +1,19 @@
+// JSON text as Python would write it again: json.dumps(json.loads(text)), byte for byte.
+
+#ifndef FOLDLOG_JSON_NORMALISE_H_
+#define FOLDLOG_JSON_NORMALISE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/json/reader.h"
+
+namespace foldlog {
+
+// `value` is one that ParseJson() has checked. Of a repeated key the last value stays, in the first one's place.
+// InvalidArgument if it is nested too deeply.
+absl::StatusOr<std::string> JsonAgain(const JsonSlice& value);
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_JSON_NORMALISE_H_

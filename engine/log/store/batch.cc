@@ -1,0 +1,108 @@
+#include "engine/log/store/batch.h"
+
+#include <lz4.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "engine/codec/frame.h"
+
+namespace foldlog {
+namespace {
+
+// The head of a packed batch; an LZ4 block follows, and zeros up to a whole word.
+struct PackedHeader {
+  std::uint32_t magic;
+  std::uint32_t frames_bytes;  // unpacked
+  std::uint32_t block_bytes;
+  std::uint32_t reserved;
+};
+static_assert(sizeof(PackedHeader) == 16);
+
+constexpr std::uint32_t kPackedMagic = 0x5a474c46;  // "FLGZ"
+constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
+constexpr std::size_t kHeaderWords = sizeof(PackedHeader) / kWordBytes;
+constexpr std::size_t kUnpackedBytesMax = std::max(kBatchBytesMax, kMaxPayloadBytes + sizeof(FrameHeader));
+
+std::optional<PackedHeader> HeaderOf(std::span<const std::uint64_t> stored) {
+  PackedHeader header = {};
+  if (stored.size() < kHeaderWords) return std::nullopt;
+  std::memcpy(&header, stored.data(), sizeof header);
+  return header.magic == kPackedMagic ? std::optional(header) : std::nullopt;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Batch>> SplitIntoBatches(const FrameSpan& run) {
+  std::vector<Batch> batches;
+  std::span<const std::uint64_t> rest = run.words;
+  Sequence first = run.before.sequence + 1;
+  std::size_t size = 0;
+  RETURN_IF_ERROR(WalkChain(run, [&](const FrameView& frame) {
+    if (size > 0 && size + frame.size_words() > kBatchBytesMax / kWordBytes) {
+      batches.push_back({first, rest.first(size)});
+      rest = rest.subspan(size);
+      first = frame.header.sequence;
+      size = 0;
+    }
+    size += frame.size_words();
+  }));
+  if (!rest.empty()) batches.push_back({first, rest});
+  return batches;
+}
+
+std::span<std::uint64_t> BatchCodec::Room(std::size_t words) {
+  if (words > buffer_words_) {
+    buffer_ = std::make_unique_for_overwrite<std::uint64_t[]>(words);
+    buffer_words_ = words;
+  }
+  return {buffer_.get(), words};
+}
+
+std::span<const std::uint64_t> BatchCodec::Pack(std::span<const std::uint64_t> frames) {
+  const std::size_t words_max = frames.size() - 1;  // no larger, or it is not worth it
+  if (words_max <= kHeaderWords) return frames;
+  const std::span<std::uint64_t> room = Room(words_max);
+  const int block_bytes = LZ4_compress_default(
+      reinterpret_cast<const char*>(frames.data()), reinterpret_cast<char*>(&room[kHeaderWords]),
+      static_cast<int>(frames.size_bytes()), static_cast<int>((words_max - kHeaderWords) * kWordBytes));
+  if (block_bytes <= 0) return frames;
+  const std::size_t words = kHeaderWords + (static_cast<std::size_t>(block_bytes) + kWordBytes - 1) / kWordBytes;
+  const PackedHeader header{.magic = kPackedMagic,
+                            .frames_bytes = static_cast<std::uint32_t>(frames.size_bytes()),
+                            .block_bytes = static_cast<std::uint32_t>(block_bytes),
+                            .reserved = 0};
+  std::memcpy(room.data(), &header, sizeof header);
+  char* const block_end = reinterpret_cast<char*>(&room[kHeaderWords]) + block_bytes;
+  std::memset(block_end, 0, words * kWordBytes - sizeof header - static_cast<std::size_t>(block_bytes));
+  return room.first(words);
+}
+
+std::size_t BatchCodec::UnpackedBytes(std::span<const std::uint64_t> stored) {
+  const std::optional<PackedHeader> header = HeaderOf(stored);
+  return header ? header->frames_bytes : stored.size_bytes();
+}
+
+absl::StatusOr<std::span<const std::uint64_t>> BatchCodec::Unpack(std::span<const std::uint64_t> stored) {
+  const std::optional<PackedHeader> header = HeaderOf(stored);
+  if (!header) return stored;
+  const auto block = stored.subspan(kHeaderWords);
+  if (header->frames_bytes % kWordBytes != 0 || header->frames_bytes > kUnpackedBytesMax ||
+      header->block_bytes > block.size_bytes()) {
+    return absl::DataLossError(absl::StrCat("the packed batch that holds it claims to be ", header->block_bytes,
+                                            " bytes, and ", header->frames_bytes, " unpacked"));
+  }
+  const std::span<std::uint64_t> frames = Room(header->frames_bytes / kWordBytes);
+  const int bytes =
+      LZ4_decompress_safe(reinterpret_cast<const char*>(block.data()), reinterpret_cast<char*>(frames.data()),
+                          static_cast<int>(header->block_bytes), static_cast<int>(header->frames_bytes));
+  if (bytes < 0 || static_cast<std::uint32_t>(bytes) != header->frames_bytes) {
+    return absl::DataLossError("the packed batch that holds it can't be unpacked");
+  }
+  return frames;
+}
+
+}  // namespace foldlog

@@ -1,0 +1,291 @@
+// The check of an LMDB file: metas first, then every page that a snapshot reaches. It never writes, maps or calls LMDB,
+// and no byte that it reads decides how much it allocates, how deep it recurses or how long it runs: the file's size
+// does.
+
+#include "engine/log/store/lmdb/check.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/text.h"
+#include "engine/log/store/lmdb/file.h"
+#include "engine/log/store/lmdb/tree.h"
+
+namespace foldlog::lmdb_file {
+namespace {
+
+// Enough to read a long free list in few calls.
+constexpr std::size_t kFreeListChunkBytes = 64 * 1024;
+
+struct TreeWalk {
+  TreeKind kind;
+  std::string name;          // for messages
+  Tree recorded;             // what the file says of the tree
+  Tree found = {};           // what it holds: only the counts are used
+  bool append_only = false;  // runs of overflow pages are not read
+};
+
+// A page, for messages.
+struct Place {
+  const TreeWalk* tree;
+  std::uint64_t pgno;
+  absl::string_view role;
+};
+
+// The free pages of one record, which may be read in several pieces.
+struct FreeRecord {
+  std::uint64_t words = 0;  // that the record has room for
+  std::uint64_t words_read = 0;
+  std::uint64_t count = 0;  // of page numbers; a reserved record may be longer, and its rest is never read
+  std::uint64_t previous = kNoRoot;
+};
+
+class SnapshotWalk {
+ public:
+  SnapshotWalk(const File& file, const Meta& meta, const LmdbTraits& traits)
+      : file_(file), meta_(meta), page_bytes_(meta.page_bytes()), traits_(traits) {}
+
+  absl::StatusOr<LmdbFileSummary> Run();
+
+ private:
+  using Table = std::pair<std::string, absl::StatusOr<Tree>>;
+
+  template <typename... Parts>
+  absl::Status Damaged(const Place& place, const Parts&... parts) const {
+    return file_.Damaged("page ", place.pgno, " (", place.role, " of ", place.tree->name, "): ", parts...);
+  }
+
+  absl::Status PrepareBitmaps();
+  absl::Status WalkTree(TreeWalk walk);
+  absl::Status WalkTable(const Table& table);
+  absl::Status CheckCounts(const TreeWalk& tree) const;
+  absl::Status Claim(const Place& place, std::uint64_t count);
+  absl::Status VisitPage(TreeWalk& tree, std::uint64_t pgno, std::uint16_t depth, const KeyRange& range);
+  absl::Status VisitBranch(TreeWalk& tree, const TreePage& page, std::uint16_t depth, const KeyRange& range);
+  absl::Status VisitLeaf(TreeWalk& tree, const Place& place, const TreePage& page);
+  absl::Status VisitOverflow(TreeWalk& tree, const Node& node);
+  absl::Status VisitTableRecord(const Place& place, const Node& node);
+  absl::Status VisitFreeRecord(const Place& place, const Node& node);
+  absl::Status AddFreePages(const Place& place, FreeRecord& record, absl::string_view bytes);
+
+  const File& file_;
+  const Meta& meta_;
+  const std::uint64_t page_bytes_;
+  const LmdbTraits& traits_;
+  std::vector<bool> used_;                            // pages that a tree reaches; all of them must be in the file
+  std::vector<bool> free_;                            // pages on the free list; some may never have been written
+  std::array<std::vector<char>, kDepthMax> buffers_;  // one page a level, so that keys above stay in place
+  std::vector<Table> tables_;
+};
+
+// The free list comes last, and what cannot be done without comes first: where two of them claim a page, the one is
+// blamed that can be made anew.
+absl::StatusOr<LmdbFileSummary> SnapshotWalk::Run() {
+  RETURN_IF_ERROR(PrepareBitmaps());
+  RETURN_IF_ERROR(WalkTree({TreeKind::kMain, "the main database", meta_.main}));
+  LmdbFileSummary summary{.txn_id = meta_.txn_id, .page_bytes = page_bytes_, .last_page = meta_.last_page};
+  const auto is_cache = [&](const Table& table) { return table.first == traits_.cache; };
+  std::stable_partition(tables_.begin(), tables_.end(), std::not_fn(is_cache));
+  for (const Table& table : tables_) {
+    const std::vector<bool> used_before = used_;
+    const absl::Status sound = WalkTable(table);
+    if (!sound.ok() && !is_cache(table)) return sound;
+    if (!sound.ok()) {
+      summary.cache = sound;
+      used_ = used_before;
+    }
+    summary.tables.push_back({table.first, sound.ok() ? table.second->entries : 0});
+  }
+  summary.free_list = WalkTree({TreeKind::kFreeList, "the free list", meta_.free_list});
+  return summary;
+}
+
+absl::Status SnapshotWalk::WalkTable(const Table& table) {
+  const auto& [name, tree] = table;
+  RETURN_IF_ERROR(tree.status());
+  return WalkTree({.kind = TreeKind::kTable,
+                   .name = absl::StrCat("table ", absl::CHexEscape(name)),
+                   .recorded = *tree,
+                   .append_only = name == traits_.append_only});
+}
+
+// A page that was allocated and freed within one transaction is never written, so the file may end before last_page.
+// But all such pages are on the free list, which takes 8 bytes of the file for each: that bounds the bitmaps.
+absl::Status SnapshotWalk::PrepareBitmaps() {
+  const std::uint64_t pages_in_file = file_.bytes() / page_bytes_;
+  if (meta_.last_page >= pages_in_file + file_.bytes() / sizeof(std::uint64_t)) {
+    return file_.Damaged("transaction ", meta_.txn_id, " claims pages up to ", meta_.last_page, ", but the file has ",
+                         pages_in_file);
+  }
+  used_.resize(std::min(pages_in_file, meta_.last_page + 1));
+  free_.resize(meta_.last_page + 1);
+  return absl::OkStatus();
+}
+
+absl::Status SnapshotWalk::WalkTree(TreeWalk walk) {
+  if (walk.recorded.root != kNoRoot) RETURN_IF_ERROR(VisitPage(walk, walk.recorded.root, 1, {}));
+  return CheckCounts(walk);
+}
+
+absl::Status SnapshotWalk::CheckCounts(const TreeWalk& tree) const {
+  const auto compare = [&](absl::string_view what, std::uint64_t found, std::uint64_t recorded) {
+    if (found == recorded) return absl::OkStatus();
+    return file_.Damaged(tree.name, " has ", found, " ", what, ", but its record says ", recorded);
+  };
+  RETURN_IF_ERROR(compare("branch pages", tree.found.branch_pages, tree.recorded.branch_pages));
+  RETURN_IF_ERROR(compare("leaf pages", tree.found.leaf_pages, tree.recorded.leaf_pages));
+  if (!tree.append_only) {
+    RETURN_IF_ERROR(compare("overflow pages", tree.found.overflow_pages, tree.recorded.overflow_pages));
+  }
+  return compare("entries", tree.found.entries, tree.recorded.entries);
+}
+
+// Takes the pages from place.pgno on for one tree: each page of the file has one use.
+absl::Status SnapshotWalk::Claim(const Place& place, std::uint64_t count) {
+  if (place.pgno < kFirstTreePage || place.pgno > meta_.last_page || count > meta_.last_page - place.pgno + 1) {
+    return Damaged(place, "lies outside pages ", kFirstTreePage, " to ", meta_.last_page);
+  }
+  if (place.pgno + count > used_.size()) return Damaged(place, "lies beyond the end of the file");
+  for (std::uint64_t pgno = place.pgno; pgno < place.pgno + count; ++pgno) {
+    if (used_[pgno]) return Damaged(place, "uses page ", pgno, ", which is in use elsewhere");
+    if (free_[pgno]) return Damaged(place, "uses page ", pgno, ", which is on the free list");
+    used_[pgno] = true;
+  }
+  return absl::OkStatus();
+}
+
+// Recursion is bounded by kDepthMax, which CheckTree enforces.
+absl::Status SnapshotWalk::VisitPage(TreeWalk& tree, std::uint64_t pgno, std::uint16_t depth, const KeyRange& range) {
+  const bool leaf = depth == tree.recorded.depth;
+  const Place place = {&tree, pgno, leaf ? "leaf" : "branch"};
+  RETURN_IF_ERROR(Claim(place, 1));
+  std::vector<char>& buffer = buffers_[depth - 1];
+  buffer.resize(page_bytes_);
+  RETURN_IF_ERROR(file_.Read(pgno * page_bytes_, buffer));
+  const absl::StatusOr<TreePage> page =
+      TreePage::Parse({buffer.data(), buffer.size()}, pgno, leaf ? kLeafPage : kBranchPage, TreePage::Use::kWriting);
+  if (!page.ok()) return Damaged(place, page.status().message());
+  if (const absl::Status keys = CheckKeys(tree.kind, *page, range); !keys.ok()) return Damaged(place, keys.message());
+  ++(leaf ? tree.found.leaf_pages : tree.found.branch_pages);
+  return leaf ? VisitLeaf(tree, place, *page) : VisitBranch(tree, *page, depth, range);
+}
+
+absl::Status SnapshotWalk::VisitBranch(TreeWalk& tree, const TreePage& page, std::uint16_t depth,
+                                       const KeyRange& range) {
+  for (std::size_t index = 0; index < page.size(); ++index) {
+    RETURN_IF_ERROR(
+        VisitPage(tree, page.node(index).child, static_cast<std::uint16_t>(depth + 1), RangeBelow(page, index, range)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SnapshotWalk::VisitLeaf(TreeWalk& tree, const Place& place, const TreePage& page) {
+  tree.found.entries += page.size();
+  for (std::size_t index = 0; index < page.size(); ++index) {
+    const Node node = page.node(index);
+    if (node.flags == kSubData && tree.kind != TreeKind::kMain) {
+      return Damaged(place, "node ", index, " has flags 0x", absl::Hex(node.flags), ", which do not belong there");
+    }
+    if (tree.kind == TreeKind::kMain) {
+      RETURN_IF_ERROR(VisitTableRecord(place, node));
+      continue;
+    }
+    if (node.flags == kBigData) RETURN_IF_ERROR(VisitOverflow(tree, node));
+    if (tree.kind == TreeKind::kFreeList) {
+      RETURN_IF_ERROR(VisitFreeRecord(place, node));
+    } else if (node.data_bytes % sizeof(std::uint64_t) != 0) {
+      return Damaged(place, "node ", index, " has a value of ", node.data_bytes, " bytes, not a multiple of 8");
+    }
+  }
+  return absl::OkStatus();
+}
+
+// A run may be longer than its value needs: LMDB keeps it when a value shrinks within the transaction that wrote it.
+absl::Status SnapshotWalk::VisitOverflow(TreeWalk& tree, const Node& node) {
+  const Place place = {&tree, LoadU64(node.data), "overflow run"};
+  const std::uint64_t needed = OverflowPagesFor(node.data_bytes, page_bytes_);
+  if (tree.append_only) return Claim(place, needed);
+  RETURN_IF_ERROR(Claim(place, 1));
+  ASSIGN_OR_RETURN(const PageHeader header, file_.ReadStruct<PageHeader>(place.pgno * page_bytes_));
+  if (header.pgno != place.pgno || header.flags != kOverflowPage) {
+    return Damaged(place, "is page ", header.pgno, " with flags 0x", absl::Hex(header.flags), " by its own header");
+  }
+  if (header.overflow_pages() < needed) {
+    return Damaged(place, "has ", header.overflow_pages(), " pages for a value of ", node.data_bytes, " bytes");
+  }
+  tree.found.overflow_pages += header.overflow_pages();
+  if (header.overflow_pages() == 1) return absl::OkStatus();
+  return Claim({&tree, place.pgno + 1, place.role}, header.overflow_pages() - 1);
+}
+
+absl::Status SnapshotWalk::VisitTableRecord(const Place& place, const Node& node) {
+  const std::string name = absl::CHexEscape(node.key);
+  // Names come from C strings: LMDB could never open another, and its rows would be hidden.
+  if (node.key.find('\0') != absl::string_view::npos) return Damaged(place, "table name ", name, " holds a zero byte");
+  absl::StatusOr<Tree> tree = ParseTableRecord(node);
+  if (!tree.ok()) tree = Damaged(place, "table ", name, " ", tree.status().message());
+  if (!tree.ok() && node.key != ToAbsl(traits_.cache)) return tree.status();
+  // Walked later: its pages would displace the one that this record is in.
+  tables_.emplace_back(node.key, std::move(tree));
+  return absl::OkStatus();
+}
+
+absl::Status SnapshotWalk::VisitFreeRecord(const Place& place, const Node& node) {
+  const std::uint64_t txn_id = LoadU64(node.key);
+  if (txn_id == 0 || txn_id > meta_.txn_id) {
+    return Damaged(place, "transaction ", txn_id, " cannot have freed pages in transaction ", meta_.txn_id);
+  }
+  if (node.data_bytes == 0 || node.data_bytes % sizeof(std::uint64_t) != 0) {
+    return Damaged(place, "the record of transaction ", txn_id, " has ", node.data_bytes, " bytes");
+  }
+  FreeRecord record = {.words = node.data_bytes / sizeof(std::uint64_t)};
+  if (node.flags != kBigData) return AddFreePages(place, record, node.data);
+  std::vector<char> chunk;
+  std::uint64_t offset = LoadU64(node.data) * page_bytes_ + sizeof(PageHeader);
+  for (std::uint64_t left = node.data_bytes; left > 0; left -= chunk.size(), offset += chunk.size()) {
+    chunk.resize(std::min<std::uint64_t>(left, kFreeListChunkBytes));
+    RETURN_IF_ERROR(file_.Read(offset, chunk));
+    RETURN_IF_ERROR(AddFreePages(place, record, {chunk.data(), chunk.size()}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SnapshotWalk::AddFreePages(const Place& place, FreeRecord& record, absl::string_view bytes) {
+  for (; !bytes.empty(); bytes.remove_prefix(sizeof(std::uint64_t)), ++record.words_read) {
+    const std::uint64_t word = LoadU64(bytes);
+    if (record.words_read == 0) {
+      record.count = word;
+      if (word >= record.words) return Damaged(place, "lists ", word, " free pages in ", record.words, " words");
+      continue;
+    }
+    if (record.words_read > record.count) break;
+    if (word < kFirstTreePage || word > meta_.last_page) return Damaged(place, "lists page ", word, " as free");
+    if (word >= record.previous) return Damaged(place, "lists free page ", word, " out of order");
+    if (free_[word]) return Damaged(place, "lists page ", word, " as free a second time");
+    if (word < used_.size() && used_[word]) return Damaged(place, "lists page ", word, " as free, but it is in use");
+    free_[word] = true;
+    record.previous = word;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace foldlog::lmdb_file
+
+namespace foldlog {
+
+absl::StatusOr<LmdbFileSummary> CheckLmdbFile(int fd, const std::string& path, std::uint64_t map_bytes,
+                                              const LmdbTraits& traits) {
+  ASSIGN_OR_RETURN(const lmdb_file::File file, lmdb_file::File::Open(fd, path));
+  ASSIGN_OR_RETURN(const lmdb_file::Metas metas, lmdb_file::ReadSoundMetas(file, map_bytes));
+  ASSIGN_OR_RETURN(const std::uint64_t slot, lmdb_file::NewestSlot(file, metas));
+  return lmdb_file::SnapshotWalk(file, metas[slot].meta, traits).Run();
+}
+
+}  // namespace foldlog

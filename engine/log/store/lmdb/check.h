@@ -1,0 +1,59 @@
+// Checks the pages of an LMDB file before LMDB may touch them.
+//
+// LMDB trusts its file: a damaged page can crash the process, hang it or silently hide rows. So before a writer gives a
+// file to LMDB, every page that LMDB would follow is read with pread and checked here. Nothing here writes, maps or
+// calls LMDB.
+
+#ifndef FOLDLOG_LOG_STORE_LMDB_CHECK_H_
+#define FOLDLOG_LOG_STORE_LMDB_CHECK_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace foldlog {
+
+// One named database.
+struct LmdbTable {
+  std::string name;
+  std::uint64_t entries = 0;
+};
+
+// What is known of the tables.
+struct LmdbTraits {
+  // Entries of this one are never replaced or removed: LMDB does not look at the headers of its runs of overflow pages,
+  // and they are not read here.
+  std::string_view append_only = {};
+
+  // This one can be done without: damage in it is no damage of the file.
+  std::string_view cache = {};
+};
+
+struct LmdbFileSummary {
+  std::uint64_t txn_id = 0;  // of the newest transaction, which was checked
+  std::uint64_t page_bytes = 0;
+  std::uint64_t last_page = 0;
+  std::vector<LmdbTable> tables = {};
+
+  // What is wrong with what can be done without. LMDB must not see it before it was emptied (repair.h).
+  absl::Status cache = {};
+  absl::Status free_list = {};
+};
+
+// Checks all that LMDB comes to when it writes: both metas, and in the newest transaction the free list, the main
+// database and all named databases, which must have 8-byte integer keys and values of a multiple of 8 bytes. A page
+// that is in use twice, or free and in use, is found: LMDB would overwrite it. `map_bytes` is the size of the map that
+// LMDB will be given; a file that claims more pages is refused. The caller holds the writer lock.
+//
+// DataLoss names the file, the page and what is wrong with it; InvalidArgument if it is no LMDB file of a version known
+// here at all.
+absl::StatusOr<LmdbFileSummary> CheckLmdbFile(int fd, const std::string& path, std::uint64_t map_bytes,
+                                              const LmdbTraits& traits = {});
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_STORE_LMDB_CHECK_H_

@@ -1,0 +1,188 @@
+#include "engine/log/store/lmdb/env.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/address_space.h"
+#include "engine/base/file_system.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/text.h"
+#include "engine/codec/frame.h"
+#include "engine/log/store/records.h"
+
+namespace foldlog {
+namespace {
+
+constexpr unsigned kEnvFlags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK;
+constexpr mdb_mode_t kFileMode = 0666;  // as the umask allows
+constexpr unsigned kTables = 4;         // one more than there are: a damaged name leaves one that is not used
+constexpr const char* kTemporaryName = "log.mdb.new";
+
+// A map of a log that leaves no room to grow is of no use.
+constexpr std::uint64_t kGrowthBytesMin = std::uint64_t{16} << 20;
+
+std::string Temporary(const std::string& directory) { return absl::StrCat(directory, "/", kTemporaryName); }
+
+absl::Status PutRecord(MDB_txn* txn, MDB_dbi table, std::uint64_t key, const void* record, std::size_t bytes,
+                       const std::string& path) {
+  MDB_val key_val = ToVal(&key, sizeof key);
+  MDB_val value = ToVal(record, bytes);
+  return LmdbStatus(mdb_put(txn, table, &key_val, &value, 0), "write to", path);
+}
+
+FormatRecord NewFormatRecord(const LogId& log_id) {
+  FormatRecord format{
+      .magic = kFormatMagic, .version = kFormatVersion, .reserved = 0, .log_id = log_id, .created_at = 0};
+  format.created_at =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return format;
+}
+
+absl::Status FillNewLog(MDB_env* env, const std::string& path, const LogId& log_id) {
+  MDB_txn* txn = nullptr;
+  RETURN_IF_ERROR(LmdbStatus(mdb_txn_begin(env, nullptr, 0, &txn), "write to", path));
+  MDB_dbi events = 0;
+  MDB_dbi snapshots = 0;
+  MDB_dbi meta = 0;
+  const unsigned flags = MDB_CREATE | MDB_INTEGERKEY;
+  int rc = mdb_dbi_open(txn, kEventsTable, flags, &events);
+  if (rc == 0) rc = mdb_dbi_open(txn, kSnapshotsTable, flags, &snapshots);
+  if (rc == 0) rc = mdb_dbi_open(txn, kMetaTable, flags, &meta);
+  absl::Status status = LmdbStatus(rc, "create tables in", path);
+  const FormatRecord format = NewFormatRecord(log_id);
+  CommitRecord commit{.txn_id = mdb_txn_id(txn),
+                      .base_sequence = 0,
+                      .base_hash = GenesisHash(format.log_id),
+                      .last_sequence = 0,
+                      .last_hash = GenesisHash(format.log_id),
+                      .batches = 0,
+                      .tail_position = 0,
+                      .hash = 0};
+  commit.hash = HashOf(commit);
+  if (status.ok()) status = PutRecord(txn, meta, kFormatKey, &format, sizeof format, path);
+  if (status.ok()) status = PutRecord(txn, meta, kCommitKey, &commit, sizeof commit, path);
+  if (!status.ok()) {
+    mdb_txn_abort(txn);
+    return status;
+  }
+  return LmdbStatus(mdb_txn_commit(txn), "write to", path);
+}
+
+absl::StatusOr<MDB_env*> NewEnv(const std::string& path, std::uint64_t map_bytes) {
+  MDB_env* env = nullptr;
+  RETURN_IF_ERROR(LmdbStatus(mdb_env_create(&env), "prepare to open", path));
+  int rc = mdb_env_set_mapsize(env, map_bytes);
+  if (rc == 0) rc = mdb_env_set_maxdbs(env, kTables);
+  if (rc == 0) return env;
+  mdb_env_close(env);
+  return LmdbStatus(rc, "prepare to open", path);
+}
+
+// The map that LMDB gets: of the greatest size a log can have, or what the process may have.
+absl::StatusOr<std::uint64_t> ChooseMapBytes(std::uint64_t file_bytes, const std::string& path) {
+  const std::uint64_t map_bytes = MapBytesWithinLimit(kMapBytes);
+  if (map_bytes >= file_bytes + kGrowthBytesMin) return map_bytes;
+  return absl::ResourceExhaustedError(absl::StrCat("cannot map ", path, ", of ", file_bytes,
+                                                   " bytes: this process may have ", map_bytes,
+                                                   " bytes of address space for it, and needs ", kGrowthBytesMin,
+                                                   " more than its size; raise ulimit -v (RLIMIT_AS)"));
+}
+
+// LMDB leaves its data file open across exec().
+void CloseOnExec(MDB_env* env) {
+  int fd = -1;
+  if (mdb_env_get_fd(env, &fd) == 0) fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+}  // namespace
+
+absl::Status LmdbStatus(int rc, std::string_view what, const std::string& path) {
+  if (rc == 0) return absl::OkStatus();
+  // LMDB reports a write that came short as an input/output error, whatever the cause: a full disk, a quota, a limit.
+  if (rc == EIO && what == "write to") {
+    if (const int cause = ErrnoOfWritingTo(path); cause != 0) rc = cause;
+  }
+  if (rc > 0) return ErrnoStatus(rc, absl::StrCat(ToAbsl(what), " ", path));
+  const std::string message = absl::StrCat("cannot ", ToAbsl(what), " ", path, ": ", mdb_strerror(rc));
+  switch (rc) {
+    case MDB_MAP_FULL:
+      return absl::ResourceExhaustedError(
+          absl::StrCat(message, "; the log has grown to its limit of ", kMapBytes,
+                       " bytes, start a new one; or to what ulimit -v (RLIMIT_AS) leaves for it, raise that"));
+    case MDB_PANIC:
+      return absl::UnavailableError(
+          absl::StrCat(message, "; a write has failed before: close the log and open it anew"));
+    case MDB_VERSION_MISMATCH:
+      return absl::FailedPreconditionError(message);
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_NOTFOUND:
+    case MDB_INCOMPATIBLE:
+      return absl::DataLossError(message);
+    default:
+      return absl::InternalError(message);
+  }
+}
+
+LmdbEnv::LmdbEnv(MDB_env* env, std::string path) : env_(env), path_(std::move(path)), pid_(getpid()) {}
+
+// In a child made by fork() it is left alone: the parent may have been in the middle of a transaction.
+LmdbEnv::~LmdbEnv() {
+  if (getpid() == pid_) mdb_env_close(env_);
+}
+
+absl::StatusOr<std::unique_ptr<LmdbEnv>> LmdbEnv::Open(const std::string& path) {
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  ASSIGN_OR_RETURN(const std::uint64_t map_bytes, ChooseMapBytes(static_cast<std::uint64_t>(info.st_size), path));
+  ASSIGN_OR_RETURN(MDB_env* const env, NewEnv(path, map_bytes));
+  std::unique_ptr<LmdbEnv> opened(new LmdbEnv(env, path));
+  RETURN_IF_ERROR(LmdbStatus(mdb_env_open(env, path.c_str(), kEnvFlags, kFileMode), "open", path));
+  CloseOnExec(env);
+  return opened;
+}
+
+absl::Status LmdbEnv::Create(const std::string& directory, const std::string& path, const LogId& log_id) {
+  const std::string temporary = Temporary(directory);
+  if (unlink(temporary.c_str()) != 0 && errno != ENOENT) {
+    return ErrnoStatus(errno, absl::StrCat("remove the unfinished ", temporary));
+  }
+  ASSIGN_OR_RETURN(MDB_env* const env, NewEnv(temporary, kGrowthBytesMin));
+  absl::Status status = LmdbStatus(mdb_env_open(env, temporary.c_str(), kEnvFlags, kFileMode), "create", temporary);
+  if (status.ok()) status = FillNewLog(env, temporary, log_id);
+  if (status.ok()) status = LmdbStatus(mdb_env_sync(env, 1), "make durable", temporary);
+  mdb_env_close(env);
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
+    status = ErrnoStatus(errno, absl::StrCat("rename ", temporary));
+  }
+  if (!status.ok()) unlink(temporary.c_str());
+  return status;
+}
+
+absl::StatusOr<LmdbTransaction> LmdbTransaction::Begin(const LmdbEnv& env) {
+  MDB_txn* txn = nullptr;
+  RETURN_IF_ERROR(LmdbStatus(mdb_txn_begin(env.get(), nullptr, 0, &txn), "write to", env.path()));
+  LmdbTransaction begun(txn);
+  Tables& tables = begun.tables_;
+  int rc = mdb_dbi_open(txn, kEventsTable, MDB_INTEGERKEY, &tables.events);
+  if (rc == 0) rc = mdb_dbi_open(txn, kMetaTable, MDB_INTEGERKEY, &tables.meta);
+  if (rc == 0) rc = mdb_dbi_open(txn, kSnapshotsTable, MDB_INTEGERKEY | MDB_CREATE, &tables.snapshots);
+  RETURN_IF_ERROR(LmdbStatus(rc, "open the tables of", env.path()));
+  return begun;
+}
+
+LmdbTransaction::~LmdbTransaction() {
+  if (txn_ != nullptr) mdb_txn_abort(txn_);
+}
+
+int LmdbTransaction::Commit() { return mdb_txn_commit(std::exchange(txn_, nullptr)); }
+
+}  // namespace foldlog

@@ -1,0 +1,83 @@
+#include "engine/log/store/snapshot_cache.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <vector>
+
+#include "engine/base/word_hash.h"
+
+namespace foldlog {
+namespace {
+
+// The head of a slot; the encoded state follows. FORMAT.md has the table.
+struct SlotHeader {
+  std::uint64_t hash;  // XXH3-64 of all that follows, the state included
+  std::uint64_t words;
+  std::uint64_t sequence;
+  std::uint64_t event_hash;
+};
+static_assert(sizeof(SlotHeader) == 32);
+
+constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
+constexpr std::size_t kHeaderWords = sizeof(SlotHeader) / kWordBytes;
+constexpr std::size_t kSlotBytes = std::size_t{64} << 10;
+constexpr std::size_t kStateWordsMax = kSlotBytes / kWordBytes - kHeaderWords;
+constexpr mode_t kFileMode = 0666;  // as the umask allows
+
+off_t OffsetOf(std::size_t slot) { return static_cast<off_t>(slot * kSlotBytes); }
+
+}  // namespace
+
+SnapshotCache::SnapshotCache(const std::string& directory, Access access)
+    : file_(open((directory + "/snapshots").c_str(),
+                 (access == Access::kWrite ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW,
+                 kFileMode)) {
+  const auto sequence_in = [this](std::size_t slot) {
+    const std::optional<Snapshot> snapshot = ReadSlot(slot);
+    return snapshot ? snapshot->at.sequence : 0;
+  };
+  oldest_ = sequence_in(0) <= sequence_in(1) ? 0 : 1;
+}
+
+void SnapshotCache::Put(const Snapshot& snapshot) {
+  if (!file_.valid() || snapshot.words.size() > kStateWordsMax) return;
+  SlotHeader header{
+      .hash = 0, .words = snapshot.words.size(), .sequence = snapshot.at.sequence, .event_hash = snapshot.at.hash};
+  std::vector<std::uint64_t> slot(kHeaderWords);
+  slot.insert(slot.end(), snapshot.words.begin(), snapshot.words.end());
+  std::memcpy(slot.data(), &header, sizeof header);
+  slot[0] = HashBehindFirstWord(slot);
+  const auto bytes = static_cast<ssize_t>(slot.size() * kWordBytes);
+  const FileSizeSignalBlocked blocked;
+  if (pwrite(file_.get(), slot.data(), slot.size() * kWordBytes, OffsetOf(oldest_)) != bytes) return;
+  oldest_ = (oldest_ + 1) % kSlots;
+}
+
+std::optional<Snapshot> SnapshotCache::Find(Sequence at_most) const {
+  std::optional<Snapshot> newest;
+  for (std::size_t slot = 0; slot < kSlots; ++slot) {
+    std::optional<Snapshot> snapshot = ReadSlot(slot);
+    if (snapshot && snapshot->at.sequence <= at_most) newest = Newer(std::move(newest), std::move(snapshot));
+  }
+  return newest;
+}
+
+std::optional<Snapshot> SnapshotCache::ReadSlot(std::size_t slot) const {
+  SlotHeader header = {};
+  if (!file_.valid() || pread(file_.get(), &header, sizeof header, OffsetOf(slot)) != sizeof header ||
+      header.words > kStateWordsMax) {
+    return std::nullopt;
+  }
+  std::vector<std::uint64_t> words(kHeaderWords + header.words);
+  const auto bytes = static_cast<ssize_t>(words.size() * kWordBytes);
+  if (pread(file_.get(), words.data(), words.size() * kWordBytes, OffsetOf(slot)) != bytes) return std::nullopt;
+  std::memcpy(&header, words.data(), sizeof header);  // the writer may have changed it meanwhile
+  if (header.hash != HashBehindFirstWord(words)) return std::nullopt;
+  return Snapshot{{header.sequence, header.event_hash}, {words.begin() + kHeaderWords, words.end()}};
+}
+
+}  // namespace foldlog

@@ -1,0 +1,50 @@
+// The file `snapshots` of a log directory: the two newest snapshots, written as they are taken and never flushed. After
+// its writer was killed the kernel still has them, so that the next opening folds a few thousand events at most,
+// however many are in the tail. After a power cut it may hold anything, and that does no harm: a snapshot is believed
+// if its hash is right, and used if it is of an event of the log. The file may be lost, or be of somebody else: then
+// there are no snapshots in it.
+
+#ifndef FOLDLOG_LOG_STORE_SNAPSHOT_CACHE_H_
+#define FOLDLOG_LOG_STORE_SNAPSHOT_CACHE_H_
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "engine/base/file_system.h"
+#include "foldlog/event_log.h"
+
+namespace foldlog {
+
+// One thread may put while others find.
+class SnapshotCache {
+ public:
+  enum class Access { kRead, kWrite };
+  SnapshotCache(const std::string& directory, Access access);
+
+  // Replaces the older one. One that is too large, or cannot be written, is left out.
+  void Put(const Snapshot& snapshot);
+
+  // The newest at or before `at_most`.
+  std::optional<Snapshot> Find(Sequence at_most) const;
+
+ private:
+  static constexpr std::size_t kSlots = 2;
+
+  std::optional<Snapshot> ReadSlot(std::size_t slot) const;
+
+  FileDescriptor file_;
+  std::size_t oldest_ = 0;
+};
+
+// The one of the later event, if there is one.
+inline std::optional<Snapshot> Newer(std::optional<Snapshot> one, std::optional<Snapshot> other) {
+  const bool take_other = other && (!one || other->at.sequence > one->at.sequence);
+  return take_other ? std::move(other) : std::move(one);
+}
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_STORE_SNAPSHOT_CACHE_H_

@@ -1,0 +1,145 @@
+#include "engine/log/store/store.h"
+
+#include <fcntl.h>
+
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/file_system.h"
+#include "engine/base/status_macros.h"
+#include "engine/log/store/batch.h"
+#include "engine/log/store/lmdb/repair.h"
+#include "engine/log/store/records.h"
+
+namespace foldlog {
+namespace {
+
+struct Entry {
+  std::uint64_t key;
+  std::span<const std::uint64_t> words;
+};
+
+// Far below the 512 MB of dirty pages that a transaction of LMDB's can take.
+constexpr std::size_t kMaxAppendWords = (std::size_t{128} << 20) / sizeof(std::uint64_t);
+
+absl::Status CheckAddition(const LmdbStore::Addition& addition, const CommitRecord& commit, const std::string& name) {
+  const FrameSpan& frames = addition.frames;
+  RETURN_IF_ERROR(CheckStartsAt(frames, {commit.last_sequence, commit.last_hash}, name));
+  if (frames.words.size() > kMaxAppendWords) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "cannot append ", frames.count(), " events of ", frames.words.size_bytes(), " bytes at once; the limit is ",
+        kMaxAppendWords * sizeof(std::uint64_t), ": append fewer at a time"));
+  }
+  const LogExtent extent{.base = {commit.base_sequence, commit.base_hash}, .end = frames.after};
+  for (const Snapshot& snapshot : addition.snapshots) RETURN_IF_ERROR(CheckSnapshotPlace(snapshot, extent, name));
+  return absl::OkStatus();
+}
+
+absl::Status Put(const LmdbTransaction& txn, MDB_dbi table, const Entry& entry, unsigned flags,
+                 const std::string& path) {
+  MDB_val key = ToVal(&entry.key, sizeof entry.key);
+  MDB_val value = ToVal(entry.words.data(), entry.words.size_bytes());
+  const int rc = mdb_put(txn.get(), table, &key, &value, flags);
+  if (rc != MDB_KEYEXIST) return LmdbStatus(rc, "write to", path);
+  return absl::AlreadyExistsError(absl::StrCat(path, " holds something for event ", entry.key, " already"));
+}
+
+}  // namespace
+
+LmdbStore::LmdbStore(std::unique_ptr<LogFile> file, std::string name, const CommitRecord& commit)
+    : file_(std::move(file)), name_(std::move(name)), commit_(commit) {}
+
+absl::StatusOr<std::unique_ptr<LmdbStore>> LmdbStore::Open(std::unique_ptr<LogFile> file, std::string name) {
+  RETURN_IF_ERROR(CheckOneName(file->fd(), file->path()));
+  RETURN_IF_ERROR(file->RewriteMetas());
+  ASSIGN_OR_RETURN(const CommitRecord commit, file->ReadCommit());
+  return std::unique_ptr<LmdbStore>(new LmdbStore(std::move(file), std::move(name), commit));
+}
+
+absl::Status LmdbStore::EnsureWritable() {
+  const std::lock_guard lock(opening_);
+  if (env_) return absl::OkStatus();
+  const LmdbTraits traits{.append_only = kEventsTable, .cache = kSnapshotsTable};
+  ASSIGN_OR_RETURN(const LmdbFileSummary found, CheckLmdbFile(file_->fd(), file_->path(), kMapBytes, traits));
+  RETURN_IF_ERROR(file_->CheckLastBatch());
+  RETURN_IF_ERROR(RepairCaches(found));
+  RETURN_IF_ERROR(CheckIsAtPath(file_->fd(), file_->path()));  // LMDB opens it by its name
+  ASSIGN_OR_RETURN(env_, LmdbEnv::Open(file_->path()));
+  return absl::OkStatus();
+}
+
+absl::Status LmdbStore::RepairCaches(const LmdbFileSummary& found) const {
+  if (found.cache.ok() && found.free_list.ok()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const FileDescriptor file, OpenRegularFile(file_->path(), O_RDWR));
+  if (!found.cache.ok()) RETURN_IF_ERROR(EmptyTable(file.get(), file_->path(), kSnapshotsTable));
+  if (!found.free_list.ok()) RETURN_IF_ERROR(EmptyFreeList(file.get(), file_->path()));
+  return absl::OkStatus();
+}
+
+// Nobody else writes under this writer's lock, and the file is no shorter than it was: LMDB would come to pages of its
+// map that are not there.
+absl::Status LmdbStore::CheckUnchanged() const {
+  ASSIGN_OR_RETURN(const CommitRecord stored, file_->ReadCommit());
+  ASSIGN_OR_RETURN(const std::uint64_t bytes, file_->SizeBytes());
+  if (bytes < size_bytes_) {
+    return absl::DataLossError(absl::StrCat(file_->path(), " was cut short by somebody, from ", size_bytes_,
+                                            " bytes to ", bytes, "; put it back from where the log was copied"));
+  }
+  if (stored == commit_) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("somebody else has written to ", file_->path(), " under this writer's lock"));
+}
+
+// A full disk leaves the transaction out and the file sound, even if it shows in a flush only: the pages of that
+// transaction belong to nobody, and the next one writes its own again. So the call may be repeated. After any other
+// failure the outcome is unknown: what was given to the kernel may reach the disk or not, and asking again would not
+// tell.
+absl::Status LmdbStore::Append(const Addition& addition) {
+  RETURN_IF_ERROR(CheckAddition(addition, commit_, name_));
+  CommitRecord next = commit_;
+  next.last_sequence = addition.frames.after.sequence;
+  next.last_hash = addition.frames.after.hash;
+  next.tail_position = addition.tail_position;
+  ASSIGN_OR_RETURN(const std::vector<Batch> batches, SplitIntoBatches(addition.frames));
+  absl::Status status = TryWrite(next, batches, addition);
+  if (!absl::IsResourceExhausted(status) || !env_) return status;
+  if (!LmdbTransaction::Begin(*env_).ok()) return absl::UnavailableError(status.message());
+  return absl::ResourceExhaustedError(
+      absl::StrCat(status.message(),
+                   "; nothing was appended and nothing is lost: free some space, or raise the limit, and try again"));
+}
+
+// Has ended its transaction when it returns: LMDB's write lock is taken again by Append().
+absl::Status LmdbStore::TryWrite(CommitRecord next, std::span<const Batch> batches, const Addition& addition) {
+  RETURN_IF_ERROR(EnsureWritable());
+  RETURN_IF_ERROR(CheckUnchanged());
+  ASSIGN_OR_RETURN(const lmdb_file::Metas before, file_->ReadMetas());
+  ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::Begin(*env_));
+  next.txn_id = mdb_txn_id(txn.get());
+  for (const Batch& batch : batches) {
+    const Entry entry{batch.first, codec_.Pack(batch.frames)};
+    const absl::Status put = Put(txn, txn.events(), entry, MDB_APPEND, env_->path());
+    // The commit record says that it ends before.
+    if (absl::IsAlreadyExists(put)) return absl::DataLossError(put.message());
+    RETURN_IF_ERROR(put);
+    ++next.batches;
+  }
+  for (const Snapshot& snapshot : addition.snapshots) {
+    const std::vector<std::uint64_t> words = ToStored(snapshot);
+    const absl::Status put = Put(txn, txn.snapshots(), {snapshot.at.sequence, words}, MDB_NOOVERWRITE, env_->path());
+    if (absl::IsAlreadyExists(put)) continue;
+    RETURN_IF_ERROR(put);
+  }
+  next.hash = HashOf(next);
+  const Entry record{kCommitKey, std::span(reinterpret_cast<const std::uint64_t*>(&next), sizeof next / 8)};
+  RETURN_IF_ERROR(Put(txn, txn.meta(), record, 0, env_->path()));
+  const absl::Status committed = LmdbStatus(txn.Commit(), "write to", env_->path());
+  if (!committed.ok()) file_->PutBackMetas(before).IgnoreError();  // if that fails, too, the next opening copes with it
+  RETURN_IF_ERROR(committed);
+  commit_ = next;
+  if (const auto bytes = file_->SizeBytes(); bytes.ok()) size_bytes_ = *bytes;
+  return absl::OkStatus();
+}
+
+}  // namespace foldlog

@@ -1,0 +1,71 @@
+#include "engine/log/tail/mark.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace foldlog {
+namespace {
+
+// One in each of the first two sectors, written in turns: a power cut tears one of them at most.
+struct Slot {
+  std::uint64_t version;  // the higher one counts
+  std::uint64_t durable;
+  std::uint64_t flushing;
+  std::uint64_t hash;  // XXH3-64 of all before it
+};
+static_assert(sizeof(Slot) == 32);
+
+constexpr std::size_t kSlots = 2;
+constexpr std::size_t kSlotDistance = 512;
+
+std::uint64_t HashOf(const Slot& slot) { return XXH3_64bits(&slot, offsetof(Slot, hash)); }
+
+// The newest intact one; of version 0 if there is none.
+Slot NewestSlot(std::span<const std::byte, kTailMarkBytes> page) {
+  Slot newest = {};
+  for (std::size_t i = 0; i < kSlots; ++i) {
+    Slot slot = {};
+    std::memcpy(&slot, &page[i * kSlotDistance], sizeof slot);
+    if (slot.hash == HashOf(slot) && slot.version > newest.version) newest = slot;
+  }
+  return newest;
+}
+
+}  // namespace
+
+TailClaim ReadTailClaim(std::span<const std::byte, kTailMarkBytes> page) {
+  const Slot newest = NewestSlot(page);
+  return {newest.durable, std::max(newest.durable, newest.flushing)};
+}
+
+// Nothing is written before there is something to say: opening a log makes no work for the disk.
+TailMark::TailMark(std::span<std::byte, kTailMarkBytes> page)
+    : page_(page), version_(NewestSlot(page).version), claim_{.durable = ReadTailClaim(page).durable} {}
+
+void TailMark::NoteFlushing(Sequence through) {
+  const std::lock_guard lock(mutex_);
+  claim_.flushing = std::max(claim_.flushing, through);
+  Put();
+}
+
+void TailMark::NoteFlushed(Sequence through) {
+  const std::lock_guard lock(mutex_);
+  claim_.durable = std::max(claim_.durable, through);
+  Put();
+}
+
+void TailMark::Reset(Sequence durable) {
+  const std::lock_guard lock(mutex_);
+  claim_ = {durable, durable};
+  Put();
+}
+
+void TailMark::Put() {
+  Slot slot{.version = ++version_, .durable = claim_.durable, .flushing = claim_.flushing, .hash = 0};
+  slot.hash = HashOf(slot);
+  std::memcpy(&page_[version_ % kSlots * kSlotDistance], &slot, sizeof slot);
+}
+
+}  // namespace foldlog

@@ -1,0 +1,122 @@
+#include "engine/log/tail/shared.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "engine/owner_facts.h"
+
+namespace foldlog {
+namespace {
+
+constexpr std::size_t kPageBytes = 4096;
+constexpr std::uint64_t kSharedMagic = 0x4d4853474c46;  // "FLGSHM"
+
+std::string PathIn(const std::string& directory) { return directory + "/tail-shm"; }
+
+// How often a reader looks who cannot be woken.
+constexpr std::chrono::milliseconds kLookInterval{100};
+
+using BootId = std::array<char, 40>;
+
+BootId ThisBoot() {
+  BootId id = {};
+  const std::string text = ReadBootId();
+  std::memcpy(id.data(), text.data(), std::min(text.size(), id.size()));
+  return id;
+}
+
+}  // namespace
+
+// Aligned and in no need of a constructor, so that a page of zeros is one.
+struct TailShared::Page {
+  std::uint64_t magic;
+  WakeWord wakes;
+  std::uint32_t reserved;
+  std::uint64_t durable;
+  LogId log_id;
+  BootId boot_id;
+  std::uint64_t tail_inode;
+};
+
+absl::StatusOr<TailShared> TailShared::OpenForWriting(const std::string& directory, const TailFile& tail,
+                                                      Sequence durable) {
+  static_assert(sizeof(Page) == 88 && std::atomic_ref<std::uint64_t>::is_always_lock_free);
+  const std::string path = PathIn(directory);
+  ASSIGN_OR_RETURN(FileDescriptor file, OpenRegularFile(path, O_RDWR | O_CREAT));
+  // Storing into a page without a block behind it kills the process when the disk is full.
+  if (const int error = posix_fallocate(file.get(), 0, kPageBytes); error != 0) {
+    return ErrnoStatus(error, absl::StrCat("make room for ", path));
+  }
+  Mapping map(file.get(), kPageBytes, /*writable=*/true);
+  TailShared shared(std::move(file), std::move(map));
+  if (!shared.map_.valid()) return ErrnoStatus(errno, absl::StrCat("map ", path));
+  // Readers of an earlier writer may be looking: what they must not believe goes first.
+  shared.SetDurable(0);
+  shared.page()->log_id = tail.log_id();
+  shared.page()->tail_inode = tail.inode();
+  shared.page()->boot_id = ThisBoot();
+  std::atomic_ref(shared.page()->magic).store(kSharedMagic, std::memory_order_release);
+  shared.SetDurable(durable);
+  shared.Wake();
+  return shared;
+}
+
+TailShared TailShared::OpenForReading(const std::string& directory) {
+  absl::StatusOr<FileDescriptor> file = OpenRegularFile(PathIn(directory), O_RDONLY);
+  if (!file.ok()) return TailShared(FileDescriptor(), Mapping());
+  Mapping map(file->get(), kPageBytes, /*writable=*/false);
+  return TailShared(*std::move(file), std::move(map));
+}
+
+bool TailShared::Read(Page& page) const {
+  return file_.valid() && pread(file_.get(), static_cast<void*>(&page), sizeof page, 0) == sizeof page &&
+         page.magic == kSharedMagic;
+}
+
+Sequence TailShared::durable(const TailFile& tail) const {
+  static const BootId this_boot = ThisBoot();
+  Page page = {};
+  const bool of_this = Read(page) && page.log_id == tail.log_id() && page.tail_inode == tail.inode() &&
+                       page.boot_id == this_boot && this_boot[0] != '\0';
+  return of_this ? page.durable : 0;
+}
+
+void TailShared::SetDurable(Sequence sequence) {
+  std::atomic_ref(page()->durable).store(sequence, std::memory_order_release);
+}
+
+void TailShared::RaiseDurable(Sequence sequence) {
+  const std::atomic_ref durable(page()->durable);
+  Sequence known = durable.load(std::memory_order_relaxed);
+  while (known < sequence && !durable.compare_exchange_weak(known, sequence, std::memory_order_release)) {
+  }
+}
+
+void TailShared::Wake() { page()->wakes.Wake(); }
+
+void TailShared::WakeWaiting() const {
+  if (page() != nullptr) page()->wakes.WakeWaiting();
+}
+
+std::uint32_t TailShared::wake_count() const {
+  Page page = {};
+  return Read(page) ? page.wakes.wake_count() : 0;
+}
+
+bool TailShared::Wait(std::uint32_t seen, std::chrono::milliseconds timeout) const {
+  Page page = {};
+  if (map_.valid() && Read(page)) return this->page()->wakes.Wait(seen, timeout);
+  const timespec time{0, std::chrono::nanoseconds(std::min(timeout, kLookInterval)).count()};
+  return nanosleep(&time, nullptr) == 0 || errno != EINTR;
+}
+
+}  // namespace foldlog

@@ -1,0 +1,67 @@
+#include "engine/log/tail/walk.h"
+
+#include <cstring>
+
+namespace foldlog {
+namespace {
+
+// Frames that are intact in themselves but newer than the end of the chain. Any word can be the first of one, for what
+// lies before it may be torn. What only looks like frames, each as long as can be, must not cost more than a ring full
+// of true ones: there is an end to what is hashed in vain, and then some may go uncounted.
+std::uint64_t CountNewer(std::span<const std::uint64_t> ring, Sequence end) {
+  const Sequence newest = end + ring.size() / kFrameHeaderWords;  // more do not fit in
+  std::uint64_t count = 0;
+  std::size_t in_vain = 0;
+  for (std::size_t at = 0; at < ring.size();) {
+    std::size_t step = 1;
+    if (static_cast<std::uint32_t>(ring[at]) == kFrameMagic) {
+      const auto frame = FrameAtStartOf(ring.subspan(at));
+      const bool newer = frame && frame->header.sequence > end && frame->header.sequence <= newest;
+      if (newer && in_vain < ring.size()) {
+        if (IsIntact(*frame)) {
+          ++count;
+          step = frame->size_words();
+        } else {
+          in_vain += frame->size_words();
+        }
+      }
+    }
+    at += step;
+  }
+  return count;
+}
+
+// The next frame, begun and not finished.
+bool IsTornFrameBehind(const ChainEnd& end, std::span<const std::uint64_t> words) {
+  FrameHeader header = {};
+  if (words.size() < kFrameHeaderWords) return false;
+  std::memcpy(&header, words.data(), sizeof header);
+  return header.magic == kFrameMagic && header.sequence == end.sequence + 1 && header.previous_hash == end.hash;
+}
+
+}  // namespace
+
+std::uint64_t FrameStart(std::span<const std::uint64_t> ring, std::uint64_t position) {
+  return ring[position % ring.size()] == kSkipMark ? NextLap(position, ring.size()) : position;
+}
+
+TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPlace& start, bool search_rest) {
+  constexpr Sequence kMarkEvery = 1024;
+  TailContents contents{.end = start};
+  TailPlace& end = contents.end;
+  std::span<const std::uint64_t> rest;
+  while (true) {
+    const std::uint64_t position = FrameStart(ring, end.position);
+    rest = ring.subspan(position % ring.size());
+    const auto frame = FrameBehind(end.end, rest);
+    // A chain cannot be longer than the ring, whatever the words say.
+    if (!frame || position + frame->size_words() - start.position > ring.size()) break;
+    end = {position + frame->size_words(), frame->end()};
+    if (end.end.sequence % kMarkEvery == 0) contents.marks.push_back(end);
+  }
+  if (search_rest) contents.discarded = CountNewer(ring, end.end.sequence);
+  if (IsTornFrameBehind(end.end, rest)) ++contents.discarded;
+  return contents;
+}
+
+}  // namespace foldlog

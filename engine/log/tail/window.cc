@@ -1,0 +1,73 @@
+#include "engine/log/tail/window.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/base/status_macros.h"
+
+namespace foldlog {
+namespace {
+
+// A first look is a page: often there is nothing new. Who goes on wants more.
+constexpr std::size_t kFirstWords = 4096 / sizeof(std::uint64_t);
+constexpr std::size_t kMoreWords = (std::size_t{64} << 10) / sizeof(std::uint64_t);
+
+}  // namespace
+
+// `count` words from `index` on, or fewer if the ring ends.
+absl::StatusOr<std::span<const std::uint64_t>> TailWindow::Words(std::uint64_t index, std::size_t count) {
+  count = std::min<std::uint64_t>(count, tail_.ring_words() - index);
+  if (index < first_ || index + count > first_ + words_.size()) {
+    RETURN_IF_ERROR(Fetch(index, std::max(count, words_.empty() ? kFirstWords : kMoreWords), count));
+  }
+  return std::span<const std::uint64_t>(words_).subspan(index - first_, count);
+}
+
+// Up to `wanted` words, but at least `needed`: what lies further on may be unreadable and does not matter.
+absl::Status TailWindow::Fetch(std::uint64_t index, std::size_t wanted, std::size_t needed) {
+  words_.resize(std::min<std::uint64_t>(wanted, tail_.ring_words() - index));
+  first_ = index;
+  fresh_ = true;
+  std::size_t have = 0;
+  while (have < needed) {
+    const absl::StatusOr<std::size_t> got = tail_.ReadWords(index + have, std::span(words_).subspan(have));
+    if (!got.ok()) words_.clear();
+    RETURN_IF_ERROR(got.status());
+    have += *got;
+  }
+  words_.resize(have);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::FrameBehind(const TailPlace& at) {
+  fresh_ = false;
+  ASSIGN_OR_RETURN(const std::optional<Step> step, Look(at));
+  if (step || fresh_) return step;
+  words_.clear();  // the writer may have come further since they were read
+  return Look(at);
+}
+
+// Only what claims to be the next frame of the chain is read and hashed as one.
+absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::Look(const TailPlace& at) {
+  const std::uint64_t ring_words = tail_.ring_words();
+  std::uint64_t position = at.position;
+  ASSIGN_OR_RETURN(std::span<const std::uint64_t> words, Words(position % ring_words, kFrameHeaderWords));
+  if (words[0] == kSkipMark) {
+    position = NextLap(position, ring_words);
+    ASSIGN_OR_RETURN(words, Words(0, kFrameHeaderWords));
+  }
+  if (words.size() < kFrameHeaderWords) return std::optional<Step>();
+  FrameHeader header;
+  std::memcpy(&header, words.data(), sizeof header);
+  const std::size_t size = kFrameHeaderWords + header.payload_bytes / sizeof(std::uint64_t);
+  const bool is_next = header.magic == kFrameMagic && header.payload_bytes <= kMaxPayloadBytes &&
+                       header.sequence == at.end.sequence + 1 && header.previous_hash == at.end.hash &&
+                       size <= ring_words - position % ring_words;
+  if (!is_next) return std::optional<Step>();
+  ASSIGN_OR_RETURN(words, Words(position % ring_words, size));
+  const std::optional<FrameView> frame = foldlog::FrameBehind(at.end, words);
+  if (!frame) return std::optional<Step>();
+  return Step{words.first(frame->size_words()), {position + frame->size_words(), frame->end()}};
+}
+
+}  // namespace foldlog

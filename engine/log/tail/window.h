@@ -1,0 +1,46 @@
+// What a reader sees of a tail: pieces of the ring, copied by pread. The writer may overwrite the words at any moment,
+// the file may be cut short, and the disk may fail to read it: none of that does the reader harm.
+
+#ifndef FOLDLOG_LOG_TAIL_WINDOW_H_
+#define FOLDLOG_LOG_TAIL_WINDOW_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/codec/frame.h"
+#include "engine/log/tail/file.h"
+#include "engine/log/tail/walk.h"
+
+namespace foldlog {
+
+class TailWindow {
+ public:
+  // `tail` was opened for reading, and must outlive this.
+  explicit TailWindow(const TailFile& tail) : tail_(tail) {}
+
+  // The frame behind `at`, as it was at one moment after this call began, and the place behind it; nothing if there is
+  // none. The frame is valid until the next call. DataLoss if the words can't be read.
+  struct Step {
+    std::span<const std::uint64_t> frame;
+    TailPlace behind;
+  };
+  absl::StatusOr<std::optional<Step>> FrameBehind(const TailPlace& at);
+
+ private:
+  absl::StatusOr<std::span<const std::uint64_t>> Words(std::uint64_t index, std::size_t count);
+  absl::Status Fetch(std::uint64_t index, std::size_t wanted, std::size_t needed);
+  absl::StatusOr<std::optional<Step>> Look(const TailPlace& at);
+
+  const TailFile& tail_;
+  std::vector<std::uint64_t> words_;  // of the ring, from first_ on
+  std::uint64_t first_ = 0;
+  bool fresh_ = false;  // whether they were read for the frame that is sought
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_TAIL_WINDOW_H_

@@ -1,0 +1,93 @@
+#include "engine/log/writer/group_flush.h"
+
+#include <sched.h>
+
+#include <utility>
+
+#include "engine/base/status_macros.h"
+
+namespace foldlog {
+
+// Who joins a round has appended before, and a round looks for the end of the ring after it has closed: so its flush
+// covers them all.
+absl::Status GroupFlush::Sync(Sequence through) {
+  while (durable() < through) {
+    RETURN_IF_ERROR(health_.Check());
+    const Place place = JoinRound();
+    if (place.leads) {
+      Lead(place.round);
+    } else {
+      WaitForEnd(place.round);
+    }
+  }
+  return absl::OkStatus();
+}
+
+GroupFlush::Place GroupFlush::JoinRound() {
+  const std::lock_guard lock(mutex_);
+  gathered_.fetch_add(1, std::memory_order_relaxed);
+  return {gathering_, !std::exchange(has_leader_, true)};
+}
+
+void GroupFlush::Lead(std::uint64_t round) {
+  if (round >= kFlushesAtOnce) WaitForEnd(round - kFlushesAtOnce);
+  Gather();
+  {
+    const std::lock_guard lock(mutex_);
+    ++gathering_;
+    has_leader_ = false;
+    gathered_.store(0, std::memory_order_relaxed);
+  }
+  std::call_once(found_once_, [this] {
+    found_written_ = ring_.VisitPagesFound([this](std::size_t index) { return file_.WriteAgain(index); });
+  });
+  const Sequence through = ring_.end_sequence();
+  if (through > durable() && health_.Check().ok()) Flush(round % kFlushesAtOnce, through);
+  NoteEnd(round);
+}
+
+void GroupFlush::Flush(std::size_t which, Sequence through) {
+  absl::Status flushed = found_written_.ok() ? file_.Flush(which, through) : found_written_;
+  if (flushed.ok()) flushed = watched_.Check();
+  if (flushed.ok()) {
+    NoteDurable(through);
+  } else {
+    health_.Stop(flushed, durable()).IgnoreError();
+  }
+}
+
+// Threads that the last flush has woken are likely to come back at once with their next events. As long as they do,
+// each time that the processor is offered to them, they are waited for: a flush costs far more. A lone thread passes.
+void GroupFlush::Gather() const {
+  int seen = 0;
+  for (int now = gathered_.load(std::memory_order_relaxed); now != seen;
+       now = gathered_.load(std::memory_order_relaxed)) {
+    seen = now;
+    sched_yield();
+  }
+}
+
+void GroupFlush::WaitForEnd(std::uint64_t round) const {
+  const std::atomic<std::uint64_t>& ended = ended_[round % kRoundsAtOnce];
+  for (std::uint64_t last = ended.load(std::memory_order_acquire); last <= round;
+       last = ended.load(std::memory_order_acquire)) {
+    ended.wait(last, std::memory_order_acquire);
+  }
+}
+
+void GroupFlush::NoteEnd(std::uint64_t round) {
+  std::atomic<std::uint64_t>& ended = ended_[round % kRoundsAtOnce];
+  ended.store(round + 1, std::memory_order_release);
+  ended.notify_all();
+}
+
+void GroupFlush::NoteDurable(Sequence through) {
+  Sequence known = durable_.load(std::memory_order_relaxed);
+  while (known < through && !durable_.compare_exchange_weak(known, through, std::memory_order_acq_rel)) {
+  }
+  if (known >= through) return;
+  shared_.RaiseDurable(through);
+  shared_.Wake();
+}
+
+}  // namespace foldlog

@@ -1,0 +1,78 @@
+// Group commit: of the threads that wait for the tail to become durable at the same time one, the leader, flushes it
+// for all (DeWitt et al., Implementation Techniques for Main Memory Database Systems, SIGMOD 1984).
+//
+// Two flushes can be at work at once: while one waits for the disk, the threads that it does not cover gather for the
+// next, which starts when the one before the last has ended. So the disk always has something to do, and waking those
+// whose events are durable costs nobody time.
+
+#ifndef FOLDLOG_LOG_WRITER_GROUP_FLUSH_H_
+#define FOLDLOG_LOG_WRITER_GROUP_FLUSH_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+#include "absl/status/status.h"
+#include "engine/log/tail/file.h"
+#include "engine/log/tail/ring.h"
+#include "engine/log/tail/shared.h"
+#include "engine/log/writer/health.h"
+#include "engine/log/writer/watched_files.h"
+
+namespace foldlog {
+
+// Any number of threads.
+class GroupFlush {
+ public:
+  // Events up to `durable` are known to be. Later ones that are in the ring already may be in the page cache only.
+  GroupFlush(const TailFile& file, const WatchedFiles& watched, const TailRing& ring, TailShared& shared,
+             WriterHealth& health, Sequence durable)
+      : file_(file), watched_(watched), ring_(ring), shared_(shared), health_(health), durable_(durable) {}
+
+  // Returns when all events up to `through` are durable, or the writer has stopped.
+  absl::Status Sync(Sequence through);
+
+  // Events up to `through` have become durable by another way: in LMDB.
+  void NoteDurable(Sequence through);
+
+  Sequence durable() const { return durable_.load(std::memory_order_acquire); }
+
+ private:
+  // Rounds are numbered in the order in which they begin.
+  struct Place {
+    std::uint64_t round;
+    bool leads;
+  };
+  static constexpr std::size_t kFlushesAtOnce = TailFile::kFlushesAtOnce;
+  static constexpr std::size_t kRoundsAtOnce = kFlushesAtOnce + 1;  // one gathers
+
+  Place JoinRound();
+  void Lead(std::uint64_t round);
+  void Gather() const;
+  void Flush(std::size_t which, Sequence through);
+  void WaitForEnd(std::uint64_t round) const;
+  void NoteEnd(std::uint64_t round);
+
+  const TailFile& file_;
+  const WatchedFiles& watched_;
+  const TailRing& ring_;
+  TailShared& shared_;
+  WriterHealth& health_;
+  std::atomic<Sequence> durable_;
+  std::once_flag found_once_;
+  absl::Status found_written_;  // again, what was in the ring at the beginning
+
+  std::mutex mutex_;
+  std::uint64_t gathering_ = 0;  // the round that takes threads in: the last that has not begun to flush
+  bool has_leader_ = false;      // that round
+  std::atomic<int> gathered_ = 0;
+
+  // For each round at work the number of the last one in its place that has ended, plus one: what followers wait on.
+  std::array<std::atomic<std::uint64_t>, kRoundsAtOnce> ended_ = {};
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_WRITER_GROUP_FLUSH_H_

@@ -1,0 +1,62 @@
+// The thread that makes durable what nobody waits for: every event within a bound after it was appended.
+//
+// It works in ticks, kTicksInBound to the bound. Each makes durable what was there that many ticks but one ago, if the
+// drain, or a thread in Sync(), has not done so meanwhile. So an event waits for at most the bound and a flush; and
+// where events come fast, the drain has nearly all of that time to make them durable in LMDB, and the tail need not be
+// flushed as well.
+
+#ifndef FOLDLOG_LOG_WRITER_INTERVAL_FLUSH_H_
+#define FOLDLOG_LOG_WRITER_INTERVAL_FLUSH_H_
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+#include "engine/base/background_thread.h"
+#include "engine/log/tail/ring.h"
+#include "engine/log/tail/shared.h"
+#include "engine/log/writer/group_flush.h"
+#include "engine/log/writer/health.h"
+
+namespace foldlog {
+
+class IntervalFlush {
+ public:
+  IntervalFlush(const TailRing& ring, GroupFlush& flush, TailShared& shared, WriterHealth& health,
+                std::chrono::milliseconds bound);
+
+  // To be called once, before anything else.
+  absl::Status Start();
+
+  // To be called when something was appended; cheap unless the thread sleeps because nothing was for a while.
+  void NoteAppended() {
+    if (!ticking_.load(std::memory_order_relaxed)) StartTicking();
+  }
+
+  void Stop();
+
+ private:
+  static constexpr int kTicksInBound = 5;
+
+  void StartTicking();
+  void Run();
+  void TickUntilIdle(std::unique_lock<std::mutex>& lock);
+
+  const TailRing& ring_;
+  GroupFlush& flush_;
+  TailShared& shared_;
+  WriterHealth& health_;
+  const std::chrono::nanoseconds tick_;
+
+  std::atomic<bool> ticking_ = false;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+
+  BackgroundThread thread_;  // last, so that it ends before what it uses
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_WRITER_INTERVAL_FLUSH_H_

@@ -1,0 +1,408 @@
+#include "engine/log/writer/lock.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <map>
+#include <mutex>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/text.h"
+
+namespace foldlog {
+namespace {
+
+constexpr std::string_view kTitle = "foldlog writer 1";
+
+// The record is padded to this size and written at once, so that a reader never meets the end of an older, longer one.
+constexpr std::size_t kRecordBytes = 4096;
+
+// Of the instances that closed in good order, so many are remembered: an opening that only looked, and closed again,
+// must not wipe out what is known of the owner of the operation before it. 40-odd bytes each.
+constexpr std::size_t kSignedOffMax = 50;
+constexpr std::string_view kSignedOff = "signed_off";
+constexpr const char* kEventsFromTail = "events_from_tail";
+constexpr const char* kFramesDiscarded = "frames_discarded";
+constexpr const char* kEventsLost = "events_lost";
+constexpr const char* kEventsInDoubt = "events_in_doubt";
+constexpr const char* kLastWriter = "last_writer";
+constexpr const char* kKernelBoot = "kernel_boot";
+constexpr const char* kFileSystem = "file_system";
+constexpr const char* kDevice = "device";
+constexpr const char* kDirectory = "directory";
+constexpr const char* kLockFile = "lock_file";
+constexpr const char* kUse = "use";
+
+std::string PathIn(const std::string& directory) { return directory + "/writer.lock"; }
+
+struct flock WholeFile(short type) {
+  struct flock lock = {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+// An open file description outlives its process in the children that inherited it, and the lock with it: a helper
+// forked by the indexer would keep the log locked after the indexer's death. So each child closes its copies at once.
+class HeldInThisProcess {
+ public:
+  static HeldInThisProcess& Get() {
+    static HeldInThisProcess& instance = *new HeldInThisProcess;  // never destroyed: fork() may come at exit, too
+    return instance;
+  }
+
+  void Add(int fd) {
+    const std::lock_guard lock(mutex_);
+    fds_.insert(fd);
+  }
+
+  void Remove(int fd) {
+    const std::lock_guard lock(mutex_);
+    fds_.erase(fd);
+  }
+
+ private:
+  HeldInThisProcess() {
+    pthread_atfork([] { Get().mutex_.lock(); }, [] { Get().mutex_.unlock(); }, [] { Get().CloseInChild(); });
+  }
+
+  void CloseInChild() {
+    for (const int fd : fds_) close(fd);
+    fds_.clear();
+    mutex_.unlock();
+  }
+
+  std::mutex mutex_;
+  std::set<int> fds_;
+};
+
+std::string ReadRecord(int fd) {
+  std::string text(kRecordBytes, '\0');
+  const ssize_t got = pread(fd, text.data(), text.size(), 0);
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return text;
+}
+
+absl::Status WriteRecord(int fd, const std::string& path, std::string text) {
+  text.resize(kRecordBytes, '\n');
+  const FileSizeSignalBlocked blocked;
+  const ssize_t put = pwrite(fd, text.data(), text.size(), 0);
+  if (put == static_cast<ssize_t>(text.size())) return absl::OkStatus();
+  return ErrnoStatus(put < 0 ? errno : ENOSPC, absl::StrCat("sign the writer lock ", path));
+}
+
+bool IsSameProcess(const Owner& a, const Owner& b) {
+  return a.pid == b.pid && a.start_ticks == b.start_ticks && a.pid_namespace == b.pid_namespace &&
+         a.boot_id == b.boot_id;
+}
+
+// What to do about the process that holds the log.
+std::string HowToGoOn(const WriterInfo& info, const Owner& self) {
+  if (!info.writer) return "wait until it ends, or stop it";
+  if (IsSameProcess(*info.writer, self)) return "use what it was opened with, or close that first";
+  if (info.use == WriterUse::kStep)
+    return "it takes one step and ends: run this again, or wait longer (--wait SECONDS)";
+  const bool has_pid_here = info.writer->pid_namespace != 0 && info.writer->pid_namespace == self.pid_namespace;
+  if (info.use == WriterUse::kIndexer && has_pid_here) {
+    return absl::StrCat("wait until it ends, or pause it: kill -INT ", info.writer->pid);
+  }
+  return "wait until it ends, or stop it";
+}
+
+absl::Status HeldByAnother(const std::string& directory, const WriterInfo& info, const Owner& self) {
+  std::string holder = "another process (its record can't be read)";
+  if (info.writer) {
+    holder = Describe(*info.writer);
+    if (IsSameProcess(*info.writer, self)) holder = absl::StrCat("this process itself (", holder, ")");
+    if (info.use == WriterUse::kIndexer) absl::StrAppend(&holder, ", which indexes");
+  }
+  return absl::FailedPreconditionError(absl::StrCat("the log ", directory, " is being written by ", holder, "; ",
+                                                    HowToGoOn(info, self), ". Reading is possible meanwhile"));
+}
+
+LogPlace PlaceOf(const std::string& directory) {
+  LogPlace place;
+  struct stat info = {};
+  struct statfs file_system = {};
+  if (stat(directory.c_str(), &info) != 0 || statfs(directory.c_str(), &file_system) != 0) return place;
+  std::memcpy(&place.file_system, &file_system.f_fsid, sizeof place.file_system);
+  place.device = info.st_dev;
+  place.directory = info.st_ino;
+  return place;
+}
+
+std::uint64_t InodeOf(int fd) {
+  struct stat info = {};
+  return fstat(fd, &info) == 0 ? info.st_ino : 0;
+}
+
+absl::StatusOr<FileDescriptor> OpenLockFile(const std::string& path, int flags) {
+  absl::StatusOr<FileDescriptor> file = OpenRegularFile(path, flags);
+  if (!absl::IsFailedPrecondition(file.status())) return file;
+  return absl::FailedPreconditionError(
+      absl::StrCat("the writer lock ", path, " is not a regular file; remove it, and the next writer makes a new one"));
+}
+
+// True: locked. False: somebody else has it.
+absl::StatusOr<bool> TryLock(int fd, const std::string& path) {
+  struct flock lock = WholeFile(F_WRLCK);
+  if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return true;
+  if (errno == EAGAIN || errno == EACCES) return false;
+  return ErrnoStatus(errno, absl::StrCat("lock ", path));
+}
+
+absl::StatusOr<bool> IsHeld(int fd, const std::string& path) {
+  struct flock lock = WholeFile(F_WRLCK);
+  if (fcntl(fd, F_OFD_GETLK, &lock) != 0) return ErrnoStatus(errno, absl::StrCat("inspect the lock ", path));
+  return lock.l_type != F_UNLCK;
+}
+
+// How long somebody may wait for the lock. Each writer that gets it meanwhile is waited for anew: what stands in a
+// queue moves on, and what waits for one that stays does not wait for ever.
+class Patience {
+ public:
+  explicit Patience(std::chrono::milliseconds wait) : wait_(wait) {}
+
+  // Sleeps a while; false if it is time to give up, or the thread has handled a signal.
+  bool WaitFor(const WriterInfo& holder) {
+    const std::string& instance = holder.writer ? holder.writer->instance : nobody_;
+    if (instance != waited_for_) {
+      waited_for_ = instance;
+      deadline_ = Clock::now() + wait_;
+      pause_ = kPauseMin;
+    }
+    if (Clock::now() >= deadline_) return false;
+    const timespec pause = {.tv_sec = 0, .tv_nsec = std::chrono::nanoseconds(pause_).count()};
+    pause_ = std::min(2 * pause_, kPauseMax);
+    return clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, nullptr) == 0;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  // A step takes a few milliseconds; more often would only take the processor from it.
+  static constexpr std::chrono::milliseconds kPauseMin{1};
+  static constexpr std::chrono::milliseconds kPauseMax{20};
+
+  const std::chrono::milliseconds wait_;
+  const std::string nobody_ = "?";
+  std::string waited_for_;
+  Clock::time_point deadline_;
+  std::chrono::milliseconds pause_ = kPauseMin;
+};
+
+// One line a fact. Text from the system is reduced to one printable line, whatever it holds.
+void AppendLine(std::string& text, std::string_view name, std::string value) {
+  for (char& c : value) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = '?';
+  }
+  absl::StrAppend(&text, ToAbsl(name), " ", value, "\n");
+}
+
+std::string_view Name(WriterUse use) {
+  switch (use) {
+    case WriterUse::kStep:
+      return "step";
+    case WriterUse::kIndexer:
+      return "index";
+    case WriterUse::kProgram:
+      break;
+  }
+  return "program";
+}
+
+WriterUse ParseUse(const std::string& name) {
+  for (const WriterUse use : {WriterUse::kStep, WriterUse::kIndexer}) {
+    if (Name(use) == name) return use;
+  }
+  return WriterUse::kProgram;
+}
+
+std::optional<OwnerFate> ParseFate(const std::string& name) {
+  for (const OwnerFate fate : {OwnerFate::kAlive, OwnerFate::kProcessDied, OwnerFate::kMachineRebooted,
+                               OwnerFate::kClosedWithoutEnd, OwnerFate::kCopied, OwnerFate::kUnknown}) {
+    if (Name(fate) == name) return fate;
+  }
+  return std::nullopt;
+}
+
+std::optional<RecoveryReport> ParseRecovery(std::map<std::string, std::string>& facts) {
+  RecoveryReport report{.last_writer = ParseFate(facts[kLastWriter])};
+  const bool complete = absl::SimpleAtoi(facts[kEventsFromTail], &report.events_from_tail) &&
+                        absl::SimpleAtoi(facts[kFramesDiscarded], &report.frames_discarded);
+  static_cast<void>(absl::SimpleAtoi(facts[kEventsLost], &report.events_lost));  // not in older records
+  static_cast<void>(absl::SimpleAtoi(facts[kEventsInDoubt], &report.events_in_doubt));
+  return complete ? std::optional(report) : std::nullopt;
+}
+
+// One that is missing or no number is 0: not known.
+std::uint64_t ParseNumber(std::map<std::string, std::string>& facts, const char* name) {
+  std::uint64_t number = 0;
+  return absl::SimpleAtoi(facts[name], &number) ? number : 0;
+}
+
+void AppendPlace(std::string& text, const LogPlace& place) {
+  AppendLine(text, kFileSystem, absl::StrCat(place.file_system));
+  AppendLine(text, kDevice, absl::StrCat(place.device));
+  AppendLine(text, kDirectory, absl::StrCat(place.directory));
+  AppendLine(text, kLockFile, absl::StrCat(place.lock_file));
+}
+
+LogPlace ParsePlace(std::map<std::string, std::string>& facts) {
+  return {.file_system = ParseNumber(facts, kFileSystem),
+          .device = ParseNumber(facts, kDevice),
+          .directory = ParseNumber(facts, kDirectory),
+          .lock_file = ParseNumber(facts, kLockFile)};
+}
+
+}  // namespace
+
+std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& signed_off,
+                               const std::optional<RecoveryReport>& recovery, WriterUse use) {
+  std::string text = absl::StrCat(ToAbsl(kTitle), "\n");
+  AppendLine(text, "instance", writer.instance);
+  AppendLine(text, "machine", writer.machine_id);
+  AppendLine(text, "boot", writer.boot_id);
+  AppendLine(text, "pid_namespace", absl::StrCat(writer.pid_namespace));
+  AppendLine(text, "pid", absl::StrCat(writer.pid));
+  AppendLine(text, "start_ticks", absl::StrCat(writer.start_ticks));
+  AppendLine(text, "program", writer.program);
+  AppendLine(text, "host", writer.host);
+  AppendLine(text, kKernelBoot, writer.kernel_boot_id ? "yes" : "no");
+  AppendPlace(text, writer.place);
+  AppendLine(text, kUse, std::string(Name(use)));
+  if (recovery) {
+    AppendLine(text, kEventsFromTail, absl::StrCat(recovery->events_from_tail));
+    AppendLine(text, kFramesDiscarded, absl::StrCat(recovery->frames_discarded));
+    AppendLine(text, kEventsLost, absl::StrCat(recovery->events_lost));
+    AppendLine(text, kEventsInDoubt, absl::StrCat(recovery->events_in_doubt));
+    if (recovery->last_writer) AppendLine(text, kLastWriter, std::string(Name(*recovery->last_writer)));
+  }
+  for (const std::string& instance : signed_off) AppendLine(text, kSignedOff, instance);
+  return text;
+}
+
+WriterInfo ParseWriterRecord(std::string_view text) {
+  std::istringstream lines{std::string(text)};
+  std::string line;
+  std::getline(lines, line);
+  if (line != kTitle) return {};
+
+  std::map<std::string, std::string> facts;
+  WriterInfo info;
+  while (std::getline(lines, line)) {
+    const std::size_t space = line.find(' ');
+    if (space == std::string::npos) continue;
+    const std::string name = line.substr(0, space);
+    if (name == kSignedOff) {
+      info.signed_off.push_back(line.substr(space + 1));
+    } else {
+      facts[name] = line.substr(space + 1);
+    }
+  }
+  Owner writer{.instance = facts["instance"],
+               .machine_id = facts["machine"],
+               .boot_id = facts["boot"],
+               .program = facts["program"],
+               .host = facts["host"],
+               .kernel_boot_id = facts[kKernelBoot] == "yes",
+               .place = ParsePlace(facts)};
+  const bool numbers_ok = absl::SimpleAtoi(facts["pid_namespace"], &writer.pid_namespace) &&
+                          absl::SimpleAtoi(facts["pid"], &writer.pid) &&
+                          absl::SimpleAtoi(facts["start_ticks"], &writer.start_ticks);
+  if (numbers_ok && !writer.instance.empty()) info.writer = std::move(writer);
+  info.recovery = ParseRecovery(facts);
+  info.use = ParseUse(facts[kUse]);
+  return info;
+}
+
+WriterLock::WriterLock(FileDescriptor file, std::string path, Owner self, WriterUse use)
+    : file_(std::move(file)), path_(std::move(path)), self_(std::move(self)), use_(use) {
+  HeldInThisProcess::Get().Add(file_.get());
+}
+
+WriterLock::~WriterLock() {
+  HeldInThisProcess::Get().Remove(file_.get());
+  if (getpid() != self_.pid) {
+    file_.Release();  // the number may by now belong to another file of the child's
+    return;
+  }
+  // Unlocked by name, not only by closing: a child that was forked a moment ago may still hold a copy.
+  struct flock lock = WholeFile(F_UNLCK);
+  fcntl(file_.get(), F_OFD_SETLK, &lock);
+}
+
+absl::StatusOr<std::unique_ptr<WriterLock>> WriterLock::Acquire(const std::string& directory, const Owner& self,
+                                                                const WriterLockOptions& options) {
+  const std::string path = PathIn(directory);
+  Patience patience(options.wait);
+  while (true) {
+    ASSIGN_OR_RETURN(FileDescriptor file, OpenLockFile(path, O_RDWR | O_CREAT));
+    // Owned before it is locked, so that a child forked in between does not keep it.
+    std::unique_ptr<WriterLock> writer(new WriterLock(std::move(file), path, self, options.use));
+    const int fd = writer->file_.get();
+    ASSIGN_OR_RETURN(const bool locked, TryLock(fd, path));
+    WriterInfo info = ParseWriterRecord(ReadRecord(fd));
+    if (locked && CheckIsAtPath(fd, path).ok()) {
+      RETURN_IF_ERROR(writer->Sign(directory, std::move(info)));
+      return writer;
+    }
+    // A file that lost its name between the opening and the locking protects nothing: the next one does.
+    if (!locked && !patience.WaitFor(info)) return HeldByAnother(directory, info, self);
+  }
+}
+
+absl::Status WriterLock::Sign(const std::string& directory, WriterInfo previous) {
+  self_.place = PlaceOf(directory);
+  self_.place.lock_file = InodeOf(file_.get());
+  previous_ = std::move(previous);
+  previous_.place = self_.place;
+  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, previous_.signed_off, std::nullopt, use_));
+}
+
+absl::Status WriterLock::NoteRecovery(const RecoveryReport& report) {
+  recovery_ = report;
+  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, previous_.signed_off, recovery_, use_));
+}
+
+absl::Status WriterLock::SignOff() {
+  std::vector<std::string> signed_off = previous_.signed_off;
+  if (signed_off.size() >= kSignedOffMax) signed_off.erase(signed_off.begin());
+  signed_off.push_back(self_.instance);
+  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, signed_off, recovery_, use_));
+}
+
+absl::StatusOr<WriterInfo> InspectWriterLock(const std::string& directory) {
+  const std::string path = PathIn(directory);
+  absl::StatusOr<FileDescriptor> file = OpenLockFile(path, O_RDONLY);
+  if (absl::IsNotFound(file.status())) return WriterInfo{.place = PlaceOf(directory)};
+  RETURN_IF_ERROR(file.status());
+  const int fd = file->get();
+  // The record is that of the holder only if the lock did not change hands meanwhile: then it is read once more.
+  constexpr int kLooksMax = 3;
+  WriterInfo info;
+  for (int look = 0; look < kLooksMax; ++look) {
+    ASSIGN_OR_RETURN(const bool held_before, IsHeld(fd, path));
+    info = ParseWriterRecord(ReadRecord(fd));
+    ASSIGN_OR_RETURN(info.held, IsHeld(fd, path));
+    if (held_before == info.held) break;
+  }
+  info.place = PlaceOf(directory);
+  info.place.lock_file = InodeOf(fd);
+  return info;
+}
+
+}  // namespace foldlog

@@ -1,0 +1,246 @@
+#include "engine/log/writer/writer_log.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <mutex>
+#include <shared_mutex>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/fork_guard.h"
+#include "engine/base/status_macros.h"
+#include "engine/log/frame_run.h"
+#include "engine/log/tail/ring.h"
+#include "engine/log/writer/drain.h"
+#include "engine/log/writer/group_flush.h"
+#include "engine/log/writer/health.h"
+#include "engine/log/writer/interval_flush.h"
+
+namespace foldlog {
+namespace {
+
+// Holds hundreds of events that end or interrupt an operation, and leaves most of the smallest tail for the others.
+constexpr std::size_t kReserveWords = (std::size_t{64} << 10) / sizeof(std::uint64_t);
+constexpr std::size_t kReserveShare = 8;
+
+class TailLog final : public EventLog {
+ public:
+  explicit TailLog(TailLogParts parts)
+      : name_(std::move(parts.name)),
+        lock_(std::move(parts.lock)),
+        store_(std::move(parts.store)),
+        tail_(std::move(parts.tail)),
+        watched_(std::move(parts.watched)),
+        shared_(std::move(parts.shared)),
+        snapshots_(std::move(parts.snapshots)),
+        base_(parts.base),
+        end_(parts.found.end.end),
+        reserve_words_(std::min(kReserveWords, tail_->ring().size() / kReserveShare)),
+        health_(name_),
+        ring_(tail_->ring(), parts.drained, parts.found),
+        flush_(*tail_, watched_, ring_, shared_, health_, parts.drained.end.sequence),
+        drain_(std::make_unique<TailDrain>(*store_, watched_, ring_, flush_, health_)),
+        interval_(std::make_unique<IntervalFlush>(ring_, flush_, shared_, health_, parts.flush_interval)) {}
+
+  // To be called once, before anything else. If it fails, the log is closed, and nothing was done to it.
+  absl::Status Start() {
+    absl::Status status = drain_->Start();
+    if (status.ok()) status = interval_->Start();
+    if (!status.ok()) {
+      closed_ = true;
+      return LetGo(std::move(status));
+    }
+    // What was found in the tail is not known to be durable: it will be within the interval.
+    if (ring_.backlog_words() > 0) interval_->NoteAppended();
+    return absl::OkStatus();
+  }
+
+  // In a child made by fork() the threads are not there, but what they waited for looks as if they were: it is left
+  // alone.
+  ~TailLog() override {
+    Close().IgnoreError();
+    if (process_.IsHere()) return;
+    static_cast<void>(drain_.release());
+    static_cast<void>(interval_.release());
+  }
+
+  absl::Status Append(const FrameRun& run, Room room) override {
+    RETURN_IF_ERROR(CheckWritable());
+    const FrameSpan frames = SpanOf(run);
+    RETURN_IF_ERROR(CheckContinues(frames, end_, name_));
+    if (frames.words.empty()) return absl::OkStatus();
+    if (frames.words.size() > ring_.run_words_max()) return StoreDirectly(frames);
+    RETURN_IF_ERROR(MakeRoom(frames.words.size(), room));
+    ring_.Append(frames);
+    drain_->NoteAppended();
+    interval_->NoteAppended();
+    end_ = frames.after;
+    return absl::OkStatus();
+  }
+
+  absl::Status AppendWhole(const FrameRun& run) override {
+    RETURN_IF_ERROR(CheckWritable());
+    RETURN_IF_ERROR(CheckContinues(SpanOf(run), end_, name_));
+    return run.empty() ? absl::OkStatus() : StoreDirectly(SpanOf(run));
+  }
+
+  absl::Status Sync(Sequence through) override {
+    RETURN_IF_ERROR(CheckProcess());
+    const std::shared_lock open(closing_);
+    RETURN_IF_ERROR(CheckOpen());
+    RETURN_IF_ERROR(CheckSyncable(through, CurrentExtent(), name_));
+    return flush_.Sync(through);
+  }
+
+  absl::Status PutSnapshot(const Snapshot& snapshot) override {
+    RETURN_IF_ERROR(CheckWritable());
+    RETURN_IF_ERROR(CheckSnapshotPlace(snapshot, CurrentExtent(), name_));
+    snapshots_.Put(snapshot);
+    drain_->AddSnapshot(snapshot);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<LogExtent> Extent() const override {
+    RETURN_IF_ERROR(CheckProcess());
+    const std::shared_lock open(closing_);
+    RETURN_IF_ERROR(CheckOpen());
+    return CurrentExtent();
+  }
+
+  absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const override {
+    RETURN_IF_ERROR(CheckProcess());
+    const std::shared_lock open(closing_);
+    RETURN_IF_ERROR(CheckOpen());
+    const LogExtent extent = CurrentExtent();
+    RETURN_IF_ERROR(CheckReadable(from, extent, name_));
+    if (from > extent.end.sequence) return RunCollector(from, bytes_max).Take();
+    ASSIGN_OR_RETURN(std::optional<FrameRun> run, ring_.Read(from, bytes_max));
+    if (run) return *std::move(run);
+    return store_->file().Read(from, bytes_max);
+  }
+
+  absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {
+    RETURN_IF_ERROR(CheckProcess());
+    const std::shared_lock open(closing_);
+    RETURN_IF_ERROR(CheckOpen());
+    // First those that wait: one that is stored meanwhile is found in one place or the other.
+    std::optional<Snapshot> waiting = drain_->FindSnapshot(at_most);
+    ASSIGN_OR_RETURN(std::optional<Snapshot> stored, store_->file().FindSnapshot(at_most));
+    return Newer(Newer(std::move(waiting), std::move(stored)), snapshots_.Find(at_most));
+  }
+
+  absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const override {
+    const auto end = [this]() -> absl::StatusOr<Sequence> {
+      RETURN_IF_ERROR(CheckProcess());
+      const std::shared_lock open(closing_);
+      RETURN_IF_ERROR(CheckOpen());
+      return ring_.end_sequence();
+    };
+    return WaitForSequence(shared_, behind, timeout, end);
+  }
+
+  absl::Status Close() override {
+    if (!CheckProcess().ok()) return absl::OkStatus();  // nothing here is the child's to close, not even the mutex
+    const std::unique_lock closing(closing_);
+    if (closed_) return absl::OkStatus();
+    closed_ = true;
+    return LetGo(Settle());
+  }
+
+  const std::string& name() const override { return name_; }
+
+ private:
+  absl::Status CheckProcess() const { return process_.Check(name_); }
+
+  absl::Status CheckOpen() const {
+    return closed_ ? absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is closed")) : absl::OkStatus();
+  }
+
+  // The first time, all of log.mdb is checked: opening does not need to wait for that, and nothing must be promised
+  // that a damaged file then cannot take.
+  absl::Status CheckWritable() {
+    RETURN_IF_ERROR(CheckProcess());
+    RETURN_IF_ERROR(CheckOpen());
+    RETURN_IF_ERROR(health_.Check());
+    if (store_is_sound_) return absl::OkStatus();
+    const absl::Status sound = store_->EnsureWritable();
+    if (absl::IsUnavailable(sound)) return health_.Stop(sound, flush_.durable());
+    store_is_sound_ = sound.ok();
+    return sound;
+  }
+
+  // Each grows, and none may be seen beyond the next: what is stored is durable, and what is durable is there.
+  LogExtent CurrentExtent() const {
+    const Sequence stored = ring_.drained_sequence();
+    const Sequence durable = std::max(flush_.durable(), stored);
+    return {.base = base_, .end = ring_.end().end, .durable_through = durable, .stored_through = stored};
+  }
+
+  // Past the tail: one transaction of LMDB.
+  absl::Status StoreDirectly(const FrameSpan& frames) {
+    RETURN_IF_ERROR(drain_->StoreDirectly(frames));
+    end_ = frames.after;
+    shared_.Wake();
+    return absl::OkStatus();
+  }
+
+  // Waits for the drain if need be. What is asked for always fits into an empty ring.
+  absl::Status MakeRoom(std::size_t words, Room room) {
+    const std::size_t reserve = room == Room::kOrdinary ? reserve_words_ : 0;
+    while (!ring_.HasRoom(words, reserve)) RETURN_IF_ERROR(drain_->DrainSome());
+    return absl::OkStatus();
+  }
+
+  // Durable first: that needs no room on the disk. What a full disk keeps from being drained stays in the tail.
+  absl::Status Settle() {
+    RETURN_IF_ERROR(health_.Check());
+    RETURN_IF_ERROR(flush_.Sync(ring_.end_sequence()));
+    if (const absl::Status there = watched_.Check(); !there.ok()) return health_.Stop(there, flush_.durable());
+    const absl::Status drained = drain_->DrainAll();
+    return absl::IsResourceExhausted(drained) ? absl::OkStatus() : drained;
+  }
+
+  // `status` is how it ends.
+  absl::Status LetGo(absl::Status status) {
+    interval_->Stop();
+    drain_->Stop();
+    store_.reset();  // before the lock, so that the next writer finds LMDB let go by this one
+    shared_.Wake();
+    if (status.ok()) status = lock_->SignOff();  // else it counts as one that died
+    lock_.reset();
+    return status;
+  }
+
+  const ProcessMark process_;
+  const std::string name_;
+  std::unique_ptr<WriterLock> lock_;
+  std::unique_ptr<LmdbStore> store_;
+  const std::unique_ptr<TailFile> tail_;
+  const WatchedFiles watched_;
+  TailShared shared_;
+  SnapshotCache snapshots_;
+  const ChainEnd base_;
+  ChainEnd end_;  // the appending thread's
+  const std::size_t reserve_words_;
+  WriterHealth health_;
+  TailRing ring_;
+  GroupFlush flush_;
+  bool store_is_sound_ = false;  // the appending thread's
+  bool closed_ = false;
+  mutable std::shared_mutex closing_;  // held shared by what must not be closed under
+
+  // Their threads use all of the above.
+  std::unique_ptr<TailDrain> drain_;
+  std::unique_ptr<IntervalFlush> interval_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<EventLog>> NewTailLog(TailLogParts parts) {
+  auto log = std::make_unique<TailLog>(std::move(parts));
+  RETURN_IF_ERROR(log->Start());
+  return log;
+}
+
+}  // namespace foldlog

@@ -1,0 +1,320 @@
+// The fold: what cannot follow is refused, and every way to compute the state gives the same one.
+
+#include "engine/fold.h"
+
+#include <array>
+#include <map>
+#include <span>
+
+#include "engine/codec/frame.h"
+#include "foldlog/history.h"
+#include "foldlog/log_directory.h"
+#include "foldlog/replayer.h"
+#include "tests/support/random_events.h"
+#include "tests/support/test_support.h"
+
+namespace foldlog {
+namespace {
+
+using absl::StatusCode;
+using testing::HasSubstr;
+
+State Folded(const std::vector<Event>& events) {
+  State state;
+  for (const Event& event : events) EXPECT_OK(Apply({state.sequence + 1, 0, event}, state));
+  return state;
+}
+
+TEST(Apply, RefusesWhatCannotFollowAndLeavesTheStateAlone) {
+  const Event started{1, 1, Started{.operation_id = "a"}};
+  const Event done{2, 1, Completed{}};
+  const Event imported{1, 1, Imported{.operation_id = "a", .followers = 2}};
+  const Event paused{2, 1, Paused{}};
+  struct Row {
+    std::vector<Event> before;
+    Event event;
+  };
+  const std::vector<Row> rows = {
+      {{}, {1, 1, Checkpoint{}}},
+      {{}, {1, 1, Paused{}}},
+      {{}, {1, 1, Resumed{}}},
+      {{}, {1, 1, Recovered{}}},
+      {{}, {1, 1, Completed{}}},
+      {{}, {1, 1, Failed{}}},
+      {{}, {1, 1, Cleared{}}},
+      {{}, {1, 0, Started{}}},
+      {{}, {1, 1, Reset{}}},
+      {{started}, {2, 2, Started{}}},
+      {{started}, {2, 2, Checkpoint{}}},
+      {{started}, {2, 0, Completed{}}},
+      {{started}, {2, 1, Resumed{}}},
+      {{started}, {2, 1, Recovered{}}},
+      {{started}, {2, 1, Cleared{}}},
+      {{started, paused}, {3, 1, Resumed{}}},
+      {{started, paused}, {3, 2, Recovered{}}},
+      {{started, paused}, {3, 1, Paused{}}},
+      {{started, done}, {3, 2, Cleared{}}},
+      {{started}, {2, 2, Imported{}}},
+      {{started, done}, {3, 2, Imported{}}},
+      {{}, {1, 0, Imported{}}},
+      {{imported}, {2, 1, Checkpoint{}}},
+      {{imported}, {2, 2, Reset{}}},
+      {{imported}, {2, 2, Recovered{}}},
+      {{imported, paused}, {3, 2, Resumed{}}},
+      {{imported, done}, {3, 1, Cleared{}}},
+      {{started, done}, {3, 1, Started{}}},
+  };
+  for (const Row& row : rows) {
+    State state = Folded(row.before);
+    const State before = state;
+    EXPECT_THAT(Apply({state.sequence + 1, 0, row.event}, state),
+                Fails(StatusCode::kDataLoss, HasSubstr("does not follow")))
+        << KindName(row.event.body) << " after " << row.before.size();
+    EXPECT_EQ(state, before);
+  }
+}
+
+TEST(Apply, RefusesAGapInTheSequence) {
+  State state;
+  EXPECT_THAT(Apply({2, 0, {1, 1, Started{}}}, state), Fails(StatusCode::kDataLoss, HasSubstr("events are missing")));
+}
+
+// Drives an engine with random commands, most of them legal, and knows nothing of what it should do.
+class RandomDriver {
+ public:
+  RandomDriver(Engine& engine, std::mt19937_64& random) : engine_(engine), any_(random) {}
+
+  void Step() {
+    const OperationHandle handle = engine_.current_handle().value_or(OperationHandle{"none", 0});
+    switch (any_.Number(13)) {
+      case 0:
+        engine_.Start({any_.Type(), any_.Maybe([&] { return any_.Count(); }), any_.Paths(), any_.AnyMetadata()})
+            .IgnoreError();
+        break;
+      case 1:
+        engine_.Pause(handle, any_.Bytes()).IgnoreError();
+        break;
+      case 2:
+        engine_.Resume(handle.operation_id, any_.Bytes()).IgnoreError();
+        break;
+      case 3:
+        engine_.RecoverByForce(handle.operation_id, "r" + any_.Bytes()).IgnoreError();
+        break;
+      case 4:
+        if (any_.Number(3) == 0) engine_.Complete(handle, any_.AnyStats()).IgnoreError();
+        break;
+      case 5:
+        if (any_.Number(3) == 0) engine_.Fail(handle, any_.Bytes()).IgnoreError();
+        break;
+      case 6:
+        engine_.Clear().IgnoreError();
+        break;
+      case 7:
+        if (any_.Number(8) == 0) engine_.Reset(any_.Bytes()).IgnoreError();
+        break;
+      case 8:
+        if (any_.Number(3) == 0) engine_.Import(Row()).IgnoreError();
+        break;
+      case 9:
+        engine_.Checkpoint({handle.operation_id, handle.epoch + 1 - any_.Number(3)}, Progress()).IgnoreError();
+        break;
+      default:
+        engine_.Checkpoint(handle, Progress()).IgnoreError();
+    }
+  }
+
+ private:
+  // With errors, and of every status.
+  SingleRow Row() {
+    constexpr std::array<const char*, 5> kStatuses = {"in_progress", "paused", "completed", "failed", "indexing"};
+    return {
+        "initial",           kStatuses.at(any_.Number(5)), R"({"files_processed": 3, "errors": [{"error": "a"}, "b"]})",
+        any_.Count() % 1000, any_.Count() % 1000,          any_.Maybe([] { return std::int64_t{7}; })};
+  }
+
+  Checkpoint Progress() { return std::get<Checkpoint>(any_.Body(1)); }
+
+  Engine& engine_;
+  Randomizer any_;
+};
+
+State FullFold(const EventLog& log) {
+  State state;
+  for (const RecordedEvent& event : ReadAll(log)) EXPECT_OK(Apply(event, state));
+  return state;
+}
+
+TEST(FoldProperty, FoldOfTheLogEqualsTheLiveStateAfterEveryCommand) {
+  const std::uint64_t seed = TestSeed();
+  int events = 0;
+  for (int sequence = 0; sequence < 3000; ++sequence) {
+    std::mt19937_64 random(seed + static_cast<std::uint64_t>(sequence));
+    EngineOptions options = DeterministicOptions();
+    options.snapshot_interval_events = 1 + random() % 8;
+    ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(NewWritableMemoryLog(), std::move(options)));
+    RandomDriver driver(*engine, random);
+    State folded;
+    EventReader reader(engine->log(), 1);
+    for (std::uint64_t steps = 5 + random() % 20; steps > 0; --steps) {
+      driver.Step();
+      while (true) {
+        ASSERT_OK_AND_ASSIGN(const auto event, reader.Next());
+        if (!event) break;
+        ASSERT_OK(Apply(*event, folded));
+        ++events;
+      }
+      ASSERT_EQ(folded, engine->state()) << "sequence " << sequence;
+    }
+    ASSERT_OK_AND_ASSIGN(const Fold from_snapshot, FoldLog(engine->log()));
+    ASSERT_EQ(from_snapshot.state, folded) << "sequence " << sequence;
+  }
+  EXPECT_GT(events, 5000);  // about 10,000, whatever the seed
+}
+
+TEST(FoldProperty, SnapshotPlusRestEqualsFullFoldAtEveryEvent) {
+  std::mt19937_64 random(TestSeed());
+  EngineOptions options = DeterministicOptions();
+  options.snapshot_interval_events = 7;
+  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(NewWritableMemoryLog(), std::move(options)));
+  RandomDriver driver(*engine, random);
+  for (int i = 0; i < 1000; ++i) driver.Step();
+  State full;
+  int with_snapshot = 0;
+  for (const RecordedEvent& event : ReadAll(engine->log())) {
+    ASSERT_OK(Apply(event, full));
+    ASSERT_OK_AND_ASSIGN(const Fold fold, FoldLog(engine->log(), event.sequence));
+    ASSERT_EQ(fold.state, full);
+    ASSERT_LT(event.sequence - fold.snapshot_used, 8u + 3);  // an import appends up to four events at once
+    if (fold.snapshot_used > 0) ++with_snapshot;
+    ASSERT_OK_AND_ASSIGN(const State at, StateAt(engine->log(), event.sequence));
+    ASSERT_EQ(at, full);
+  }
+  EXPECT_GT(with_snapshot, 50);  // some hundreds, whatever the seed
+}
+
+TEST(FoldProperty, ReopenedLogHasTheStateItWasClosedWith) {
+  std::mt19937_64 random(TestSeed());
+  const TempDir directory;
+  State closed_with;
+  for (int opening = 0; opening < 10; ++opening) {
+    EngineOptions options = DeterministicOptions();
+    options.snapshot_interval_events = 5;
+    options.new_id = [opening, n = 0]() mutable { return std::to_string(opening) + "-" + std::to_string(n++); };
+    ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(directory / "log", std::move(options)));
+    ASSERT_EQ(engine->state(), closed_with);
+    RandomDriver driver(*engine, random);
+    for (int i = 0; i < 30; ++i) driver.Step();
+    closed_with = engine->state();
+    ASSERT_EQ(closed_with, FullFold(engine->log()));
+  }
+}
+
+class FoldFromSnapshot : public testing::Test {
+ protected:
+  FoldFromSnapshot() : log_(NewMemoryLog()) {
+    FrameRun run{.words = {}, .before = log_->Extent()->end, .after = log_->Extent()->end};
+    EXPECT_OK(AppendFrame({1, 1, Started{.operation_id = "a"}}, run));
+    EXPECT_OK(AppendFrame({2, 1, Checkpoint{.files_processed = 5}}, run));
+    EXPECT_OK(log_->Append(run, Room::kOrdinary));
+    events_ = ReadAll(*log_);
+  }
+
+  std::unique_ptr<EventLog> log_;
+  std::vector<RecordedEvent> events_;
+};
+
+TEST_F(FoldFromSnapshot, SnapshotThatIsNoStateIsPassedOver) {
+  ASSERT_OK(log_->PutSnapshot({{2, events_[1].hash}, {1, 2, 3}}));
+  ASSERT_OK_AND_ASSIGN(const Fold fold, FoldLog(*log_));
+  EXPECT_EQ(fold.snapshot_used, 0u);
+  EXPECT_EQ(fold.state.operation->files_processed, 5);
+}
+
+TEST_F(FoldFromSnapshot, SnapshotOfAnotherHistoryIsPassedOver) {
+  ASSERT_OK_AND_ASSIGN(auto other, Engine::Open(NewWritableMemoryLog(), [] {
+                         EngineOptions options = DeterministicOptions();
+                         options.snapshot_interval_events = 1;
+                         return options;
+                       }()));
+  ASSERT_OK(other->Start({}));
+  ASSERT_OK(other->Reset());
+  ASSERT_OK_AND_ASSIGN(const auto foreign, other->log().FindSnapshot(2));
+  ASSERT_OK(log_->PutSnapshot(*foreign));
+  ASSERT_OK_AND_ASSIGN(const Fold fold, FoldLog(*log_));
+  EXPECT_EQ(fold.snapshot_used, 0u);
+  EXPECT_EQ(fold.state.operation->files_processed, 5);
+}
+
+TEST_F(FoldFromSnapshot, AskingBehindTheEndIsOutOfRange) {
+  EXPECT_THAT(FoldLog(*log_, 3), Fails(StatusCode::kOutOfRange, HasSubstr("ends with event 2")));
+  EXPECT_THAT(StateAt(*log_, 3), Fails(StatusCode::kOutOfRange, testing::_));
+  EXPECT_THAT(Replayer::From(*log_, 9), Fails(StatusCode::kOutOfRange, testing::_));
+}
+
+TEST_F(FoldFromSnapshot, ReplayerGivesEachEventWithTheStateItLedTo) {
+  for (const Sequence from : {0, 1, 2}) {
+    ASSERT_OK_AND_ASSIGN(Replayer replayer, Replayer::From(*log_, from));
+    ASSERT_OK_AND_ASSIGN(auto event, replayer.Next());
+    while (event) {
+      EXPECT_EQ(replayer.state(), *StateAt(*log_, event->sequence));
+      ASSERT_OK_AND_ASSIGN(event, replayer.Next());
+    }
+    EXPECT_EQ(replayer.state().sequence, 2u);
+  }
+}
+
+TEST(StateAtTime, IsTheStateAfterTheLastEventThatHadHappenedByThen) {
+  EngineOptions options;
+  options.clock = [times = std::vector<TimeNs>{10, 20, 15, 30}, next = 0u]() mutable { return times.at(next++); };
+  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(NewWritableMemoryLog(), options));
+  ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({}));
+  for (const std::int64_t files : {1, 2, 3}) ASSERT_OK(engine->Checkpoint(handle, {.files_processed = files}));
+  const std::map<TimeNs, Sequence> last_at = {{9, 0}, {10, 1}, {14, 1}, {15, 3}, {20, 3}, {29, 3}, {30, 4}, {99, 4}};
+  for (const auto& [time, last] : last_at) {
+    ASSERT_OK_AND_ASSIGN(const State state, StateAtTime(engine->log(), time));
+    EXPECT_EQ(state, *StateAt(engine->log(), last)) << time;
+  }
+}
+
+TEST(History, ListsEveryOperationInOrder) {
+  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(NewWritableMemoryLog(), DeterministicOptions()));
+  ASSERT_OK_AND_ASSIGN(OperationHandle handle, engine->Start({}));
+  ASSERT_OK(engine->Checkpoint(handle, {.files_processed = 3}));
+  ASSERT_OK(engine->Complete(handle, {{"n", std::int64_t{1}}}));
+  ASSERT_OK(engine->Clear());
+  ASSERT_OK_AND_ASSIGN(handle, engine->Start({.type = OperationType::kIncremental}));
+  ASSERT_OK(engine->Fail(handle, "no"));
+  ASSERT_OK(engine->Reset("tidy"));
+  ASSERT_OK_AND_ASSIGN(handle, engine->Start({}));
+  ASSERT_OK(engine->Reset("stop"));
+  ASSERT_OK(engine->Reset("idle already"));
+  ASSERT_OK_AND_ASSIGN(handle, engine->Start({}));
+  ASSERT_OK(engine->Complete(handle));
+  ASSERT_OK_AND_ASSIGN(handle, engine->Start({}));
+
+  ASSERT_OK_AND_ASSIGN(const auto history, ReadHistory(engine->log()));
+  std::vector<std::string> seen;
+  for (const HistoryEntry& entry : history) {
+    seen.push_back(entry.operation.operation_id + " " + std::string(Name(entry.operation.status)) +
+                   (entry.reset_by ? " reset by " + std::to_string(*entry.reset_by) : ""));
+  }
+  EXPECT_THAT(seen, testing::ElementsAre("op-1 completed", "op-2 failed", "op-3 in_progress reset by 9",
+                                         "op-4 completed", "op-5 in_progress"));
+  EXPECT_EQ(history[0].operation.first_sequence, 1u);
+  EXPECT_EQ(history[0].operation.last_sequence, 3u);
+  EXPECT_EQ(history[0].operation.checkpoints, 1);
+
+  EXPECT_EQ(FindOperation(engine->log(), "op-2")->operation.failure, "no");
+  EXPECT_THAT(FindOperation(engine->log(), "op-9"), Fails(StatusCode::kNotFound, HasSubstr("op-9")));
+}
+
+TEST(Names, ParseBackToWhatTheyName) {
+  for (const OperationType type : {OperationType::kInitial, OperationType::kIncremental, OperationType::kRecovery}) {
+    EXPECT_EQ(ParseOperationType(Name(type)), type);
+  }
+  EXPECT_FALSE(ParseOperationType("full").has_value());
+  EXPECT_EQ(Name(Evidence::kMachineRebooted), "machine_rebooted");
+}
+
+}  // namespace
+}  // namespace foldlog

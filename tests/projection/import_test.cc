@@ -1,0 +1,389 @@
+// Rows of older programs as events: they come back byte for byte, and what follows is as if foldlog had been there from
+// the start.
+
+#include <limits>
+
+#include "engine/json/normalise.h"
+#include "foldlog/history.h"
+#include "foldlog/log_directory.h"
+#include "foldlog/replayer.h"
+#include "tests/support/ask_python.h"
+#include "tests/support/golden_traces.h"
+#include "tests/support/test_support.h"
+
+namespace foldlog {
+namespace {
+
+using absl::StatusCode;
+using testing::AllOf;
+using testing::HasSubstr;
+
+class ImportTest : public testing::Test {
+ protected:
+  ImportTest() { engine_ = *Engine::Open(NewWritableMemoryLog(), DeterministicOptions()); }
+
+  // Imports and expects the row to come back; gives the events.
+  std::vector<RecordedEvent> Import(const SingleRow& row) {
+    const auto handle = engine_->Import(row, "state.db");
+    EXPECT_OK(handle) << row.checkpoint_data;
+    if (!handle.ok()) return {};
+    handle_ = *handle;
+    EXPECT_EQ(Row(), row);
+    return ReadAll(engine_->log());
+  }
+
+  SingleRow Row() { return **ProjectSingleRow(engine_->log(), engine_->state()); }
+
+  // Refused with such a message, and nothing is written.
+  void ExpectRefused(const SingleRow& row, const std::string& message) {
+    EXPECT_THAT(engine_->Import(row), Fails(StatusCode::kInvalidArgument, HasSubstr(message))) << row.checkpoint_data;
+    EXPECT_EQ(engine_->log().Extent()->end.sequence, 0u);
+  }
+
+  static SingleRow RowWith(const std::string& data, const std::string& status = "in_progress") {
+    return {"initial", status, data, 1'700'000'000, 1'700'000'060, {}};
+  }
+
+  std::unique_ptr<Engine> engine_;
+  OperationHandle handle_;
+};
+
+const Imported& Body(const RecordedEvent& event) { return std::get<Imported>(event.event.body); }
+
+// The strongest claim: import a recorded row at any step, go on with the recorded calls, and every later row is the
+// recorded one.
+TEST(ImportGolden, ARowOfAnyStepIsComputedFromEventsAndGoesOnAsRecorded) {
+  int imports = 0;
+  std::mt19937_64 random(TestSeed());
+  for (const std::vector<TraceStep>& trace : ReadGoldenTraces()) {
+    for (std::size_t from = 0; from < trace.size(); ++from) {
+      if (!trace[from].row_after) continue;
+      Replay replay;
+      ASSERT_OK(replay.engine().Import(*trace[from].row_after));
+      ASSERT_TRUE(replay.Row() == trace[from].row_after) << Shown(trace[from].row_after);
+      ASSERT_FALSE(Body(ReadAll(replay.engine().log())[0]).row) << "kept as it is: " << Shown(trace[from].row_after);
+      ++imports;
+      if (random() % 4 != 0) continue;
+      for (std::size_t next = from + 1; next < trace.size(); ++next) {
+        ASSERT_OK(replay.Step(Object(*ParseJson(trace[next].text)))) << trace[next].text;
+        ASSERT_TRUE(replay.Row() == trace[next].row_after)
+            << "\nis " << Shown(replay.Row()) << "\nnot " << Shown(trace[next].row_after);
+      }
+    }
+  }
+  EXPECT_GT(imports, 2000);
+}
+
+TEST_F(ImportTest, EarlierRowsAreKeptAsTheyAreUntilTheNextEvent) {
+  const SingleRow row{"full", "indexing", R"({"files_processed": 10, "last_path": "/a", "batch_num": 3})",
+                      100,    200,        {}};
+  const auto events = Import(row);
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(Body(events[0]).row, row);
+  EXPECT_EQ(Body(events[0]).source, "state.db");
+  EXPECT_EQ(engine_->state().status(), OperationStatus::kInProgress);
+  EXPECT_EQ(engine_->state().operation->files_processed, 10);
+  EXPECT_EQ(engine_->state().operation->last_processed_file, "/a");
+  EXPECT_EQ(engine_->state().operation->batch_num, 3);
+  ASSERT_OK(engine_->Checkpoint(handle_, {.files_processed = 11}));
+  EXPECT_EQ(Row().status, "in_progress");
+  EXPECT_EQ(Row().operation_type, "initial");
+  EXPECT_THAT(Row().checkpoint_data, AllOf(HasSubstr(R"({"operation_id": "op-1", "operation_type": "initial")"),
+                                           HasSubstr(R"("files_processed": 11, "current_path": null, )"
+                                                     R"("last_processed_file": "/a")")));
+}
+
+TEST_F(ImportTest, EveryKnownStatusHasItsMeaning) {
+  const std::vector<std::pair<std::string, OperationStatus>> rows = {
+      {"in_progress", OperationStatus::kInProgress}, {"indexing", OperationStatus::kInProgress},
+      {"Running", OperationStatus::kInProgress},     {"paused", OperationStatus::kPaused},
+      {"stopped", OperationStatus::kPaused},         {"completed", OperationStatus::kCompleted},
+      {"done", OperationStatus::kCompleted},         {"idle", OperationStatus::kCompleted},
+      {"failed", OperationStatus::kFailed},          {"error", OperationStatus::kFailed},
+      {"cancelled", OperationStatus::kFailed},
+  };
+  for (const auto& [word, status] : rows) {
+    engine_ = *Engine::Open(NewWritableMemoryLog(), DeterministicOptions());
+    Import(RowWith("{}", word));
+    EXPECT_EQ(engine_->state().status(), status) << word;
+    const bool active = engine_->state().active();
+    EXPECT_EQ(engine_->Start({}).ok(), !active) << word;
+  }
+}
+
+TEST_F(ImportTest, ErrorsBecomeEventsAndOutliveTheRowThatIsKept) {
+  const auto events =
+      Import(RowWith("{\"errors\": [ {\"path\": \"/a\", \"error\": \"b\", \"timestamp\": 1700000001.5},\n"
+                     "{\"errno\":13,\"x\":\"\u00e9\"}, \"text\", null, {\"a\": 1, \"b\": 2, \"a\": 3}]}"));
+  ASSERT_EQ(events.size(), 6u);
+  EXPECT_EQ(events[1].event.time, 1'700'000'001'500'000'000);
+  EXPECT_EQ(std::get<Checkpoint>(events[1].event.body).error, (FileError{"/a", "b", ""}));
+  EXPECT_EQ(engine_->state().operation->error_count, 5);
+  EXPECT_EQ(engine_->state().operation->checkpoints, 0);
+  EXPECT_EQ(engine_->state().operation->updated_at, 1'700'000'060'000'000'000);
+  ASSERT_OK(engine_->Checkpoint(handle_, {.files_processed = 1}));
+  EXPECT_THAT(Row().checkpoint_data,
+              HasSubstr(R"("errors": [{"path": "/a", "error": "b", "timestamp": 1700000001.5}, )"
+                        R"({"errno": 13, "x": "\u00e9"}, {"path": "", "error": "text", "timestamp": 1700000060.0}, )"
+                        R"({"path": "", "error": "null", "timestamp": 1700000060.0}, {"a": 3, "b": 2}])"));
+}
+
+TEST_F(ImportTest, AFatalErrorAtTheEndIsTheFailure) {
+  const auto events =
+      Import(RowWith(R"({"errors": [{"error": "x"}, {"error": "disk", "timestamp": 5.0, "fatal": true}]})", "failed"));
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(std::get<Failed>(events[2].event.body).error, "disk");
+  EXPECT_EQ(engine_->state().operation->failure, "disk");
+}
+
+TEST_F(ImportTest, WhatIsNoRowIsRefusedAndNothingIsWritten) {
+  ExpectRefused(RowWith("{"), "its checkpoint_data is no JSON");
+  ExpectRefused(RowWith(""), "its checkpoint_data is no JSON");
+  ExpectRefused(RowWith("[1]"), "its checkpoint_data is [1]; it must be a JSON object");
+  ExpectRefused(RowWith("{}", "sleeping"), "its status is \"sleeping\"; it must be one of in_progress");
+  ExpectRefused({"nightly", "paused", "{}", 1, 1, {}}, "its operation_type is \"nightly\"; it must be one of initial");
+  ExpectRefused(RowWith(R"({"files_processed": "ten"})"), "its files_processed is \"ten\"; it must be a whole number");
+  ExpectRefused(RowWith(R"({"files_processed": -1})"), "its files_processed is -1");
+  ExpectRefused(RowWith(R"({"files_processed": 99999999999999999999})"), "its files_processed is 99999999999999999999");
+  ExpectRefused(RowWith(R"({"batch_num": 1.5})"), "its batch_num is 1.5");
+  ExpectRefused(RowWith(R"({"current_path": 7})"), "its current_path is 7; it must be a string");
+  ExpectRefused(RowWith(R"({"errors": {}})"), "its errors is {}; it must be a list");
+  ExpectRefused(RowWith(R"({"rate": "fast"})"), "its rate is \"fast\"; it must be a number");
+  ExpectRefused(RowWith(R"({"last_update": NaN})"), "its last_update is NaN; it must be a time");
+  ExpectRefused({"initial", "paused", "{}", 1, 99'999'999'999, {}}, "its updated_at is 99999999999");
+  ExpectRefused({"initial", "paused", "{}", 1, 1, std::numeric_limits<std::int64_t>::min()},
+                "its completed_at is -9223");
+  ExpectRefused(RowWith("{\"errors\": [{\"a\": " + std::string(300, '[') + std::string(300, ']') + "}]}"), "nested");
+  ExpectRefused(RowWith("{\"note\": \"" + std::string(5 << 20, 'x') + "\"}"), "more than the");
+  std::string many = "0";
+  for (int i = 0; i < 1'000'000; ++i) many += ",0";
+  ExpectRefused(RowWith("{\"errors\": [" + many + "]}"), "its errors is a list of 1000001; it must be of 1000000");
+  ExpectRefused(RowWith(std::string((64 << 20) + 1, ' ')), "its checkpoint_data is of 67108865 bytes");
+}
+
+TEST_F(ImportTest, ItIsRefusedUnlessTheRowIsEmpty) {
+  ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine_->Start({}));
+  EXPECT_THAT(engine_->Import(RowWith("{}")), Fails(StatusCode::kFailedPrecondition, HasSubstr("in_progress")));
+  ASSERT_OK(engine_->Complete(handle));
+  EXPECT_THAT(engine_->Import(RowWith("{}")), Fails(StatusCode::kFailedPrecondition, HasSubstr("clear it")));
+  ASSERT_OK(engine_->Clear());
+  EXPECT_OK(engine_->Import(RowWith("{}")));
+  ASSERT_OK_AND_ASSIGN(const auto history, ReadHistory(engine_->log()));
+  EXPECT_EQ(history.size(), 2u);
+}
+
+TEST_F(ImportTest, TheRowIsTheSameAtEveryEventOfTheImport) {
+  const SingleRow row = RowWith(R"({"errors": ["a", "b"]})", "paused");
+  const auto events = Import(row);
+  ASSERT_EQ(events.size(), 4u);
+  for (const RecordedEvent& event : events) {
+    ASSERT_OK_AND_ASSIGN(const State state, StateAt(engine_->log(), event.sequence));
+    EXPECT_EQ(**ProjectSingleRow(engine_->log(), state), row);
+  }
+}
+
+// The owner is the process that imported it: once that has closed the log, its going is proven, and no force is needed.
+TEST(ImportFile, AnOperationInProgressIsResumedWithoutForceOnceTheImporterIsGone) {
+  const TempDir directory;
+  {
+    ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(directory / "log"));
+    ASSERT_OK(engine->Import({"initial", "indexing", R"({"operation_id": "old"})", 1, 2, {}}));
+  }
+  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(directory / "log"));
+  EXPECT_EQ(engine->interruption(), OwnerFate::kClosedWithoutEnd);
+  ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Resume("old"));
+  EXPECT_OK(engine->Checkpoint(handle, {.files_processed = 1}));
+}
+
+TEST(ImportFile, AHundredThousandErrorsAreOneAppendAndComeBack) {
+  const TempDir directory;
+  std::string errors;
+  for (int i = 0; i < 100'000; ++i) {
+    absl::StrAppend(&errors, i == 0 ? "" : ", ", "{\"path\": \"/photos/", i, "\", \"error\": \"no\", \"errno\": 13}");
+  }
+  const SingleRow row{
+      "initial",
+      "paused",
+      absl::StrCat(R"({"operation_id": "a", "operation_type": "initial", "total_files": null, )"
+                   R"("files_processed": 7, "current_path": null, "last_processed_file": null, "errors": [)",
+                   errors,
+                   R"(], "rate": 0.5, "started_at": 1.5, "last_update": 15.5, "batch_num": 0, )"
+                   R"("checkpoint_version": "1.0"})"),
+      1,
+      20,
+      {}};
+  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(directory / "log"));
+  ASSERT_OK(engine->Import(row));
+  ASSERT_OK(engine->Close());
+  ASSERT_OK_AND_ASSIGN(const auto log, OpenLogForReading(directory / "log"));
+  ASSERT_OK_AND_ASSIGN(const State state, StateAt(*log));
+  EXPECT_EQ(state.sequence, 100'002u);
+  ASSERT_OK_AND_ASSIGN(const auto projected, ProjectSingleRow(*log, state));
+  EXPECT_TRUE(*projected == row);
+}
+
+// Rows with a few bytes changed: refused with a message, or back byte for byte, whatever they say.
+TEST(ImportMutation, NoRowDoesHarmAndWhatIsTakenComesBack) {
+  std::mt19937_64 random(TestSeed());
+  const auto traces = ReadGoldenTraces();
+  int taken = 0;
+  int refused = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::vector<TraceStep>& trace = traces[random() % traces.size()];
+    const std::optional<SingleRow>& original = trace[random() % trace.size()].row_after;
+    if (!original) continue;
+    SingleRow row = *original;
+    for (std::uint64_t changes = 1 + random() % 3; changes > 0; --changes) {
+      std::string& text = row.checkpoint_data;
+      const std::size_t at = random() % text.size();
+      switch (random() % 4) {
+        case 0:
+          text.erase(at, 1 + random() % 8);
+          break;
+        case 1:
+          text.insert(at, 1, static_cast<char>(random()));
+          break;
+        case 2:
+          text.insert(at, text.substr(random() % text.size(), random() % 12));
+          break;
+        default:
+          text[at] = "{}[],:\"\\0123456789-.eE ntf"[random() % 27];
+      }
+    }
+    if (random() % 8 == 0) row.updated_at = static_cast<std::int64_t>(random()) >> (random() % 64);
+    if (random() % 8 == 0) row.completed_at = static_cast<std::int64_t>(random()) >> (random() % 64);
+    ASSERT_OK_AND_ASSIGN(const auto engine, Engine::Open(NewWritableMemoryLog(), DeterministicOptions()));
+    const auto handle = engine->Import(row);
+    if (!handle.ok()) {
+      ASSERT_THAT(handle, Fails(StatusCode::kInvalidArgument, HasSubstr("row cannot be imported")));
+      ASSERT_EQ(engine->log().Extent()->end.sequence, 0u);
+      ++refused;
+      continue;
+    }
+    ++taken;
+    ASSERT_OK_AND_ASSIGN(const auto projected, ProjectSingleRow(engine->log(), engine->state()));
+    ASSERT_TRUE(*projected == row) << "is " << Shown(projected) << "\nnot " << Shown(row);
+    ASSERT_OK_AND_ASSIGN(const State folded, StateAt(engine->log()));
+    ASSERT_EQ(folded, engine->state());
+  }
+  EXPECT_GT(taken, 500);
+  EXPECT_GT(refused, 500);
+}
+
+// ---- JsonAgain against Python ---------------------------------------------------------------------------------------
+
+class RandomJson {
+ public:
+  explicit RandomJson(std::mt19937_64& random) : random_(random) {}
+
+  std::string Value(int depth) {
+    switch (random_() % (depth > 0 ? 8 : 6)) {
+      case 0:
+        return Pick({"null", "true", "false", "NaN", "Infinity", "-Infinity"});
+      case 1: {
+        const std::int64_t number = static_cast<std::int64_t>(random_()) >> (random_() % 64);
+        return std::to_string(number) + (number == 0 ? "" : Pick({"", "", "0000000000000"}));
+      }
+      case 2:
+        return Pick({"-0", "-0.0", "1E5", "1e400", "-1e400", "1e-400", "0.10", "1.0e+2", "123456789012345678901.5"});
+      case 3:
+        return std::to_string(random_() % 1000) + "." + std::to_string(random_() % 1000000) + Pick({"", "e-7", "E+30"});
+      case 4:
+      case 5:
+        return String();
+      case 6:
+        return Joined("[", "]", depth, [&] { return Value(depth - 1); });
+      default:
+        return Joined("{", "}", depth, [&] { return String() + Space() + ":" + Space() + Value(depth - 1); });
+    }
+  }
+
+ private:
+  std::string Pick(std::vector<std::string> choices) { return choices[random_() % choices.size()]; }
+  std::string Space() { return Pick({"", "", " ", "\t"}); }
+  std::string String() {
+    std::string text = "\"";
+    for (std::uint64_t pieces = random_() % 4; pieces > 0; --pieces) {
+      text += Pick({"a", "b", "\\n", "\\/", "\\\"", "\\\\", "\\u0041", "\\u00E9", "\u00e9", "\\ud83d\\ude00", "\\udc80",
+                    "\\uD800", "\U0001f600", "\x7f", "\\u001f", "/"});
+    }
+    return text + "\"";
+  }
+  template <typename Make>
+  std::string Joined(const char* open, const char* close, int, Make make) {
+    std::string text = open;
+    for (std::uint64_t members = random_() % 5, i = 0; i < members; ++i) text += (i == 0 ? "" : ",") + Space() + make();
+    return text + Space() + close;
+  }
+
+  std::mt19937_64& random_;
+};
+
+TEST(JsonAgainDifferential, IsWhatPythonLoadsAndDumps) {
+  std::mt19937_64 random(TestSeed());
+  RandomJson any(random);
+  std::vector<std::string> inputs;
+  std::vector<std::string> ours;
+  for (int i = 0; i < 100'000; ++i) {
+    inputs.push_back(any.Value(4));
+    const auto value = ParseJson(inputs.back());
+    ASSERT_OK(value) << inputs.back();
+    ASSERT_OK_AND_ASSIGN(const std::string again, JsonAgain(*value));
+    ours.push_back(again);
+  }
+  const std::vector<std::string> pythons = AskPython(inputs, R"(
+import json, sys
+for line in open(0, encoding="utf-8", newline="\n"):
+    print(json.dumps(json.loads(line)))
+)");
+  ASSERT_EQ(pythons.size(), ours.size()) << "Python stopped early";
+  for (std::size_t i = 0; i < ours.size(); ++i) ASSERT_EQ(ours[i], pythons[i]) << inputs[i];
+}
+
+// Whatever is left of valid text after a change, both take it or neither does.
+TEST(JsonReaderDifferential, TakesWhatPythonTakes) {
+  std::mt19937_64 random(TestSeed());
+  RandomJson any(random);
+  std::vector<std::string> inputs;
+  std::vector<std::string> ours;
+  int refused = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    std::string text = any.Value(3);
+    if (!text.empty()) {
+      const std::size_t at = random() % text.size();
+      switch (random() % 3) {
+        case 0:
+          text.erase(at, 1);
+          break;
+        case 1:
+          text.insert(at, 1, "{}[],:\"\\0-+.eEu tnN"[random() % 19]);
+          break;
+        default:
+          text[at] = "{}[],:\"\\0-+.eEu tnN"[random() % 19];
+      }
+    }
+    // Bytes that are no UTF-8 never reach Python's parser.
+    for (char& c : text) {
+      if ((c & 0x80) != 0) c = 'x';
+    }
+    ours.emplace_back(ParseJson(text).ok() ? "yes" : "no");
+    if (ours.back() == "no") ++refused;
+    inputs.push_back(std::move(text));
+  }
+  EXPECT_GT(refused, 10'000);
+  EXPECT_LT(refused, 90'000);
+  const std::vector<std::string> pythons = AskPython(inputs, R"(
+import json, sys
+for line in open(0, newline="\n"):
+    try:
+        json.loads(line)
+        print("yes")
+    except ValueError:
+        print("no")
+)");
+  ASSERT_EQ(pythons.size(), ours.size()) << "Python stopped early";
+  for (std::size_t i = 0; i < ours.size(); ++i) ASSERT_EQ(ours[i], pythons[i]) << inputs[i];
+}
+
+}  // namespace
+}  // namespace foldlog
