@@ -34,7 +34,7 @@ constexpr std::size_t kWordsOnAFullDiskBytes = 512;
 // Commands decide on the state, append and fold under `mutex`. They wait for the disk outside of it, so that threads
 // that wait at the same time share a flush, and others go on meanwhile.
 struct Engine::Impl {
-  const ProcessMark process;
+  const ForkGuard process;
   mutable std::mutex mutex;
   EngineOptions options;
   std::unique_ptr<EventLog> log;
@@ -81,13 +81,13 @@ struct Engine::Impl {
   void Adopt(Next next);
 
   // The two steps of a command that a decision was made for. What has a claim to the reserve is cut to what fits.
-  absl::Status AppendEvent(const Event& event, Room room);
+  absl::Status AppendEvent(const Event& event, Space space);
   absl::Status NamingTheLog(const absl::Status& refused) const;
-  absl::Status Append(const absl::StatusOr<Event>& decision, Room room);
+  absl::Status Append(const absl::StatusOr<Event>& decision, Space space);
   absl::Status MakeDurable(std::unique_lock<std::mutex> lock);
 
   // Both, for commands that return nothing.
-  absl::Status AppendDurably(const absl::StatusOr<Event>& decision, Room room, std::unique_lock<std::mutex> lock);
+  absl::Status AppendDurably(const absl::StatusOr<Event>& decision, Space space, std::unique_lock<std::mutex> lock);
   absl::StatusOr<OperationHandle> TakeOperation(const absl::StatusOr<Event>& decision,
                                                 std::unique_lock<std::mutex> lock);
 
@@ -112,10 +112,10 @@ void Engine::Impl::Adopt(Next next) {
   SnapshotIfDue();
 }
 
-absl::Status Engine::Impl::AppendEvent(const Event& event, Room room) {
+absl::Status Engine::Impl::AppendEvent(const Event& event, Space space) {
   Next next;
   RETURN_IF_ERROR(Prepare(std::span(&event, 1), next));
-  RETURN_IF_ERROR(log->Append(next.run, room));
+  RETURN_IF_ERROR(log->Append(next.run, space));
   Adopt(std::move(next));
   return absl::OkStatus();
 }
@@ -126,11 +126,11 @@ absl::Status Engine::Impl::NamingTheLog(const absl::Status& refused) const {
   return absl::DataLossError(absl::StrCat("the log ", log->name(), ": ", refused.message()));
 }
 
-absl::Status Engine::Impl::Append(const absl::StatusOr<Event>& decision, Room room) {
+absl::Status Engine::Impl::Append(const absl::StatusOr<Event>& decision, Space space) {
   RETURN_IF_ERROR(NamingTheLog(decision.status()));
-  if (room == Room::kOrdinary) return AppendEvent(*decision, room);
-  absl::Status appended = AppendEvent(Shorten(*decision, kWordsOfAnEndBytes), room);
-  if (absl::IsResourceExhausted(appended)) appended = AppendEvent(Shorten(*decision, kWordsOnAFullDiskBytes), room);
+  if (space == Space::kUnreserved) return AppendEvent(*decision, space);
+  absl::Status appended = AppendEvent(Shorten(*decision, kWordsOfAnEndBytes), space);
+  if (absl::IsResourceExhausted(appended)) appended = AppendEvent(Shorten(*decision, kWordsOnAFullDiskBytes), space);
   return appended;
 }
 
@@ -140,15 +140,15 @@ absl::Status Engine::Impl::MakeDurable(std::unique_lock<std::mutex> lock) {
   return log->Sync(through);
 }
 
-absl::Status Engine::Impl::AppendDurably(const absl::StatusOr<Event>& decision, Room room,
+absl::Status Engine::Impl::AppendDurably(const absl::StatusOr<Event>& decision, Space space,
                                          std::unique_lock<std::mutex> lock) {
-  RETURN_IF_ERROR(Append(decision, room));
+  RETURN_IF_ERROR(Append(decision, space));
   return MakeDurable(std::move(lock));
 }
 
 absl::StatusOr<OperationHandle> Engine::Impl::TakeOperation(const absl::StatusOr<Event>& decision,
                                                             std::unique_lock<std::mutex> lock) {
-  RETURN_IF_ERROR(Append(decision, Room::kOrdinary));
+  RETURN_IF_ERROR(Append(decision, Space::kUnreserved));
   OperationHandle handle = CurrentHandle();
   RETURN_IF_ERROR(MakeDurable(std::move(lock)));
   return handle;
@@ -172,7 +172,7 @@ absl::Status Engine::Impl::AppendCheckpoints(const OperationHandle& handle,
       RETURN_IF_ERROR(AppendCheckpointFrame(now, state.epoch, WithCount(checkpoint, files), run));
     }
   }
-  RETURN_IF_ERROR(log->Append(run, Room::kOrdinary));
+  RETURN_IF_ERROR(log->Append(run, Space::kUnreserved));
   end = run.after;
   files = state.operation->files_processed;
   for (const foldlog::Checkpoint& checkpoint : checkpoints) {
@@ -250,7 +250,7 @@ absl::StatusOr<std::int64_t> Engine::Advance(const OperationHandle& handle, cons
 
 absl::Status Engine::Pause(const OperationHandle& handle, const std::string& reason) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecidePause(impl_->state, handle, reason, impl_->options.clock()), Room::kReserve,
+  return impl_->AppendDurably(DecidePause(impl_->state, handle, reason, impl_->options.clock()), Space::kReserve,
                               std::move(lock));
 }
 
@@ -269,24 +269,24 @@ absl::StatusOr<OperationHandle> Engine::RecoverByForce(const std::string& operat
 
 absl::Status Engine::Complete(const OperationHandle& handle, const Stats& stats) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideComplete(impl_->state, handle, stats, impl_->options.clock()), Room::kReserve,
+  return impl_->AppendDurably(DecideComplete(impl_->state, handle, stats, impl_->options.clock()), Space::kReserve,
                               std::move(lock));
 }
 
 absl::Status Engine::Fail(const OperationHandle& handle, const std::string& error) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideFail(impl_->state, handle, error, impl_->options.clock()), Room::kReserve,
+  return impl_->AppendDurably(DecideFail(impl_->state, handle, error, impl_->options.clock()), Space::kReserve,
                               std::move(lock));
 }
 
 absl::Status Engine::Clear() {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideClear(impl_->state, impl_->options.clock()), Room::kReserve, std::move(lock));
+  return impl_->AppendDurably(DecideClear(impl_->state, impl_->options.clock()), Space::kReserve, std::move(lock));
 }
 
 absl::Status Engine::Reset(const std::string& reason) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideReset(impl_->state, reason, impl_->options.clock()), Room::kReserve,
+  return impl_->AppendDurably(DecideReset(impl_->state, reason, impl_->options.clock()), Space::kReserve,
                               std::move(lock));
 }
 
@@ -349,7 +349,7 @@ absl::Status Engine::Flush() {
 const EventLog& Engine::log() const { return *impl_->log; }
 
 absl::Status Engine::Close() {
-  if (!impl_->process.IsHere()) return absl::OkStatus();  // not the child's to close
+  if (!impl_->process.IsInside()) return absl::OkStatus();  // not the child's to close
   const std::lock_guard lock(impl_->mutex);
   if (impl_->closed) return absl::OkStatus();
   impl_->closed = true;

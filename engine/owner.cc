@@ -145,8 +145,8 @@ OwnerFate FateOfProcess(const Owner& owner, const WriterInfo& lock, const Owner&
 OwnerFate FateOfHolder(const Owner& owner, const WriterInfo& lock, const Owner& self) {
   const bool is_copy = IsCopy(owner, lock);
   if (!is_copy && lock.held && lock.writer && lock.writer->instance == owner.instance) return OwnerFate::kAlive;
-  const auto& signed_off = lock.signed_off;
-  if (std::find(signed_off.begin(), signed_off.end(), owner.instance) != signed_off.end()) {
+  const auto& closed_cleanly = lock.closed_cleanly;
+  if (std::find(closed_cleanly.begin(), closed_cleanly.end(), owner.instance) != closed_cleanly.end()) {
     return OwnerFate::kClosedWithoutEnd;
   }
   const OwnerFate by_process = FateOfProcess(owner, lock, self);

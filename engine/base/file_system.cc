@@ -100,7 +100,7 @@ absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flag
   return file;
 }
 
-absl::Status CheckOneName(int fd, const std::string& path) {
+absl::Status RefuseHardLinks(int fd, const std::string& path) {
   struct stat info = {};
   if (fstat(fd, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
   if (info.st_nlink == 1) return absl::OkStatus();

@@ -65,7 +65,7 @@ int ErrnoOfWritingTo(const std::string& path);
 absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flags);
 
 // FailedPrecondition if the open file has a second name: it lets another directory's writer in, past this one's lock.
-absl::Status CheckOneName(int fd, const std::string& path);
+absl::Status RefuseHardLinks(int fd, const std::string& path);
 
 // DataLoss if the open file is not, or no longer, the one that `path` names.
 absl::Status CheckIsAtPath(int fd, const std::string& path);

@@ -50,11 +50,11 @@ class ProcessNumber {
 
 }  // namespace
 
-ProcessMark::ProcessMark() : number_(ProcessNumber::Get()), pid_(getpid()) {}
+ForkGuard::ForkGuard() : number_(ProcessNumber::Get()), pid_(getpid()) {}
 
-bool ProcessMark::IsHere() const { return ProcessNumber::Get() == number_; }
+bool ForkGuard::IsInside() const { return ProcessNumber::Get() == number_; }
 
-absl::Status ProcessMark::Refuse(const std::string& log_name) const {
+absl::Status ForkGuard::Refuse(const std::string& log_name) const {
   return absl::FailedPreconditionError(
       absl::StrCat("the log ", log_name, " was opened by process ", pid_,
                    ", not by this child of it; write there, or open the log anew here after "

@@ -11,15 +11,15 @@
 namespace foldlog {
 
 // Remembers the process that made it. Asking costs a load, for it is asked before every command.
-class ProcessMark {
+class ForkGuard {
  public:
-  ProcessMark();
+  ForkGuard();
 
-  bool IsHere() const;
+  bool IsInside() const;
 
   // FailedPrecondition in any process but that one. To be asked before a mutex is touched: in a child a thread that is
   // not there may hold it.
-  absl::Status Check(const std::string& log_name) const { return IsHere() ? absl::OkStatus() : Refuse(log_name); }
+  absl::Status Check(const std::string& log_name) const { return IsInside() ? absl::OkStatus() : Refuse(log_name); }
 
  private:
   absl::Status Refuse(const std::string& log_name) const;

@@ -22,7 +22,7 @@
 namespace foldlog {
 
 // A word of zeros is one.
-class WakeWord {
+class Futex {
  public:
   // Tells everybody who waits that something has changed. A system call.
   void Wake() {
@@ -47,9 +47,9 @@ class WakeWord {
  private:
   std::atomic<std::uint32_t> count_ = 0;
 };
-static_assert(sizeof(WakeWord) == sizeof(std::uint32_t) && std::atomic<std::uint32_t>::is_always_lock_free);
+static_assert(sizeof(Futex) == sizeof(std::uint32_t) && std::atomic<std::uint32_t>::is_always_lock_free);
 
-// EventLog::WaitForMore() of a log that wakes by `word`, a WakeWord or what has one. `end` gives its last sequence
+// EventLog::WaitForMore() of a log that wakes by `word`, a Futex or what has one. `end` gives its last sequence
 // number, or an error.
 template <typename Word, typename End>
 absl::StatusOr<bool> WaitForSequence(const Word& word, Sequence behind, std::chrono::milliseconds timeout,

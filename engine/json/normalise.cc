@@ -125,7 +125,7 @@ absl::Status Append(const JsonSlice& value, std::size_t depth, std::string& out)
 
 }  // namespace
 
-absl::StatusOr<std::string> JsonAgain(const JsonSlice& value) {
+absl::StatusOr<std::string> NormaliseJson(const JsonSlice& value) {
   std::string text;
   RETURN_IF_ERROR(Append(value, 0, text));
   return text;

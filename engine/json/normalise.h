@@ -12,7 +12,7 @@ namespace foldlog {
 
 // `value` is one that ParseJson() has checked. Of a repeated key the last value stays, in the first one's place.
 // InvalidArgument if it is nested too deeply.
-absl::StatusOr<std::string> JsonAgain(const JsonSlice& value);
+absl::StatusOr<std::string> NormaliseJson(const JsonSlice& value);
 
 }  // namespace foldlog
 

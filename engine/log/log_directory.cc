@@ -162,11 +162,11 @@ bool PowerMayHaveGone(std::optional<OwnerFate> last_writer, const WriterInfo& pr
 }
 
 // What is in the tail, and in the report of it.
-TailContents LookThrough(const TailFile& tail, const TailPlace& drained, bool power_may_have_gone,
+TailContents LookThrough(const TailFile& tail, const TailPosition& drained, bool power_may_have_gone,
                          RecoveryReport& report) {
   if (power_may_have_gone) tail.ReadAhead();
   TailContents found = ScanTail(tail.ring(), drained, /*search_rest=*/power_may_have_gone);
-  report.events_from_tail = found.end.end.sequence - drained.end.sequence;
+  report.events_from_tail = found.end.chain.sequence - drained.chain.sequence;
   report.frames_discarded = found.discarded;
   return found;
 }
@@ -205,30 +205,30 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   if (!exists) RETURN_IF_ERROR(SyncEntryOf(directory));
   ASSIGN_OR_RETURN(std::unique_ptr<LogFile> file, OpenLogFile(directory));
   ASSIGN_OR_RETURN(auto tail, OpenTail(directory, file->log_id(), TailFile::Access::kWrite));
-  ASSIGN_OR_RETURN(auto store, LmdbStore::Open(std::move(file), directory));
+  ASSIGN_OR_RETURN(auto store, Store::Open(std::move(file), directory));
   ASSIGN_OR_RETURN(const CommitRecord commit, store->file().ReadCommit());
   ASSIGN_OR_RETURN(WatchedFiles watched, WatchedFiles::In(directory));
 
-  const TailPlace drained{commit.tail_position, {commit.last_sequence, commit.last_hash}};
+  const TailPosition drained{commit.tail_position, {commit.last_sequence, commit.last_hash}};
   WriterInfo previous = lock->previous();
   RecoveryReport report{.last_writer = FateOfLastWriter(previous, self)};
   const TailContents found = LookThrough(*tail, drained, PowerMayHaveGone(report.last_writer, previous, self), report);
-  RETURN_IF_ERROR(store->file().CheckNothingIsMissing(found.end.end));
-  RETURN_IF_ERROR(JudgeEnd(*tail, found.end.end.sequence, TailShared::OpenForReading(directory).durable(*tail),
+  RETURN_IF_ERROR(store->file().CheckNothingIsMissing(found.end.chain));
+  RETURN_IF_ERROR(JudgeEnd(*tail, found.end.chain.sequence, TailShared::OpenForReading(directory).durable(*tail),
                            options.accept_loss, report));
   RETURN_IF_ERROR(lock->NoteRecovery(report));
-  ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, *tail, drained.end.sequence));
-  ASSIGN_OR_RETURN(auto log, NewTailLog({.name = directory,
-                                         .lock = std::move(lock),
-                                         .store = std::move(store),
-                                         .tail = std::move(tail),
-                                         .watched = std::move(watched),
-                                         .shared = std::move(shared),
-                                         .snapshots = SnapshotCache(directory, SnapshotCache::Access::kWrite),
-                                         .base = {commit.base_sequence, commit.base_hash},
-                                         .drained = drained,
-                                         .found = found,
-                                         .flush_interval = options.flush_interval}));
+  ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, *tail, drained.chain.sequence));
+  ASSIGN_OR_RETURN(auto log, NewWriterLog({.name = directory,
+                                           .lock = std::move(lock),
+                                           .store = std::move(store),
+                                           .tail = std::move(tail),
+                                           .watched = std::move(watched),
+                                           .shared = std::move(shared),
+                                           .snapshots = SnapshotCache(directory, SnapshotCache::Access::kWrite),
+                                           .base = {commit.base_sequence, commit.base_hash},
+                                           .drained = drained,
+                                           .found = found,
+                                           .flush_interval = options.flush_interval}));
   return WritableLog{std::move(log), std::move(self), std::move(previous), report};
 }
 

@@ -26,7 +26,7 @@ class MemoryLog final : public EventLog {
     end_ = base_;
   }
 
-  absl::Status Append(const FrameRun& run, Room) override {
+  absl::Status Append(const FrameRun& run, Space) override {
     const std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(CheckOpen());
     RETURN_IF_ERROR(CheckContinues(SpanOf(run), end_, name_));
@@ -37,7 +37,7 @@ class MemoryLog final : public EventLog {
     return absl::OkStatus();
   }
 
-  absl::Status AppendWhole(const FrameRun& run) override { return Append(run, Room::kOrdinary); }
+  absl::Status AppendWhole(const FrameRun& run) override { return Append(run, Space::kUnreserved); }
 
   absl::Status Sync(Sequence through) override {
     const std::lock_guard lock(mutex_);
@@ -115,7 +115,7 @@ class MemoryLog final : public EventLog {
 
   const std::string name_ = "(memory)";
   mutable std::atomic<int> waiting_ = 0;  // threads in WaitForMore()
-  WakeWord changed_;
+  Futex changed_;
   mutable std::mutex mutex_;  // of all below
   bool closed_ = false;
   ChainEnd base_;

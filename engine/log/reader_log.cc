@@ -39,7 +39,7 @@ class ReaderLog final : public EventLog {
         snapshots_(std::move(parts.snapshots)),
         durable_when_opened_(parts.durable) {}
 
-  absl::Status Append(const FrameRun&, Room) override { return RefuseWriting(); }
+  absl::Status Append(const FrameRun&, Space) override { return RefuseWriting(); }
   absl::Status AppendWhole(const FrameRun&) override { return RefuseWriting(); }
   absl::Status Sync(Sequence) override { return RefuseWriting(); }
   absl::Status PutSnapshot(const Snapshot&) override { return RefuseWriting(); }
@@ -54,7 +54,7 @@ class ReaderLog final : public EventLog {
     if (from <= file_->LastSeen()) return file_->Read(from, bytes_max);
     ASSIGN_OR_RETURN(CommitRecord commit, file_->ReadCommit());
     while (from > commit.last_sequence) {
-      TailPlace at = StartBefore(from, commit);
+      TailPosition at = StartBefore(from, commit);
       RunCollector collector(from, bytes_max);
       const auto collect = [&](std::span<const std::uint64_t> frame, const ChainEnd& end) -> absl::StatusOr<bool> {
         if (end.sequence < from) return true;
@@ -98,7 +98,7 @@ class ReaderLog final : public EventLog {
   // Who waits for more is woken until it has seen that the log is closed: only the writer can wake so that nobody
   // misses it who is about to wait.
   absl::Status Close() override {
-    if (!process_.IsHere()) return absl::OkStatus();  // nothing here is the child's to close, not even the mutex
+    if (!process_.IsInside()) return absl::OkStatus();  // nothing here is the child's to close, not even the mutex
     {
       const std::unique_lock closing(closing_);
       file_.reset();
@@ -142,46 +142,46 @@ class ReaderLog final : public EventLog {
     ASSIGN_OR_RETURN(CommitRecord commit, file_->ReadCommit());
     for (int looks = 1;;) {
       const Sequence durable = KnownDurable();
-      TailPlace at = StartBefore(std::numeric_limits<Sequence>::max(), commit);
+      TailPosition at = StartBefore(std::numeric_limits<Sequence>::max(), commit);
       RETURN_IF_ERROR(Walk(at, [](auto, const auto&) { return true; }));
       ASSIGN_OR_RETURN(commit, file_->ReadCommit());
-      if (commit.last_sequence > at.end.sequence) continue;  // the writer has moved it on meanwhile
-      const absl::Status whole = file_->CheckNothingIsMissing(at.end);
-      if (whole.ok()) return ToExtent(commit, at.end, durable);
+      if (commit.last_sequence > at.chain.sequence) continue;  // the writer has moved it on meanwhile
+      const absl::Status whole = file_->CheckNothingIsMissing(at.chain);
+      if (whole.ok()) return ToExtent(commit, at.chain, durable);
       if (looks++ == kLooksMax) return whole;
       std::this_thread::sleep_for(kLookDelay);
     }
   }
 
   // The nearest known place in the tail from which the chain leads to `sequence`.
-  TailPlace StartBefore(Sequence sequence, const CommitRecord& commit) const {
+  TailPosition StartBefore(Sequence sequence, const CommitRecord& commit) const {
     const std::lock_guard lock(mutex_);
-    if (known_.end.sequence > commit.last_sequence && known_.end.sequence < sequence) return known_;
+    if (known_.chain.sequence > commit.last_sequence && known_.chain.sequence < sequence) return known_;
     return {commit.tail_position, {commit.last_sequence, commit.last_hash}};
   }
 
   // Gives every frame behind `at` to `use`, a copy valid during the call, and moves `at` behind it, until there are no
   // more or `use` wants none; then the place is remembered.
   template <typename Use>
-  absl::Status Walk(TailPlace& at, const Use& use) const {
+  absl::Status Walk(TailPosition& at, const Use& use) const {
     TailWindow window(*tail_);
     const std::uint64_t start = at.position;
     absl::StatusOr<std::optional<TailWindow::Step>> step = window.FrameBehind(at);
     for (; step.ok() && step->has_value(); step = window.FrameBehind(at)) {
       const auto& [frame, behind] = **step;
       if (behind.position - start > tail_->ring_words()) break;
-      const absl::StatusOr<bool> wanted = use(frame, behind.end);
+      const absl::StatusOr<bool> wanted = use(frame, behind.chain);
       RETURN_IF_ERROR(wanted.status());
       if (!*wanted) break;
       at = behind;
     }
     RETURN_IF_ERROR(step.status());
     const std::lock_guard lock(mutex_);
-    if (at.end.sequence > known_.end.sequence) known_ = at;
+    if (at.chain.sequence > known_.chain.sequence) known_ = at;
     return absl::OkStatus();
   }
 
-  const ProcessMark process_;
+  const ForkGuard process_;
   const std::string name_;
   std::unique_ptr<LogFile> file_;  // nothing once closed
   const std::unique_ptr<TailFile> tail_;
@@ -191,7 +191,7 @@ class ReaderLog final : public EventLog {
   mutable std::atomic<int> waiting_ = 0;  // threads in WaitForMore()
   mutable std::shared_mutex closing_;     // held shared by what must not be closed under
   mutable std::mutex mutex_;              // of known_
-  mutable TailPlace known_;               // a place that the chain is known to lead to
+  mutable TailPosition known_;            // a place that the chain is known to lead to
 };
 
 }  // namespace

@@ -167,7 +167,7 @@ absl::StatusOr<Event> ImportedOf(const SingleRow& row, const Members& data, cons
 }
 
 absl::StatusOr<std::string> EntryAgain(const JsonSlice& entry) {
-  absl::StatusOr<std::string> again = JsonAgain(entry);
+  absl::StatusOr<std::string> again = NormaliseJson(entry);
   if (again.ok()) return again;
   return absl::InvalidArgumentError(
       absl::StrCat("the row cannot be imported: in its errors, ", again.status().message()));

@@ -322,7 +322,7 @@ void Kinds::Forgeries() {
                                  "pid 1\n",
                                  "start_ticks x\n",
                                  "program \x1b[31m\n",
-                                 "signed_off\n",
+                                 "closed_cleanly\n",
                                  "boot \n",
                                  "foldlog writer 2\n",
                                  "events_from_tail 18446744073709551615\n"};

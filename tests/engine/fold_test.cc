@@ -215,7 +215,7 @@ class FoldFromSnapshot : public testing::Test {
     FrameRun run{.words = {}, .before = log_->Extent()->end, .after = log_->Extent()->end};
     EXPECT_OK(AppendFrame({1, 1, Started{.operation_id = "a"}}, run));
     EXPECT_OK(AppendFrame({2, 1, Checkpoint{.files_processed = 5}}, run));
-    EXPECT_OK(log_->Append(run, Room::kOrdinary));
+    EXPECT_OK(log_->Append(run, Space::kUnreserved));
     events_ = ReadAll(*log_);
   }
 

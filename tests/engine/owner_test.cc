@@ -136,9 +136,9 @@ TEST_F(OwnerTest, HolderThatSignedOffClosedWithoutAnEnd) {
   const Owner owner = Holder(child.pid());
   child.Kill();
   child.Reap();
-  EXPECT_EQ(
-      AssessOwner(owner, {.held = false, .writer = self_, .signed_off = {"older", "holder"}, .place = here_}, self_),
-      OwnerFate::kClosedWithoutEnd);
+  EXPECT_EQ(AssessOwner(owner, {.held = false, .writer = self_, .closed_cleanly = {"older", "holder"}, .place = here_},
+                        self_),
+            OwnerFate::kClosedWithoutEnd);
 }
 
 TEST_F(OwnerTest, HolderThatLivesButHoldsNoMoreClosedWithoutAnEnd) {
@@ -270,8 +270,8 @@ TEST_F(OwnerTest, CopyIsKnownByItsDirectory) {
 TEST_F(OwnerTest, WriterRecordComesBackAsItWas) {
   const WriterInfo open = ParseWriterRecord(FormatWriterRecord(self_, {}));
   EXPECT_EQ(open.writer, self_);
-  EXPECT_TRUE(open.signed_off.empty());
-  EXPECT_THAT(ParseWriterRecord(FormatWriterRecord(self_, {"a", "b"})).signed_off, testing::ElementsAre("a", "b"));
+  EXPECT_TRUE(open.closed_cleanly.empty());
+  EXPECT_THAT(ParseWriterRecord(FormatWriterRecord(self_, {"a", "b"})).closed_cleanly, testing::ElementsAre("a", "b"));
   Owner odd = self_;
   odd.program = "two\nlines \x1b[31m";
   EXPECT_EQ(ParseWriterRecord(FormatWriterRecord(odd, {})).writer->program, "two?lines ?[31m");

@@ -19,9 +19,9 @@ class FailingLog : public EventLog {
  public:
   FailingLog(std::shared_ptr<EventLog> inner, int appends) : inner_(std::move(inner)), appends_left_(appends) {}
 
-  absl::Status Append(const FrameRun& run, Room room) override {
+  absl::Status Append(const FrameRun& run, Space space) override {
     if (appends_left_-- <= 0) return absl::UnavailableError("the log failed");
-    return inner_->Append(run, room);
+    return inner_->Append(run, space);
   }
   absl::Status AppendWhole(const FrameRun& run) override { return inner_->AppendWhole(run); }
   absl::Status Sync(Sequence through) override { return inner_->Sync(through); }

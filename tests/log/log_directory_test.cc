@@ -146,8 +146,8 @@ TEST_F(LogDirectoryTest, SecondWriterIsRefusedAndToldWhoTheFirstIs) {
 TEST_F(LogDirectoryTest, WriterOnlyOpensAgainAfterTheFirstCloses) {
   { ASSERT_OK(OpenLogForWriting(log_dir_)); }
   ASSERT_OK_AND_ASSIGN(const WritableLog second, OpenLogForWriting(log_dir_));
-  EXPECT_EQ(second.previous.signed_off.size(), 1u);
-  EXPECT_EQ(second.previous.signed_off.back(), second.previous.writer->instance);
+  EXPECT_EQ(second.previous.closed_cleanly.size(), 1u);
+  EXPECT_EQ(second.previous.closed_cleanly.back(), second.previous.writer->instance);
   EXPECT_FALSE(second.previous.held);
 }
 
@@ -218,7 +218,7 @@ TEST_F(LogDirectoryTest, ReaderRefusesToWrite) {
   ASSERT_OK_AND_ASSIGN(auto reader, OpenLogForReading(log_dir_));
   const FrameRun run = RunAfter(reader->Extent()->end, {CheckpointEvent(1)});
   const auto refused = Fails(StatusCode::kFailedPrecondition, HasSubstr("for reading only"));
-  EXPECT_THAT(reader->Append(run, Room::kOrdinary), refused);
+  EXPECT_THAT(reader->Append(run, Space::kUnreserved), refused);
   EXPECT_THAT(reader->PutSnapshot({reader->Extent()->end, {1}}), refused);
   EXPECT_THAT(reader->Sync(1), refused);
 }

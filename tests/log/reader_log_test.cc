@@ -56,7 +56,7 @@ class TailReaderTest : public testing::Test {
   void AppendThrough(Sequence last) {
     for (ChainEnd end = log_->Extent()->end; end.sequence < last;) {
       const FrameRun run = RunAfter(end, {CheckpointEvent(static_cast<std::int64_t>(end.sequence) + 1)});
-      ASSERT_OK(log_->Append(run, Room::kOrdinary));
+      ASSERT_OK(log_->Append(run, Space::kUnreserved));
       end = run.after;
     }
   }
@@ -233,7 +233,7 @@ TEST_F(TailReaderTest, RunsThatGoPastTheTailAreFollowed) {
     for (Sequence n = end.sequence + 1; n <= last; ++n) {
       events.push_back(CheckpointEvent(static_cast<std::int64_t>(n)));
     }
-    ASSERT_OK(log_->Append(RunAfter(end, events), Room::kOrdinary));
+    ASSERT_OK(log_->Append(RunAfter(end, events), Space::kUnreserved));
   }
   AppendThrough(2020);
   EXPECT_EQ(reader.Wait(), 0);

@@ -76,7 +76,7 @@ class TailRecoveryTest : public testing::Test {
     WriterInfo info = ParseWriterRecord(ReadFile(path));
     ASSERT_TRUE(info.writer.has_value());
     info.writer->boot_id = "before the reboot";
-    WriteFile(path, FormatWriterRecord(*info.writer, info.signed_off));
+    WriteFile(path, FormatWriterRecord(*info.writer, info.closed_cleanly));
     std::filesystem::remove(log_dir_ + "/tail-shm");  // not believed then
   }
 

@@ -270,7 +270,8 @@ TEST(ImportMutation, NoRowDoesHarmAndWhatIsTakenComesBack) {
   EXPECT_GT(refused, 500);
 }
 
-// ---- JsonAgain against Python ---------------------------------------------------------------------------------------
+// ---- NormaliseJson against Python
+// ---------------------------------------------------------------------------------------
 
 class RandomJson {
  public:
@@ -319,7 +320,7 @@ class RandomJson {
   std::mt19937_64& random_;
 };
 
-TEST(JsonAgainDifferential, IsWhatPythonLoadsAndDumps) {
+TEST(NormaliseJsonDifferential, IsWhatPythonLoadsAndDumps) {
   std::mt19937_64 random(TestSeed());
   RandomJson any(random);
   std::vector<std::string> inputs;
@@ -328,7 +329,7 @@ TEST(JsonAgainDifferential, IsWhatPythonLoadsAndDumps) {
     inputs.push_back(any.Value(4));
     const auto value = ParseJson(inputs.back());
     ASSERT_OK(value) << inputs.back();
-    ASSERT_OK_AND_ASSIGN(const std::string again, JsonAgain(*value));
+    ASSERT_OK_AND_ASSIGN(const std::string again, NormaliseJson(*value));
     ours.push_back(again);
   }
   const std::vector<std::string> pythons = AskPython(inputs, R"(

@@ -187,7 +187,8 @@ class TailFormat : public testing::Test {
     auto opened = OpenLogForWriting(log_dir_, {.tail_bytes = kRingBytes, .flush_interval = std::chrono::hours(1)});
     EXPECT_OK(opened);
     log_ = std::move(opened->log);
-    EXPECT_OK(log_->Append(RunAfter(log_->Extent()->end, {CheckpointEvent(1), CheckpointEvent(2)}), Room::kOrdinary));
+    EXPECT_OK(
+        log_->Append(RunAfter(log_->Extent()->end, {CheckpointEvent(1), CheckpointEvent(2)}), Space::kUnreserved));
   }
 
   // As the format record has it.

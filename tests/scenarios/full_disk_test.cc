@@ -88,7 +88,7 @@ int OperationsStillEnd(const std::string& directory) {
 
   // Closed and opened again while the disk is still full, it goes on as before.
   REQUIRE((*engine)->Close().ok());
-  REQUIRE(InspectWriter(directory + "/log")->signed_off.size() == 1);
+  REQUIRE(InspectWriter(directory + "/log")->closed_cleanly.size() == 1);
   engine = OpenSmall(directory + "/log");
   REQUIRE(engine.ok());
   REQUIRE((*engine)->state().sequence == last);

@@ -276,9 +276,9 @@ TEST_F(LogDamageTest, LastEventMissingInItsBatchIsFound) {
 TEST_F(LogDamageTest, DamageFarBackIsFoundWhenItIsReadAndBeforeAnythingIsWritten) {
   const std::string path = log_dir_ + "/log.mdb";
   constexpr Sequence kEvents = 600;
-  const auto open = [&] { return LmdbStore::Open(*LogFile::Open(path, log_dir_), log_dir_); };
+  const auto open = [&] { return Store::Open(*LogFile::Open(path, log_dir_), log_dir_); };
   ChainEnd end;
-  const auto append = [&](LmdbStore& store) {
+  const auto append = [&](Store& store) {
     const FrameRun run = RunAfter(end, {CheckpointEvent(1)});
     const absl::Status status = store.Append({SpanOf(run), 0, {}});
     if (status.ok()) end = run.after;

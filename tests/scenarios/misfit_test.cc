@@ -92,7 +92,7 @@ TEST(Decisions, WhateverIsDecidedCanBeFolded) {
 // A log as a program with a fault, or a forger, would have written it.
 WritableLog LogOf(const std::vector<Event>& events) {
   WritableLog log = NewWritableMemoryLog();
-  EXPECT_OK(log.log->Append(RunAfter(log.log->Extent()->end, events), Room::kOrdinary));
+  EXPECT_OK(log.log->Append(RunAfter(log.log->Extent()->end, events), Space::kUnreserved));
   return log;
 }
 
@@ -209,7 +209,7 @@ TEST(LogWithAMisfit, FrameThatHoldsNoEventIsPassedOverLikeOne) {
   FrameRun run = RunAfter(log.log->Extent()->end, {{2, 1, Failed{"a text that is long enough to be broken"}}});
   run.words[kFrameHeaderWords] = ~std::uint64_t{0};  // the message's root
   SealAgain(run);
-  ASSERT_OK(log.log->Append(run, Room::kOrdinary));
+  ASSERT_OK(log.log->Append(run, Space::kUnreserved));
   ASSERT_OK_AND_ASSIGN(const auto engine, Engine::Open(std::move(log), DeterministicOptions()));
   ASSERT_TRUE(engine->state().misfit.has_value());
   EXPECT_EQ(engine->state().misfit->sequence, 2u);

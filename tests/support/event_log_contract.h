@@ -37,7 +37,7 @@ class EventLogContract : public testing::Test {
     events.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i)
       events.push_back(CheckpointEvent(static_cast<std::int64_t>(End().sequence) + i + 1));
-    ASSERT_OK(log_->Append(RunAfter(End(), events), Room::kOrdinary));
+    ASSERT_OK(log_->Append(RunAfter(End(), events), Space::kUnreserved));
   }
 
   Backend backend_;
@@ -104,7 +104,7 @@ TYPED_TEST_P(EventLogContract, AppendOnAnOldEndIsAborted) {
   const ChainEnd old_end = this->End();
   this->AppendEvents(1);
   const FrameRun late = RunAfter(old_end, {CheckpointEvent(7)});
-  EXPECT_THAT(this->log_->Append(late, Room::kOrdinary),
+  EXPECT_THAT(this->log_->Append(late, Space::kUnreserved),
               Fails(absl::StatusCode::kAborted, testing::HasSubstr("ends with event 1")));
   EXPECT_EQ(ReadAll(*this->log_).size(), 1u);
   this->AppendEvents(1);  // and the log goes on
@@ -114,7 +114,7 @@ TYPED_TEST_P(EventLogContract, AppendOnTheRightNumberButAnotherHistoryIsAborted)
   this->AppendEvents(1);
   ChainEnd forged = this->End();
   forged.hash ^= 1;
-  EXPECT_THAT(this->log_->Append(RunAfter(forged, {CheckpointEvent(2)}), Room::kOrdinary),
+  EXPECT_THAT(this->log_->Append(RunAfter(forged, {CheckpointEvent(2)}), Space::kUnreserved),
               Fails(absl::StatusCode::kAborted, testing::_));
 }
 
@@ -122,25 +122,25 @@ TYPED_TEST_P(EventLogContract, RunThatIsNoChainIsRefused) {
   FrameRun run = RunAfter(this->End(), {CheckpointEvent(1), CheckpointEvent(2)});
   FrameRun gap = run;
   gap.words.erase(gap.words.begin(), gap.words.begin() + static_cast<std::ptrdiff_t>(gap.words.size() / 2));
-  EXPECT_THAT(this->log_->Append(gap, Room::kOrdinary), Fails(absl::StatusCode::kInvalidArgument, testing::_));
+  EXPECT_THAT(this->log_->Append(gap, Space::kUnreserved), Fails(absl::StatusCode::kInvalidArgument, testing::_));
   FrameRun cut = run;
   cut.words.pop_back();
-  EXPECT_FALSE(this->log_->Append(cut, Room::kOrdinary).ok());
+  EXPECT_FALSE(this->log_->Append(cut, Space::kUnreserved).ok());
   FrameRun wrong_end = run;
   wrong_end.after.hash ^= 1;
-  EXPECT_THAT(this->log_->Append(wrong_end, Room::kOrdinary), Fails(absl::StatusCode::kInvalidArgument, testing::_));
+  EXPECT_THAT(this->log_->Append(wrong_end, Space::kUnreserved), Fails(absl::StatusCode::kInvalidArgument, testing::_));
   EXPECT_TRUE(ReadAll(*this->log_).empty());
-  EXPECT_OK(this->log_->Append(run, Room::kOrdinary));
+  EXPECT_OK(this->log_->Append(run, Space::kUnreserved));
 }
 
 TYPED_TEST_P(EventLogContract, EmptyRunChangesNothing) {
-  EXPECT_OK(this->log_->Append(RunAfter(this->End(), {}), Room::kOrdinary));
+  EXPECT_OK(this->log_->Append(RunAfter(this->End(), {}), Space::kUnreserved));
   EXPECT_EQ(this->End().sequence, 0u);
 }
 
 TYPED_TEST_P(EventLogContract, SyncMakesEverythingDurable) {
   const FrameRun run = RunAfter(this->End(), {CheckpointEvent(1), CheckpointEvent(2)});
-  ASSERT_OK(this->log_->Append(run, Room::kOrdinary));
+  ASSERT_OK(this->log_->Append(run, Space::kUnreserved));
   ASSERT_OK(this->log_->Sync(2));
   EXPECT_EQ(this->log_->Extent()->durable_through, 2u);
 }
@@ -223,7 +223,7 @@ TYPED_TEST_P(EventLogContract, PuttingASnapshotAgainIsFine) {
 TYPED_TEST_P(EventLogContract, LargeEventsAreKept) {
   const std::string path(std::size_t{1} << 20, 'p');
   const Event event{1, 1, Checkpoint{.files_processed = 1, .current_path = path}};
-  ASSERT_OK(this->log_->Append(RunAfter(this->End(), {event}), Room::kOrdinary));
+  ASSERT_OK(this->log_->Append(RunAfter(this->End(), {event}), Space::kUnreserved));
   const auto events = ReadAll(*this->log_);
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(events[0].event, event);
@@ -234,7 +234,7 @@ TYPED_TEST_P(EventLogContract, ClosedLogRefusesEverything) {
   ASSERT_OK(this->log_->Close());
   EXPECT_OK(this->log_->Close());
   const auto refused = Fails(absl::StatusCode::kFailedPrecondition, testing::HasSubstr("closed"));
-  EXPECT_THAT(this->log_->Append(run, Room::kOrdinary), refused);
+  EXPECT_THAT(this->log_->Append(run, Space::kUnreserved), refused);
   EXPECT_THAT(this->log_->Sync(0), refused);
   EXPECT_THAT(this->log_->PutSnapshot({{}, {1}}), refused);
   EXPECT_THAT(this->log_->Extent(), refused);

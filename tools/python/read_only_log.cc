@@ -43,7 +43,7 @@ absl::StatusOr<LogSource::View> ReadOnlyLog::Look() {
 }
 
 absl::Status ReadOnlyLog::Close() {
-  if (!process_.IsHere()) return absl::OkStatus();  // not the child's to close
+  if (!process_.IsInside()) return absl::OkStatus();  // not the child's to close
   closed_ = true;
   return log_->Close();
 }

@@ -38,7 +38,7 @@ class ReadOnlyLog final : public LogSource {
 
   absl::StatusOr<State> FoldOn();
 
-  const ProcessMark process_;
+  const ForkGuard process_;
   const std::string directory_;
   const std::unique_ptr<EventLog> log_;
   std::atomic<bool> closed_ = false;

@@ -113,7 +113,7 @@ absl::Status SharedEngine::Close() {
 }
 
 absl::Status SharedEngine::Release() {
-  if (!process_.IsHere()) return absl::OkStatus();  // not the child's to close
+  if (!process_.IsInside()) return absl::OkStatus();  // not the child's to close
   Registry& registry = Registry::Get();
   const std::lock_guard lock(registry.mutex);
   if (--users_ > 0) {

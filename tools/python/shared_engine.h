@@ -67,7 +67,7 @@ class SharedEngine final : public LogSource {
 
   const std::string directory_;
   const std::unique_ptr<Engine> engine_;
-  const ProcessMark process_;
+  const ForkGuard process_;
   FileDescriptor pinned_;  // of the directory: keeps its inode, and so the key, from being given to another one
   Key key_ = {};
   int users_ = 0;

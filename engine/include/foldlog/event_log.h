@@ -47,7 +47,7 @@ struct FrameRun {
 
 // Where room is bounded, some of it is kept for the events that end or interrupt an operation, so that they can still
 // be recorded when a full disk refuses everything else.
-enum class Room { kOrdinary, kReserve };
+enum class Space { kUnreserved, kReserve };
 
 // What a log holds at one moment.
 struct LogExtent {
@@ -75,7 +75,7 @@ class EventLog {
   // Appends all frames of `run` or none. They are kill-safe when the call returns: they survive the death of the
   // process, but not power loss until Sync() or the adapter's own interval has made them durable. A death during the
   // call may leave a first part of the run. Aborted unless run.before is the end of this log.
-  virtual absl::Status Append(const FrameRun& run, Room room) = 0;
+  virtual absl::Status Append(const FrameRun& run, Space space) = 0;
 
   // Appends all frames of `run` or none, whatever happens meanwhile, and makes them durable: for events that mean
   // nothing without each other. Slower. InvalidArgument if they are too many for that.

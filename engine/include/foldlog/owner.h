@@ -80,7 +80,7 @@ struct WriterInfo {
   bool held = false;                 // some process, this one included, holds the writer lock now
   std::optional<Owner> writer = {};  // the holder, or the last one to hold it; nothing if its record can't be read
   // The instances that closed the log in good order, the latest last; as many as there is room for.
-  std::vector<std::string> signed_off = {};
+  std::vector<std::string> closed_cleanly = {};
   std::optional<RecoveryReport> recovery = {};  // what `writer` found when it opened the log
   WriterUse use = WriterUse::kProgram;          // of `writer`
   LogPlace place = {};                          // of the log itself, as it is now

@@ -69,7 +69,7 @@ absl::StatusOr<Tables> FindTables(const File& file, const Meta& meta) {
 template <typename Record>
 absl::StatusOr<Record> ReadRecord(const File& file, const Meta& meta, const Tree& table, std::uint64_t key) {
   TreeCursor cursor(file, meta, TreeKind::kTable, absl::StrCat("table ", kMetaTable), table);
-  ASSIGN_OR_RETURN(const bool found, cursor.SeekAtMost(key));
+  ASSIGN_OR_RETURN(const bool found, cursor.SeekFloor(key));
   if (!found || cursor.key() != key) return file.Damaged("record ", key, " is missing");
   std::vector<std::uint64_t> words;
   ASSIGN_OR_RETURN(const auto value, cursor.Value(words));
@@ -225,7 +225,7 @@ absl::Status LogFile::CheckLastBatch() const {
   const CommitRecord& commit = moment->commit;
   TreeCursor cursor(moment->file, moment->meta(), TreeKind::kTable, absl::StrCat("table ", kEventsTable),
                     moment->events);
-  ASSIGN_OR_RETURN(const bool any, cursor.SeekAtMost(std::numeric_limits<Sequence>::max()));
+  ASSIGN_OR_RETURN(const bool any, cursor.SeekFloor(std::numeric_limits<Sequence>::max()));
   if (!any && commit.last_sequence == commit.base_sequence) return absl::OkStatus();
   const Sequence first = any ? cursor.key() : 0;
   if (first > commit.base_sequence && first <= commit.last_sequence) {
@@ -303,7 +303,7 @@ absl::StatusOr<FrameRun> LogFile::ReadAt(const Moment& moment, Sequence from, st
 
 absl::Status LogFile::Collect(const Moment& moment, Sequence from, Scratch& scratch, RunCollector& collector) const {
   TreeCursor cursor(moment.file, moment.meta(), TreeKind::kTable, absl::StrCat("table ", kEventsTable), moment.events);
-  absl::StatusOr<bool> more = cursor.SeekAtMost(from);
+  absl::StatusOr<bool> more = cursor.SeekFloor(from);
   for (; more.ok() && *more; more = cursor.Next()) {
     const Sequence first = cursor.key();
     if (!collector.HasRoom(cursor.node().data_bytes)) return absl::OkStatus();  // nor unpacked: not worth reading
@@ -332,7 +332,7 @@ absl::StatusOr<std::optional<Snapshot>> LogFile::FindSnapshotAt(const Moment& mo
                     moment.snapshots);
   std::vector<std::uint64_t> buffer;
   while (true) {
-    ASSIGN_OR_RETURN(const bool found, cursor.SeekAtMost(at_most));
+    ASSIGN_OR_RETURN(const bool found, cursor.SeekFloor(at_most));
     if (!found) return std::optional<Snapshot>();
     const auto words = cursor.Value(buffer);
     if (words.ok() && words->size() > kSnapshotHeaderWords && (*words)[0] == HashBehindFirstWord(*words)) {

@@ -24,7 +24,7 @@ struct Entry {
 // Far below the 512 MB of dirty pages that a transaction of LMDB's can take.
 constexpr std::size_t kMaxAppendWords = (std::size_t{128} << 20) / sizeof(std::uint64_t);
 
-absl::Status CheckAddition(const LmdbStore::Addition& addition, const CommitRecord& commit, const std::string& name) {
+absl::Status CheckAddition(const Store::Addition& addition, const CommitRecord& commit, const std::string& name) {
   const FrameSpan& frames = addition.frames;
   RETURN_IF_ERROR(CheckStartsAt(frames, {commit.last_sequence, commit.last_hash}, name));
   if (frames.words.size() > kMaxAppendWords) {
@@ -48,17 +48,17 @@ absl::Status Put(const LmdbTransaction& txn, MDB_dbi table, const Entry& entry, 
 
 }  // namespace
 
-LmdbStore::LmdbStore(std::unique_ptr<LogFile> file, std::string name, const CommitRecord& commit)
+Store::Store(std::unique_ptr<LogFile> file, std::string name, const CommitRecord& commit)
     : file_(std::move(file)), name_(std::move(name)), commit_(commit) {}
 
-absl::StatusOr<std::unique_ptr<LmdbStore>> LmdbStore::Open(std::unique_ptr<LogFile> file, std::string name) {
-  RETURN_IF_ERROR(CheckOneName(file->fd(), file->path()));
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(std::unique_ptr<LogFile> file, std::string name) {
+  RETURN_IF_ERROR(RefuseHardLinks(file->fd(), file->path()));
   RETURN_IF_ERROR(file->RewriteMetas());
   ASSIGN_OR_RETURN(const CommitRecord commit, file->ReadCommit());
-  return std::unique_ptr<LmdbStore>(new LmdbStore(std::move(file), std::move(name), commit));
+  return std::unique_ptr<Store>(new Store(std::move(file), std::move(name), commit));
 }
 
-absl::Status LmdbStore::EnsureWritable() {
+absl::Status Store::EnsureWritable() {
   const std::lock_guard lock(opening_);
   if (env_) return absl::OkStatus();
   const LmdbTraits traits{.append_only = kEventsTable, .cache = kSnapshotsTable};
@@ -70,7 +70,7 @@ absl::Status LmdbStore::EnsureWritable() {
   return absl::OkStatus();
 }
 
-absl::Status LmdbStore::RepairCaches(const LmdbFileSummary& found) const {
+absl::Status Store::RepairCaches(const LmdbFileSummary& found) const {
   if (found.cache.ok() && found.free_list.ok()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const FileDescriptor file, OpenRegularFile(file_->path(), O_RDWR));
   if (!found.cache.ok()) RETURN_IF_ERROR(EmptyTable(file.get(), file_->path(), kSnapshotsTable));
@@ -80,7 +80,7 @@ absl::Status LmdbStore::RepairCaches(const LmdbFileSummary& found) const {
 
 // Nobody else writes under this writer's lock, and the file is no shorter than it was: LMDB would come to pages of its
 // map that are not there.
-absl::Status LmdbStore::CheckUnchanged() const {
+absl::Status Store::CheckUnchanged() const {
   ASSIGN_OR_RETURN(const CommitRecord stored, file_->ReadCommit());
   ASSIGN_OR_RETURN(const std::uint64_t bytes, file_->SizeBytes());
   if (bytes < size_bytes_) {
@@ -95,7 +95,7 @@ absl::Status LmdbStore::CheckUnchanged() const {
 // transaction belong to nobody, and the next one writes its own again. So the call may be repeated. After any other
 // failure the outcome is unknown: what was given to the kernel may reach the disk or not, and asking again would not
 // tell.
-absl::Status LmdbStore::Append(const Addition& addition) {
+absl::Status Store::Append(const Addition& addition) {
   RETURN_IF_ERROR(CheckAddition(addition, commit_, name_));
   CommitRecord next = commit_;
   next.last_sequence = addition.frames.after.sequence;
@@ -111,7 +111,7 @@ absl::Status LmdbStore::Append(const Addition& addition) {
 }
 
 // Has ended its transaction when it returns: LMDB's write lock is taken again by Append().
-absl::Status LmdbStore::TryWrite(CommitRecord next, std::span<const Batch> batches, const Addition& addition) {
+absl::Status Store::TryWrite(CommitRecord next, std::span<const Batch> batches, const Addition& addition) {
   RETURN_IF_ERROR(EnsureWritable());
   RETURN_IF_ERROR(CheckUnchanged());
   ASSIGN_OR_RETURN(const lmdb_file::Metas before, file_->ReadMetas());

@@ -24,11 +24,11 @@
 namespace foldlog {
 
 // Threads: Append() is for one thread at a time; everything else may be called from any thread meanwhile.
-class LmdbStore {
+class Store {
  public:
   // `name` is the log's directory, for messages. Sees to it that what the file shows is durable. PermissionDenied if it
   // cannot be written, FailedPrecondition if it has another name somewhere.
-  static absl::StatusOr<std::unique_ptr<LmdbStore>> Open(std::unique_ptr<LogFile> file, std::string name);
+  static absl::StatusOr<std::unique_ptr<Store>> Open(std::unique_ptr<LogFile> file, std::string name);
 
   const LogFile& file() const { return *file_; }
 
@@ -46,7 +46,7 @@ class LmdbStore {
   absl::Status EnsureWritable();
 
  private:
-  LmdbStore(std::unique_ptr<LogFile> file, std::string name, const CommitRecord& commit);
+  Store(std::unique_ptr<LogFile> file, std::string name, const CommitRecord& commit);
 
   absl::Status RepairCaches(const LmdbFileSummary& found) const;
   absl::Status CheckUnchanged() const;

@@ -141,7 +141,7 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
   const int file = files[0].get();
   ASSIGN_OR_RETURN(const TailHeader header, ReadHeader(file, log_id, path));
   const std::uint64_t bytes = kRingOffset + header.ring_bytes;
-  if (writable) RETURN_IF_ERROR(CheckOneName(file, path));
+  if (writable) RETURN_IF_ERROR(RefuseHardLinks(file, path));
   if (writable) RETURN_IF_ERROR(FillHoles(file, bytes, path));
   struct stat info = {};
   if (fstat(file, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));

@@ -1,6 +1,6 @@
-// The ring of a tail as its writer uses it: frames go in at the front, stretches of them leave at the back for LMDB.
+// The ring of a tail as its writer uses it: frames go in at the front, runs of them leave at the back for LMDB.
 //
-// Threads: Append() is for the one appending thread, NextStretch() and Free() for the one draining thread, Replace()
+// Threads: Append() is for the one appending thread, NextRun() and Free() for the one draining thread, Replace()
 // for the two of them standing still; the rest for any thread. Appending takes no lock.
 
 #ifndef FOLDLOG_LOG_TAIL_RING_H_
@@ -23,11 +23,11 @@
 namespace foldlog {
 
 // A place that one thread moves while others look at it without stopping it: a sequence lock.
-class MovingPlace {
+class SeqLockedPosition {
  public:
-  explicit MovingPlace(const TailPlace& place) { Store(place); }
-  void Store(const TailPlace& place);
-  TailPlace Load() const;
+  explicit SeqLockedPosition(const TailPosition& place) { Store(place); }
+  void Store(const TailPosition& place);
+  TailPosition Load() const;
   std::uint64_t position() const { return position_.load(std::memory_order_acquire); }
   Sequence sequence() const { return sequence_.load(std::memory_order_acquire); }
 
@@ -41,7 +41,7 @@ class MovingPlace {
 class TailRing {
  public:
   // `drained`: everything before it is in LMDB; `found`: what is behind that.
-  TailRing(std::span<std::uint64_t> words, const TailPlace& drained, const TailContents& found);
+  TailRing(std::span<std::uint64_t> words, const TailPosition& drained, const TailContents& found);
 
   std::size_t size_words() const { return words_.size(); }
 
@@ -56,11 +56,11 @@ class TailRing {
 
   // The next frames that are not in LMDB and lie in one piece, up to `words_max` unless the first is larger. Empty if
   // there are none. Valid until Free().
-  struct Stretch {
+  struct Run {
     FrameSpan frames;
-    TailPlace end;
+    TailPosition end;
   };
-  absl::StatusOr<Stretch> NextStretch(std::size_t words_max) const;
+  absl::StatusOr<Run> NextRun(std::size_t words_max) const;
 
   // Gives `use` the place in the ring of one word in each page that holds what was there when this was made, and is not
   // in LMDB yet; nobody writes to those pages meanwhile. Ends with the first error. Any thread.
@@ -76,7 +76,7 @@ class TailRing {
   }
 
   // Everything before `place` is in LMDB: its words may be used again. Waits for those who read them.
-  void Free(const TailPlace& place);
+  void Free(const TailPosition& place);
 
   // Events were put into LMDB without coming by here, all of the ring having been freed before.
   void Replace(const ChainEnd& end);
@@ -84,22 +84,22 @@ class TailRing {
   // Frames from `from` on, which is an event of the log. Nothing if it has been freed: it is in LMDB then.
   absl::StatusOr<std::optional<FrameRun>> Read(Sequence from, std::size_t bytes_max) const;
 
-  TailPlace end() const { return end_.Load(); }
+  TailPosition end() const { return end_.Load(); }
   Sequence end_sequence() const { return end_.sequence(); }
   Sequence drained_sequence() const { return drained_.sequence(); }
   std::uint64_t backlog_words() const { return end_.position() - drained_.position(); }
 
  private:
-  TailPlace StartBefore(Sequence sequence) const;
+  TailPosition StartBefore(Sequence sequence) const;
 
   std::span<std::uint64_t> words_;
   const std::uint64_t found_end_;
-  MovingPlace drained_;
-  MovingPlace end_;
-  const std::vector<TailPlace> marks_;  // in what was found, in order
-  mutable std::mutex reading_;          // of read_to_
-  mutable TailPlace read_to_;           // where the last Read() ended: the next one is likely to go on there
-  mutable std::shared_mutex freeing_;   // held shared by readers of the words, so that freeing waits for them
+  SeqLockedPosition drained_;
+  SeqLockedPosition end_;
+  const std::vector<TailPosition> marks_;  // in what was found, in order
+  mutable std::mutex reading_;             // of read_to_
+  mutable TailPosition read_to_;           // where the last Read() ended: the next one is likely to go on there
+  mutable std::shared_mutex freeing_;      // held shared by readers of the words, so that freeing waits for them
 };
 
 }  // namespace foldlog

@@ -39,7 +39,7 @@ BootId ThisBoot() {
 // Aligned and in no need of a constructor, so that a page of zeros is one.
 struct TailShared::Page {
   std::uint64_t magic;
-  WakeWord wakes;
+  Futex wakes;
   std::uint32_t reserved;
   std::uint64_t durable;
   LogId log_id;

@@ -39,7 +39,7 @@ class TailShared {
   // Tells everybody who waits, in any process, that there is more to read. A system call.
   void Wake();
 
-  // As WakeWord has them. Without a file, Wait() returns soon.
+  // As Futex has them. Without a file, Wait() returns soon.
   void WakeWaiting() const;
   std::uint32_t wake_count() const;
   bool Wait(std::uint32_t seen, std::chrono::milliseconds timeout) const;

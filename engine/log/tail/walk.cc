@@ -45,22 +45,22 @@ std::uint64_t FrameStart(std::span<const std::uint64_t> ring, std::uint64_t posi
   return ring[position % ring.size()] == kSkipMark ? NextLap(position, ring.size()) : position;
 }
 
-TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPlace& start, bool search_rest) {
+TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPosition& start, bool search_rest) {
   constexpr Sequence kMarkEvery = 1024;
   TailContents contents{.end = start};
-  TailPlace& end = contents.end;
+  TailPosition& end = contents.end;
   std::span<const std::uint64_t> rest;
   while (true) {
     const std::uint64_t position = FrameStart(ring, end.position);
     rest = ring.subspan(position % ring.size());
-    const auto frame = FrameBehind(end.end, rest);
+    const auto frame = FrameBehind(end.chain, rest);
     // A chain cannot be longer than the ring, whatever the words say.
     if (!frame || position + frame->size_words() - start.position > ring.size()) break;
     end = {position + frame->size_words(), frame->end()};
-    if (end.end.sequence % kMarkEvery == 0) contents.marks.push_back(end);
+    if (end.chain.sequence % kMarkEvery == 0) contents.marks.push_back(end);
   }
-  if (search_rest) contents.discarded = CountNewer(ring, end.end.sequence);
-  if (IsTornFrameBehind(end.end, rest)) ++contents.discarded;
+  if (search_rest) contents.discarded = CountNewer(ring, end.chain.sequence);
+  if (IsTornFrameBehind(end.chain, rest)) ++contents.discarded;
   return contents;
 }
 

@@ -17,10 +17,10 @@
 namespace foldlog {
 
 // A place between two frames: where the next one goes, and the end of the chain that it continues.
-struct TailPlace {
+struct TailPosition {
   std::uint64_t position = 0;
-  ChainEnd end = {};
-  bool operator==(const TailPlace&) const = default;
+  ChainEnd chain = {};
+  bool operator==(const TailPosition&) const = default;
 };
 
 // Never the first word of a frame, which begins with kFrameMagic and a payload size of at most 4 MiB.
@@ -36,15 +36,15 @@ std::uint64_t FrameStart(std::span<const std::uint64_t> ring, std::uint64_t posi
 
 // What is found in a tail when nobody writes to it.
 struct TailContents {
-  TailPlace end;  // behind the last frame that continues the chain
-  std::vector<TailPlace> marks =
+  TailPosition end;  // behind the last frame that continues the chain
+  std::vector<TailPosition> marks =
       {};                       // places on the way, a thousand frames apart: who wants the last ones begins there
   std::uint64_t discarded = 0;  // frames that do not, but are newer: what a power cut tore apart
 };
 
 // Follows the chain from `start` on as far as it goes. `search_rest`: whether to look for newer frames behind the end.
 // After the death of a process there are none but one unfinished; looking through the whole ring takes a millisecond.
-TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPlace& start, bool search_rest);
+TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPosition& start, bool search_rest);
 
 }  // namespace foldlog
 

@@ -39,7 +39,7 @@ absl::Status TailWindow::Fetch(std::uint64_t index, std::size_t wanted, std::siz
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::FrameBehind(const TailPlace& at) {
+absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::FrameBehind(const TailPosition& at) {
   fresh_ = false;
   ASSIGN_OR_RETURN(const std::optional<Step> step, Look(at));
   if (step || fresh_) return step;
@@ -48,7 +48,7 @@ absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::FrameBehind(const Ta
 }
 
 // Only what claims to be the next frame of the chain is read and hashed as one.
-absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::Look(const TailPlace& at) {
+absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::Look(const TailPosition& at) {
   const std::uint64_t ring_words = tail_.ring_words();
   std::uint64_t position = at.position;
   ASSIGN_OR_RETURN(std::span<const std::uint64_t> words, Words(position % ring_words, kFrameHeaderWords));
@@ -61,11 +61,11 @@ absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::Look(const TailPlace
   std::memcpy(&header, words.data(), sizeof header);
   const std::size_t size = kFrameHeaderWords + header.payload_bytes / sizeof(std::uint64_t);
   const bool is_next = header.magic == kFrameMagic && header.payload_bytes <= kMaxPayloadBytes &&
-                       header.sequence == at.end.sequence + 1 && header.previous_hash == at.end.hash &&
+                       header.sequence == at.chain.sequence + 1 && header.previous_hash == at.chain.hash &&
                        size <= ring_words - position % ring_words;
   if (!is_next) return std::optional<Step>();
   ASSIGN_OR_RETURN(words, Words(position % ring_words, size));
-  const std::optional<FrameView> frame = foldlog::FrameBehind(at.end, words);
+  const std::optional<FrameView> frame = foldlog::FrameBehind(at.chain, words);
   if (!frame) return std::optional<Step>();
   return Step{words.first(frame->size_words()), {position + frame->size_words(), frame->end()}};
 }

@@ -26,14 +26,14 @@ class TailWindow {
   // none. The frame is valid until the next call. DataLoss if the words can't be read.
   struct Step {
     std::span<const std::uint64_t> frame;
-    TailPlace behind;
+    TailPosition behind;
   };
-  absl::StatusOr<std::optional<Step>> FrameBehind(const TailPlace& at);
+  absl::StatusOr<std::optional<Step>> FrameBehind(const TailPosition& at);
 
  private:
   absl::StatusOr<std::span<const std::uint64_t>> Words(std::uint64_t index, std::size_t count);
   absl::Status Fetch(std::uint64_t index, std::size_t wanted, std::size_t needed);
-  absl::StatusOr<std::optional<Step>> Look(const TailPlace& at);
+  absl::StatusOr<std::optional<Step>> Look(const TailPosition& at);
 
   const TailFile& tail_;
   std::vector<std::uint64_t> words_;  // of the ring, from first_ on

@@ -29,8 +29,7 @@ constexpr std::size_t kSnapshotsMax = 64;
 
 }  // namespace
 
-TailDrain::TailDrain(LmdbStore& store, const WatchedFiles& watched, TailRing& ring, GroupFlush& flush,
-                     WriterHealth& health)
+TailDrain::TailDrain(Store& store, const WatchedFiles& watched, TailRing& ring, GroupFlush& flush, WriterHealth& health)
     : store_(store),
       watched_(watched),
       ring_(ring),
@@ -72,7 +71,7 @@ absl::Status TailDrain::StoreDirectly(const FrameSpan& run) {
   RETURN_IF_ERROR(DrainAll());
   const FileSizeSignalBlocked blocked;  // this may be a thread of the program's own
   const std::lock_guard lock(storing_);
-  const absl::Status stored = Store({run, ring_.end().position, {}});
+  const absl::Status stored = Put({run, ring_.end().position, {}});
   if (!stored.ok())
     return absl::IsResourceExhausted(stored) || absl::IsInvalidArgument(stored) ? stored : StopWriter(stored);
   ring_.Replace(run.after);
@@ -130,22 +129,22 @@ void TailDrain::Run() {
 absl::Status TailDrain::Attempt() {
   const std::lock_guard lock(storing_);
   RETURN_IF_ERROR(health_.Check());
-  const absl::Status moved = MoveStretch();
+  const absl::Status moved = MoveRun();
   return moved.ok() || absl::IsResourceExhausted(moved) ? moved : StopWriter(moved);
 }
 
-absl::Status TailDrain::MoveStretch() {
-  ASSIGN_OR_RETURN(const TailRing::Stretch stretch, ring_.NextStretch(transaction_words_));
-  std::vector<Snapshot> snapshots = SnapshotsUpTo(stretch.end.end.sequence);
-  if (stretch.frames.words.empty() && snapshots.empty()) return absl::OkStatus();
-  RETURN_IF_ERROR(Store({stretch.frames, stretch.end.position, snapshots}));
-  ring_.Free(stretch.end);
-  flush_.NoteDurable(stretch.end.end.sequence);
+absl::Status TailDrain::MoveRun() {
+  ASSIGN_OR_RETURN(const TailRing::Run run, ring_.NextRun(transaction_words_));
+  std::vector<Snapshot> snapshots = SnapshotsUpTo(run.end.chain.sequence);
+  if (run.frames.words.empty() && snapshots.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(Put({run.frames, run.end.position, snapshots}));
+  ring_.Free(run.end);
+  flush_.NoteDurable(run.end.chain.sequence);
   return absl::OkStatus();
 }
 
 // What is stored in a file that is no longer the log's is not stored.
-absl::Status TailDrain::Store(const LmdbStore::Addition& addition) {
+absl::Status TailDrain::Put(const Store::Addition& addition) {
   RETURN_IF_ERROR(store_.Append(addition));
   return watched_.Check();
 }

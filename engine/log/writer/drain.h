@@ -1,4 +1,4 @@
-// The thread that moves frames from the tail into LMDB: long stretches, one transaction each, so that a flush of LMDB's
+// The thread that moves frames from the tail into LMDB: long runs, one transaction each, so that a flush of LMDB's
 // is shared by thousands of events. Snapshots go along with the events that they are of.
 
 #ifndef FOLDLOG_LOG_WRITER_DRAIN_H_
@@ -24,7 +24,7 @@ namespace foldlog {
 
 class TailDrain {
  public:
-  TailDrain(LmdbStore& store, const WatchedFiles& watched, TailRing& ring, GroupFlush& flush, WriterHealth& health);
+  TailDrain(Store& store, const WatchedFiles& watched, TailRing& ring, GroupFlush& flush, WriterHealth& health);
 
   // To be called once, before anything else.
   absl::Status Start();
@@ -56,12 +56,12 @@ class TailDrain {
   void WakeUp();
   void Run();
   absl::Status Attempt();
-  absl::Status MoveStretch();
-  absl::Status Store(const LmdbStore::Addition& addition);
+  absl::Status MoveRun();
+  absl::Status Put(const Store::Addition& addition);
   std::vector<Snapshot> SnapshotsUpTo(Sequence sequence);
   absl::Status StopWriter(const absl::Status& cause);
 
-  LmdbStore& store_;
+  Store& store_;
   const WatchedFiles& watched_;
   TailRing& ring_;
   GroupFlush& flush_;

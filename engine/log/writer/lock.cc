@@ -33,8 +33,8 @@ constexpr std::size_t kRecordBytes = 4096;
 
 // Of the instances that closed in good order, so many are remembered: an opening that only looked, and closed again,
 // must not wipe out what is known of the owner of the operation before it. 40-odd bytes each.
-constexpr std::size_t kSignedOffMax = 50;
-constexpr std::string_view kSignedOff = "signed_off";
+constexpr std::size_t kCleanClosesMax = 50;
+constexpr std::string_view kClosedCleanly = "closed_cleanly";
 constexpr const char* kEventsFromTail = "events_from_tail";
 constexpr const char* kFramesDiscarded = "frames_discarded";
 constexpr const char* kEventsLost = "events_lost";
@@ -270,7 +270,7 @@ LogPlace ParsePlace(std::map<std::string, std::string>& facts) {
 
 }  // namespace
 
-std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& signed_off,
+std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& closed_cleanly,
                                const std::optional<RecoveryReport>& recovery, WriterUse use) {
   std::string text = absl::StrCat(ToAbsl(kTitle), "\n");
   AppendLine(text, "instance", writer.instance);
@@ -291,7 +291,7 @@ std::string FormatWriterRecord(const Owner& writer, const std::vector<std::strin
     AppendLine(text, kEventsInDoubt, absl::StrCat(recovery->events_in_doubt));
     if (recovery->last_writer) AppendLine(text, kLastWriter, std::string(Name(*recovery->last_writer)));
   }
-  for (const std::string& instance : signed_off) AppendLine(text, kSignedOff, instance);
+  for (const std::string& instance : closed_cleanly) AppendLine(text, kClosedCleanly, instance);
   return text;
 }
 
@@ -307,8 +307,8 @@ WriterInfo ParseWriterRecord(std::string_view text) {
     const std::size_t space = line.find(' ');
     if (space == std::string::npos) continue;
     const std::string name = line.substr(0, space);
-    if (name == kSignedOff) {
-      info.signed_off.push_back(line.substr(space + 1));
+    if (name == kClosedCleanly) {
+      info.closed_cleanly.push_back(line.substr(space + 1));
     } else {
       facts[name] = line.substr(space + 1);
     }
@@ -370,19 +370,19 @@ absl::Status WriterLock::Sign(const std::string& directory, WriterInfo previous)
   self_.place.lock_file = InodeOf(file_.get());
   previous_ = std::move(previous);
   previous_.place = self_.place;
-  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, previous_.signed_off, std::nullopt, use_));
+  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, previous_.closed_cleanly, std::nullopt, use_));
 }
 
 absl::Status WriterLock::NoteRecovery(const RecoveryReport& report) {
   recovery_ = report;
-  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, previous_.signed_off, recovery_, use_));
+  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, previous_.closed_cleanly, recovery_, use_));
 }
 
-absl::Status WriterLock::SignOff() {
-  std::vector<std::string> signed_off = previous_.signed_off;
-  if (signed_off.size() >= kSignedOffMax) signed_off.erase(signed_off.begin());
-  signed_off.push_back(self_.instance);
-  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, signed_off, recovery_, use_));
+absl::Status WriterLock::MarkCleanClose() {
+  std::vector<std::string> closed_cleanly = previous_.closed_cleanly;
+  if (closed_cleanly.size() >= kCleanClosesMax) closed_cleanly.erase(closed_cleanly.begin());
+  closed_cleanly.push_back(self_.instance);
+  return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, closed_cleanly, recovery_, use_));
 }
 
 absl::StatusOr<WriterInfo> InspectWriterLock(const std::string& directory) {

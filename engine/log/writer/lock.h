@@ -45,7 +45,7 @@ class WriterLock {
   absl::Status NoteRecovery(const RecoveryReport& report);
 
   // Records that the writer ends in good order.
-  absl::Status SignOff();
+  absl::Status MarkCleanClose();
 
  private:
   WriterLock(FileDescriptor file, std::string path, Owner self, WriterUse use);
@@ -63,7 +63,7 @@ class WriterLock {
 absl::StatusOr<WriterInfo> InspectWriterLock(const std::string& directory);
 
 // The record's text, as FORMAT.md shows it. Parsing takes any bytes: what is no record gives an info without a writer.
-std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& signed_off,
+std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& closed_cleanly,
                                const std::optional<RecoveryReport>& recovery = {}, WriterUse use = WriterUse::kProgram);
 WriterInfo ParseWriterRecord(std::string_view text);
 

@@ -24,9 +24,9 @@ namespace {
 constexpr std::size_t kReserveWords = (std::size_t{64} << 10) / sizeof(std::uint64_t);
 constexpr std::size_t kReserveShare = 8;
 
-class TailLog final : public EventLog {
+class WriterLog final : public EventLog {
  public:
-  explicit TailLog(TailLogParts parts)
+  explicit WriterLog(WriterLogParts parts)
       : name_(std::move(parts.name)),
         lock_(std::move(parts.lock)),
         store_(std::move(parts.store)),
@@ -35,11 +35,11 @@ class TailLog final : public EventLog {
         shared_(std::move(parts.shared)),
         snapshots_(std::move(parts.snapshots)),
         base_(parts.base),
-        end_(parts.found.end.end),
+        end_(parts.found.end.chain),
         reserve_words_(std::min(kReserveWords, tail_->ring().size() / kReserveShare)),
         health_(name_),
         ring_(tail_->ring(), parts.drained, parts.found),
-        flush_(*tail_, watched_, ring_, shared_, health_, parts.drained.end.sequence),
+        flush_(*tail_, watched_, ring_, shared_, health_, parts.drained.chain.sequence),
         drain_(std::make_unique<TailDrain>(*store_, watched_, ring_, flush_, health_)),
         interval_(std::make_unique<IntervalFlush>(ring_, flush_, shared_, health_, parts.flush_interval)) {}
 
@@ -58,20 +58,20 @@ class TailLog final : public EventLog {
 
   // In a child made by fork() the threads are not there, but what they waited for looks as if they were: it is left
   // alone.
-  ~TailLog() override {
+  ~WriterLog() override {
     Close().IgnoreError();
-    if (process_.IsHere()) return;
+    if (process_.IsInside()) return;
     static_cast<void>(drain_.release());
     static_cast<void>(interval_.release());
   }
 
-  absl::Status Append(const FrameRun& run, Room room) override {
+  absl::Status Append(const FrameRun& run, Space space) override {
     RETURN_IF_ERROR(CheckWritable());
     const FrameSpan frames = SpanOf(run);
     RETURN_IF_ERROR(CheckContinues(frames, end_, name_));
     if (frames.words.empty()) return absl::OkStatus();
     if (frames.words.size() > ring_.run_words_max()) return StoreDirectly(frames);
-    RETURN_IF_ERROR(MakeRoom(frames.words.size(), room));
+    RETURN_IF_ERROR(MakeRoom(frames.words.size(), space));
     ring_.Append(frames);
     drain_->NoteAppended();
     interval_->NoteAppended();
@@ -174,7 +174,7 @@ class TailLog final : public EventLog {
   LogExtent CurrentExtent() const {
     const Sequence stored = ring_.drained_sequence();
     const Sequence durable = std::max(flush_.durable(), stored);
-    return {.base = base_, .end = ring_.end().end, .durable_through = durable, .stored_through = stored};
+    return {.base = base_, .end = ring_.end().chain, .durable_through = durable, .stored_through = stored};
   }
 
   // Past the tail: one transaction of LMDB.
@@ -186,8 +186,8 @@ class TailLog final : public EventLog {
   }
 
   // Waits for the drain if need be. What is asked for always fits into an empty ring.
-  absl::Status MakeRoom(std::size_t words, Room room) {
-    const std::size_t reserve = room == Room::kOrdinary ? reserve_words_ : 0;
+  absl::Status MakeRoom(std::size_t words, Space space) {
+    const std::size_t reserve = space == Space::kUnreserved ? reserve_words_ : 0;
     while (!ring_.HasRoom(words, reserve)) RETURN_IF_ERROR(drain_->DrainSome());
     return absl::OkStatus();
   }
@@ -207,15 +207,15 @@ class TailLog final : public EventLog {
     drain_->Stop();
     store_.reset();  // before the lock, so that the next writer finds LMDB let go by this one
     shared_.Wake();
-    if (status.ok()) status = lock_->SignOff();  // else it counts as one that died
+    if (status.ok()) status = lock_->MarkCleanClose();  // else it counts as one that died
     lock_.reset();
     return status;
   }
 
-  const ProcessMark process_;
+  const ForkGuard process_;
   const std::string name_;
   std::unique_ptr<WriterLock> lock_;
-  std::unique_ptr<LmdbStore> store_;
+  std::unique_ptr<Store> store_;
   const std::unique_ptr<TailFile> tail_;
   const WatchedFiles watched_;
   TailShared shared_;
@@ -237,8 +237,8 @@ class TailLog final : public EventLog {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<EventLog>> NewTailLog(TailLogParts parts) {
-  auto log = std::make_unique<TailLog>(std::move(parts));
+absl::StatusOr<std::unique_ptr<EventLog>> NewWriterLog(WriterLogParts parts) {
+  auto log = std::make_unique<WriterLog>(std::move(parts));
   RETURN_IF_ERROR(log->Start());
   return log;
 }

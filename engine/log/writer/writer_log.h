@@ -21,22 +21,22 @@
 namespace foldlog {
 
 // What a log is made of, opened and checked.
-struct TailLogParts {
+struct WriterLogParts {
   std::string name;                  // the directory
   std::unique_ptr<WriterLock> lock;  // held for as long as the log is open
-  std::unique_ptr<LmdbStore> store;
+  std::unique_ptr<Store> store;
   std::unique_ptr<TailFile> tail;
   WatchedFiles watched;
   TailShared shared;
   SnapshotCache snapshots;
   ChainEnd base;
-  TailPlace drained;   // the end of what is in LMDB
-  TailContents found;  // what is behind that in the tail
+  TailPosition drained;  // the end of what is in LMDB
+  TailContents found;    // what is behind that in the tail
   std::chrono::milliseconds flush_interval;
 };
 
 // ResourceExhausted if the system has no threads left for it; the log is let go of then.
-absl::StatusOr<std::unique_ptr<EventLog>> NewTailLog(TailLogParts parts);
+absl::StatusOr<std::unique_ptr<EventLog>> NewWriterLog(WriterLogParts parts);
 
 }  // namespace foldlog
 

@@ -32,7 +32,7 @@ class Sample {
  public:
   Sample() : path_(directory_ / "log.mdb") {
     EXPECT_OK(LmdbEnv::Create(directory_.path(), path_, LogId{7}));
-    auto store = LmdbStore::Open(*LogFile::Open(path_, "log"), "log");
+    auto store = Store::Open(*LogFile::Open(path_, "log"), "log");
     EXPECT_OK(store);
     ChainEnd end = ToExtent(*(*store)->file().ReadCommit()).end;
     hashes_.push_back(end.hash);
@@ -230,7 +230,7 @@ Outcome AppendAndRead() {
   const std::string& path = TheSample().path();
   auto file = LogFile::Open(path, "log");
   if (!file.ok()) return Outcome::kReported;
-  const auto store = LmdbStore::Open(*std::move(file), "log");
+  const auto store = Store::Open(*std::move(file), "log");
   if (!store.ok()) return absl::IsDataLoss(store.status()) ? Outcome::kReported : Outcome::kWrong;
   const auto found = (*store)->file().ReadCommit();
   if (!found.ok() || !(*store)->file().CheckNothingIsMissing(ToExtent(*found).end).ok()) return Outcome::kReported;

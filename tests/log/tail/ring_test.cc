@@ -1,4 +1,4 @@
-// The ring of a tail as its writer uses it: laps, skip marks, room, stretches for LMDB, and readers beside them.
+// The ring of a tail as its writer uses it: laps, skip marks, room, runs for LMDB, and readers beside them.
 
 #include "engine/log/tail/ring.h"
 
@@ -21,24 +21,23 @@ std::size_t FrameWords(std::size_t path_bytes) { return RunAfter({}, {EventWithP
 // A ring in memory, and what a log would do with it.
 class Tail {
  public:
-  explicit Tail(std::size_t size, const TailPlace& start = {})
-      : words_(size), ring_(words_, start, {.end = start}), model_before_(start.end) {}
+  explicit Tail(std::size_t size, const TailPosition& start = {})
+      : words_(size), ring_(words_, start, {.end = start}), model_before_(start.chain) {}
 
   FrameRun Append(const std::vector<Event>& events) {
-    FrameRun run = RunAfter(ring_.end().end, events);
+    FrameRun run = RunAfter(ring_.end().chain, events);
     ring_.Append(SpanOf(run));
     return run;
   }
 
-  // Takes the next stretch out, as the drain does.
+  // Takes the next run out, as the drain does.
   FrameRun Drain(std::size_t words_max = 1U << 20) {
-    const auto stretch = ring_.NextStretch(words_max);
-    EXPECT_OK(stretch);
-    FrameRun run{
-        {stretch->frames.words.begin(), stretch->frames.words.end()}, stretch->frames.before, stretch->frames.after};
+    const auto next = ring_.NextRun(words_max);
+    EXPECT_OK(next);
+    FrameRun run{{next->frames.words.begin(), next->frames.words.end()}, next->frames.before, next->frames.after};
     EXPECT_EQ(run.before, model_before_);
     model_before_ = run.after;
-    ring_.Free(stretch->end);
+    ring_.Free(next->end);
     return run;
   }
 
@@ -90,7 +89,7 @@ TEST(TailRing, EveryFrameComesOutInOrderHoweverManyLaps) {
   while (tail.ring().end().position < 200'000) {
     std::vector<Event> events;
     for (std::size_t count = 1 + random() % 3; count > 0; --count) events.push_back(EventWithPath(random() % 300));
-    const std::size_t words = RunAfter(tail.ring().end().end, events).words.size();
+    const std::size_t words = RunAfter(tail.ring().end().chain, events).words.size();
     while (!tail.ring().HasRoom(words, 0)) drain();
     const FrameRun run = tail.Append(events);
     in.insert(in.end(), run.words.begin(), run.words.end());
@@ -176,7 +175,7 @@ TEST(TailRing, StretchThatSomebodyElseChangedIsDamage) {
   Tail tail(1024);
   tail.Append({EventWithPath(8)});
   tail.words()[0] = 0;
-  EXPECT_THAT(tail.ring().NextStretch(1 << 20), Fails(absl::StatusCode::kDataLoss, testing::_));
+  EXPECT_THAT(tail.ring().NextRun(1 << 20), Fails(absl::StatusCode::kDataLoss, testing::_));
   EXPECT_THAT(tail.ring().Read(1, 1), Fails(absl::StatusCode::kDataLoss, testing::_));
 }
 
@@ -186,10 +185,10 @@ TEST(TailRing, EventsStoredElsewhereMoveTheEndAndTakeNoRoom) {
   tail.Drain();
   const std::uint64_t position = tail.ring().end().position;
   tail.ring().Replace({9, 77});
-  EXPECT_EQ(tail.ring().end(), (TailPlace{position, {9, 77}}));
+  EXPECT_EQ(tail.ring().end(), (TailPosition{position, {9, 77}}));
   EXPECT_EQ(tail.ring().drained_sequence(), 9u);
   EXPECT_EQ(tail.ring().backlog_words(), 0u);
-  EXPECT_EQ(RunAfter(tail.ring().end().end, {EventWithPath(1)}).after.sequence, 10u);
+  EXPECT_EQ(RunAfter(tail.ring().end().chain, {EventWithPath(1)}).after.sequence, 10u);
 }
 
 // A lap may only go over words that nobody reads: Free() waits for them.

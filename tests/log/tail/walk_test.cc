@@ -22,7 +22,7 @@ class TailWalkTest : public testing::Test {
   void Append(int count) {
     for (int i = 0; i < count; ++i) {
       starts_.push_back(ring_.end().position);
-      ring_.Append(SpanOf(RunAfter(ring_.end().end, {CheckpointEvent(i)})));
+      ring_.Append(SpanOf(RunAfter(ring_.end().chain, {CheckpointEvent(i)})));
     }
   }
 
@@ -32,7 +32,7 @@ class TailWalkTest : public testing::Test {
   TailContents Scan(bool search_rest) const { return ScanTail(words_, start_, search_rest); }
 
   std::vector<std::uint64_t> words_ = std::vector<std::uint64_t>(kRingWords);
-  TailPlace start_{.position = 5 * kRingWords - 70, .end = kBase};  // so that the chain goes over the end of a lap
+  TailPosition start_{.position = 5 * kRingWords - 70, .chain = kBase};  // so that the chain goes over the end of a lap
   TailRing ring_{words_, start_, {.end = start_}};
   std::vector<std::uint64_t> starts_;
 };
@@ -59,7 +59,7 @@ TEST_F(TailWalkTest, TornLastFrameIsDiscarded) {
   Append(5);
   Word(4, kPayloadWord) ^= 1;
   for (const bool search_rest : {false, true}) {
-    EXPECT_EQ(Scan(search_rest).end.end.sequence, kBase.sequence + 4);
+    EXPECT_EQ(Scan(search_rest).end.chain.sequence, kBase.sequence + 4);
     EXPECT_EQ(Scan(search_rest).end.position, starts_[4]);
     EXPECT_EQ(Scan(search_rest).discarded, 1u);
   }
@@ -69,7 +69,7 @@ TEST_F(TailWalkTest, FrameWithoutAHeaderIsNone) {
   Append(5);
   Word(4, 0) = 0;
   for (const bool search_rest : {false, true}) {
-    EXPECT_EQ(Scan(search_rest).end.end.sequence, kBase.sequence + 4);
+    EXPECT_EQ(Scan(search_rest).end.chain.sequence, kBase.sequence + 4);
     EXPECT_EQ(Scan(search_rest).discarded, 0u);
   }
 }
@@ -78,16 +78,16 @@ TEST_F(TailWalkTest, FrameWithoutAHeaderIsNone) {
 TEST_F(TailWalkTest, FramesBehindATornOneAreCountedIfSearchedAndNeverTaken) {
   Append(6);
   Word(2, kPayloadWord) ^= 1;
-  EXPECT_EQ(Scan(false).end.end.sequence, kBase.sequence + 2);
+  EXPECT_EQ(Scan(false).end.chain.sequence, kBase.sequence + 2);
   EXPECT_EQ(Scan(false).discarded, 1u);
-  EXPECT_EQ(Scan(true).end.end.sequence, kBase.sequence + 2);
+  EXPECT_EQ(Scan(true).end.chain.sequence, kBase.sequence + 2);
   EXPECT_EQ(Scan(true).discarded, 4u);
 }
 
 TEST_F(TailWalkTest, FrameThatIsMissingAltogetherHidesWhatIsBehindIt) {
   Append(4);
   for (std::uint64_t at = starts_[1]; at < starts_[2]; ++at) words_[at % kRingWords] = 0;
-  EXPECT_EQ(Scan(true).end.end.sequence, kBase.sequence + 1);
+  EXPECT_EQ(Scan(true).end.chain.sequence, kBase.sequence + 1);
   EXPECT_EQ(Scan(true).discarded, 2u);
 }
 
@@ -106,8 +106,8 @@ TEST_F(TailWalkTest, FramesOfEarlierLapsAreNeitherTakenNorCounted) {
 
 TEST_F(TailWalkTest, FrameOfAnotherHistoryEndsTheChain) {
   Append(2);
-  const TailPlace end = ring_.end();
-  const FrameRun foreign = RunAfter({end.end.sequence, end.end.hash ^ 1}, {CheckpointEvent(9)});
+  const TailPosition end = ring_.end();
+  const FrameRun foreign = RunAfter({end.chain.sequence, end.chain.hash ^ 1}, {CheckpointEvent(9)});
   std::copy(foreign.words.begin(), foreign.words.end(), words_.begin() + static_cast<int>(end.position % kRingWords));
   EXPECT_EQ(Scan(true).end, end);
   EXPECT_EQ(Scan(true).discarded, 1u);
@@ -115,14 +115,14 @@ TEST_F(TailWalkTest, FrameOfAnotherHistoryEndsTheChain) {
 
 TEST_F(TailWalkTest, FrameOfAnotherNumberEndsTheChain) {
   Append(2);
-  const TailPlace end = ring_.end();
-  const FrameRun gap = RunAfter({end.end.sequence + 1, end.end.hash}, {CheckpointEvent(9)});
+  const TailPosition end = ring_.end();
+  const FrameRun gap = RunAfter({end.chain.sequence + 1, end.chain.hash}, {CheckpointEvent(9)});
   std::copy(gap.words.begin(), gap.words.end(), words_.begin() + static_cast<int>(end.position % kRingWords));
   EXPECT_EQ(Scan(true).end, end);
 }
 
 TEST_F(TailWalkTest, FrameThatClaimsToGoBeyondTheRingEndsTheChain) {
-  start_ = {.position = kRingWords - kFrameHeaderWords, .end = kBase};
+  start_ = {.position = kRingWords - kFrameHeaderWords, .chain = kBase};
   const FrameRun run = RunAfter(kBase, {CheckpointEvent(1)});
   std::copy(run.words.begin(), run.words.begin() + kFrameHeaderWords, words_.end() - kFrameHeaderWords);
   EXPECT_EQ(Scan(true).end, start_);
@@ -131,7 +131,7 @@ TEST_F(TailWalkTest, FrameThatClaimsToGoBeyondTheRingEndsTheChain) {
 
 TEST_F(TailWalkTest, HeaderAtTheVeryEndOfTheRingIsNotReadBeyond) {
   for (std::uint64_t left = 1; left < kFrameHeaderWords; ++left) {
-    start_ = {.position = kRingWords - left, .end = kBase};
+    start_ = {.position = kRingWords - left, .chain = kBase};
     std::uint64_t magic = kFrameMagic;
     words_[kRingWords - left] = magic;
     const std::vector<std::uint64_t> exact(words_);  // the sanitizer watches its end
@@ -144,21 +144,21 @@ TEST_F(TailWalkTest, ChainLongerThanTheRingEnds) {
   const FrameRun first = RunAfter(kBase, {CheckpointEvent(1)});
   const std::size_t frame = first.words.size();
   std::vector<std::uint64_t> words(kFrameHeaderWords + 3 * frame);
-  start_ = {.position = kFrameHeaderWords, .end = kBase};
+  start_ = {.position = kFrameHeaderWords, .chain = kBase};
   TailRing ring(words, start_, {.end = start_});
-  for (int i = 1; i <= 3; ++i) ring.Append(SpanOf(RunAfter(ring.end().end, {CheckpointEvent(i)})));
+  for (int i = 1; i <= 3; ++i) ring.Append(SpanOf(RunAfter(ring.end().chain, {CheckpointEvent(i)})));
   ASSERT_EQ(ring.end().position, words.size());
   EXPECT_EQ(ScanTail(words, start_, false).end, ring.end());
 
   FrameHeader header{.magic = kFrameMagic,
                      .payload_bytes = static_cast<std::uint32_t>(frame * sizeof(std::uint64_t)),
                      .hash = 0,
-                     .previous_hash = ring.end().end.hash,
-                     .sequence = ring.end().end.sequence + 1};
+                     .previous_hash = ring.end().chain.hash,
+                     .sequence = ring.end().chain.sequence + 1};
   std::memcpy(words.data(), &header, sizeof header);
   header.hash = XXH3_64bits(words.data() + 2, (2 + frame) * sizeof(std::uint64_t));
   std::memcpy(words.data(), &header, sizeof header);
-  ASSERT_TRUE(FrameBehind(ring.end().end, words).has_value());
+  ASSERT_TRUE(FrameBehind(ring.end().chain, words).has_value());
   EXPECT_EQ(ScanTail(words, start_, false).end, ring.end());
 }
 
@@ -175,7 +175,7 @@ TEST_F(TailWalkTest, AnyWordsAreWalkedWithoutHarm) {
     for (std::uint64_t hits = random() % 200; hits > 0; --hits) {
       words[random() % words.size()] = random() % 2 == 0 ? random() : likely[random() % likely.size()];
     }
-    const TailPlace place{random(), other};
+    const TailPosition place{random(), other};
     EXPECT_EQ(ScanTail(words, place, true).end, place);
   }
 }
@@ -184,8 +184,8 @@ TEST_F(TailWalkTest, EachPageOfWhatWasFoundIsVisitedOnceUntilOneFails) {
   constexpr std::uint64_t kPageWords = 512;
   constexpr std::uint64_t kPages = 8;
   std::vector<std::uint64_t> words(kPages * kPageWords);
-  const TailPlace drained{.position = 16 * kPages * kPageWords + 6 * kPageWords + 511, .end = kBase};
-  const TailPlace end{.position = 17 * kPages * kPageWords + kPageWords + 1, .end = {kBase.sequence + 9, 1}};
+  const TailPosition drained{.position = 16 * kPages * kPageWords + 6 * kPageWords + 511, .chain = kBase};
+  const TailPosition end{.position = 17 * kPages * kPageWords + kPageWords + 1, .chain = {kBase.sequence + 9, 1}};
   TailRing ring(words, drained, {.end = end});
   std::vector<std::size_t> pages;
   const auto visit = [&](std::size_t index) {
@@ -202,7 +202,7 @@ TEST_F(TailWalkTest, EachPageOfWhatWasFoundIsVisitedOnceUntilOneFails) {
   EXPECT_OK(ring.VisitPagesFound(count));
   EXPECT_EQ(pages, (std::vector<std::size_t>{6, 7, 0, 1}));
   // What has left the ring may be written to by others.
-  ring.Free({.position = 17 * kPages * kPageWords + 3, .end = {kBase.sequence + 5, 1}});
+  ring.Free({.position = 17 * kPages * kPageWords + 3, .chain = {kBase.sequence + 5, 1}});
   pages.clear();
   EXPECT_OK(ring.VisitPagesFound(count));
   EXPECT_EQ(pages, (std::vector<std::size_t>{0, 1}));
@@ -221,7 +221,7 @@ TEST_F(TailWalkTest, WordsThatOnlyLookLikeLargeFramesCostNoMoreThanTrueOnes) {
     std::memcpy(&ring[at], &header, sizeof header);
   }
   const auto before = std::chrono::steady_clock::now();
-  EXPECT_EQ(ScanTail(ring, {.position = 0, .end = kBase}, /*search_rest=*/true).end.end, kBase);
+  EXPECT_EQ(ScanTail(ring, {.position = 0, .chain = kBase}, /*search_rest=*/true).end.chain, kBase);
   EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(2));  // before there was an end: 40 s
 }
 

@@ -31,16 +31,16 @@ class TailWindowTest : public testing::Test {
     EXPECT_OK(tail);
     tail_ = *std::move(tail);
     words_ = written_->ring();
-    start_ = {.position = 5 * words_.size() - 300, .end = kBase};  // so that the chain goes over the end of a lap
+    start_ = {.position = 5 * words_.size() - 300, .chain = kBase};  // so that the chain goes over the end of a lap
     ring_ = std::make_unique<TailRing>(words_, start_, TailContents{.end = start_});
   }
 
   void Append(int count) {
-    for (int i = 0; i < count; ++i) ring_->Append(SpanOf(RunAfter(ring_->end().end, {CheckpointEvent(i)})));
+    for (int i = 0; i < count; ++i) ring_->Append(SpanOf(RunAfter(ring_->end().chain, {CheckpointEvent(i)})));
   }
 
   // How many frames the chain has from `at` on, which is moved behind them.
-  static int Follow(TailWindow& window, TailPlace& at) {
+  static int Follow(TailWindow& window, TailPosition& at) {
     int count = 0;
     for (auto step = window.FrameBehind(at); step.ok() && step->has_value(); step = window.FrameBehind(at)) {
       EXPECT_EQ(PeekFrame((*step)->frame)->size_words(), (*step)->frame.size());
@@ -55,13 +55,13 @@ class TailWindowTest : public testing::Test {
   std::unique_ptr<TailFile> written_;
   std::unique_ptr<TailFile> tail_;
   std::span<std::uint64_t> words_;
-  TailPlace start_;
+  TailPosition start_;
   std::unique_ptr<TailRing> ring_;
 };
 
 TEST_F(TailWindowTest, ChainIsFollowedOverTheEndOfTheLapAndWhenItGrows) {
   TailWindow window(*tail_);
-  TailPlace at = start_;
+  TailPosition at = start_;
   EXPECT_EQ(Follow(window, at), 0);
   Append(60);
   EXPECT_EQ(Follow(window, at), 60);
@@ -73,13 +73,13 @@ TEST_F(TailWindowTest, ChainIsFollowedOverTheEndOfTheLapAndWhenItGrows) {
 
 TEST_F(TailWindowTest, FrameThatIsNotIntactOrNotTheNextIsNone) {
   Append(2);
-  const auto found = [&](const TailPlace& at) { return (*TailWindow(*tail_).FrameBehind(at)).has_value(); };
+  const auto found = [&](const TailPosition& at) { return (*TailWindow(*tail_).FrameBehind(at)).has_value(); };
   EXPECT_TRUE(found(start_));
-  TailPlace wrong = start_;
-  wrong.end.hash ^= 1;
+  TailPosition wrong = start_;
+  wrong.chain.hash ^= 1;
   EXPECT_FALSE(found(wrong));
   wrong = start_;
-  --wrong.end.sequence;
+  --wrong.chain.sequence;
   EXPECT_FALSE(found(wrong));
   wrong = start_;
   ++wrong.position;
@@ -99,7 +99,7 @@ TEST_F(TailWindowTest, AnyWordsEndTheChainAndNothingElse) {
       words_[random() % words_.size()] = random() % 2 == 0 ? random() : likely[random() % likely.size()];
     }
     TailWindow window(*tail_);
-    TailPlace at = start_;
+    TailPosition at = start_;
     EXPECT_LE(Follow(window, at), 60);
     EXPECT_OK(window.FrameBehind({random(), kBase}));
   }
@@ -114,7 +114,7 @@ TEST_F(TailWindowTest, TailThatIsCutShortIsDamageWhereItIsCut) {
   written_.reset();
   ASSERT_EQ(truncate((directory_ / "tail").c_str(), kHeaderBytes + 4096), 0);
   TailWindow window(*tail_);
-  TailPlace at = start_;
+  TailPosition at = start_;
   const int before = Follow(window, at);
   EXPECT_GT(before, 5);
   EXPECT_LT(before, 60);

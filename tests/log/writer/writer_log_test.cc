@@ -22,9 +22,9 @@ using testing::HasSubstr;
 // For what has to happen soon, on any machine.
 constexpr milliseconds kLongWait = std::chrono::seconds(60);
 
-class TailLogTest : public testing::Test {
+class WriterLogTest : public testing::Test {
  protected:
-  ~TailLogTest() override {
+  ~WriterLogTest() override {
     FailFlushes(0, 0);
     flush_time_ms = 0;
   }
@@ -43,7 +43,7 @@ class TailLogTest : public testing::Test {
     std::vector<Event> events;
     events.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) events.push_back(CheckpointEvent(i));
-    return log_->Append(RunAfter(end, events), Room::kOrdinary);
+    return log_->Append(RunAfter(end, events), Space::kUnreserved);
   }
 
   Sequence Durable() const { return log_->Extent()->durable_through; }
@@ -62,7 +62,7 @@ class TailLogTest : public testing::Test {
   RecoveryReport recovery_;
 };
 
-TEST_F(TailLogTest, EventsBecomeDurableUnasked) {
+TEST_F(WriterLogTest, EventsBecomeDurableUnasked) {
   Open(milliseconds(50));
   for (Sequence last = 3; last <= 9; last += 3) {
     ASSERT_OK(Append(3));
@@ -71,21 +71,21 @@ TEST_F(TailLogTest, EventsBecomeDurableUnasked) {
   }
 }
 
-TEST_F(TailLogTest, EventsAreNotDurableBeforeTheirTime) {
+TEST_F(WriterLogTest, EventsAreNotDurableBeforeTheirTime) {
   Open();
   ASSERT_OK(Append(3));
   EXPECT_FALSE(BecomesDurable(1, milliseconds(200)));
   EXPECT_EQ(log_->Extent()->end.sequence, 3u);
 }
 
-TEST_F(TailLogTest, ShortestIntervalMakesEventsDurableToo) {
+TEST_F(WriterLogTest, ShortestIntervalMakesEventsDurableToo) {
   Open(milliseconds(1));
   ASSERT_OK(Append(1));
   EXPECT_TRUE(BecomesDurable(1, kLongWait));
 }
 
 // An event's time does not start again with each one after it.
-TEST_F(TailLogTest, SteadyAppendingDoesNotPutTheFlushOff) {
+TEST_F(WriterLogTest, SteadyAppendingDoesNotPutTheFlushOff) {
   Open(milliseconds(20));
   const auto end = steady_clock::now() + kLongWait;
   while (Durable() == 0 && steady_clock::now() < end) {
@@ -95,7 +95,7 @@ TEST_F(TailLogTest, SteadyAppendingDoesNotPutTheFlushOff) {
   EXPECT_GT(Durable(), 0u);
 }
 
-TEST_F(TailLogTest, IdleLogIsNotFlushed) {
+TEST_F(WriterLogTest, IdleLogIsNotFlushed) {
   Open(milliseconds(10));
   ASSERT_OK(Append(1));
   ASSERT_TRUE(BecomesDurable(1, kLongWait));
@@ -104,7 +104,7 @@ TEST_F(TailLogTest, IdleLogIsNotFlushed) {
   EXPECT_EQ(flush_count, before);
 }
 
-TEST_F(TailLogTest, SyncReturnsWhenTheEventsAreDurable) {
+TEST_F(WriterLogTest, SyncReturnsWhenTheEventsAreDurable) {
   Open();
   ASSERT_OK(Append(3));
   EXPECT_EQ(Durable(), 0u);
@@ -119,7 +119,7 @@ TEST_F(TailLogTest, SyncReturnsWhenTheEventsAreDurable) {
   EXPECT_EQ(flush_count, before + 2);
 }
 
-TEST_F(TailLogTest, SyncWaitsForTheFlush) {
+TEST_F(WriterLogTest, SyncWaitsForTheFlush) {
   Open();
   ASSERT_OK(Append(1));
   flush_time_ms = 100;
@@ -128,7 +128,7 @@ TEST_F(TailLogTest, SyncWaitsForTheFlush) {
   EXPECT_GE(steady_clock::now() - start, milliseconds(100));
 }
 
-TEST_F(TailLogTest, InterruptedFlushIsTakenUpAgain) {
+TEST_F(WriterLogTest, InterruptedFlushIsTakenUpAgain) {
   Open();
   ASSERT_OK(Append(1));
   FailFlushes(3, EINTR);
@@ -151,7 +151,7 @@ int FlushesOf(EventLog& log, int thread_count, int rounds) {
         {
           const std::lock_guard lock(appending);
           const FrameRun run = RunAfter(log.Extent()->end, {CheckpointEvent(i)});
-          if (!log.Append(run, Room::kOrdinary).ok()) ++failures;
+          if (!log.Append(run, Space::kUnreserved).ok()) ++failures;
           mine = run.after.sequence;
         }
         if (!log.Sync(mine).ok() || log.Extent()->durable_through < mine) ++failures;
@@ -163,14 +163,14 @@ int FlushesOf(EventLog& log, int thread_count, int rounds) {
   return flush_count - before;
 }
 
-TEST_F(TailLogTest, ThreadsThatWaitAtTheSameTimeShareFlushes) {
+TEST_F(WriterLogTest, ThreadsThatWaitAtTheSameTimeShareFlushes) {
   Open();
   flush_time_ms = 2;
   EXPECT_EQ(FlushesOf(*log_, 1, 10), 10);
   EXPECT_LE(FlushesOf(*log_, 16, 20), 16 * 20 / 4);
 }
 
-TEST_F(TailLogTest, FailedFlushStopsTheWriterForGood) {
+TEST_F(WriterLogTest, FailedFlushStopsTheWriterForGood) {
   Open();
   ASSERT_OK(Append(2));
   ASSERT_OK(log_->Sync(2));
@@ -182,7 +182,7 @@ TEST_F(TailLogTest, FailedFlushStopsTheWriterForGood) {
   // The disk is well again. What the kernel could not write it may have dropped: a second flush would prove nothing.
   const int before = flush_count;
   EXPECT_THAT(log_->Sync(5), stopped);
-  EXPECT_THAT(log_->Append(RunAfter(log_->Extent()->end, {CheckpointEvent(1)}), Room::kReserve), stopped);
+  EXPECT_THAT(log_->Append(RunAfter(log_->Extent()->end, {CheckpointEvent(1)}), Space::kReserve), stopped);
   EXPECT_THAT(log_->PutSnapshot({log_->Extent()->end, {1}}), stopped);
   EXPECT_EQ(flush_count, before);
   EXPECT_EQ(Durable(), 2u);
@@ -191,7 +191,7 @@ TEST_F(TailLogTest, FailedFlushStopsTheWriterForGood) {
   EXPECT_THAT(log_->Close(), stopped);
 }
 
-TEST_F(TailLogTest, LogIsOpenedAnewAfterAFailedFlush) {
+TEST_F(WriterLogTest, LogIsOpenedAnewAfterAFailedFlush) {
   Open();
   ASSERT_OK(Append(5));
   FailFlushes(1, EIO);
@@ -211,7 +211,7 @@ TEST_F(TailLogTest, LogIsOpenedAnewAfterAFailedFlush) {
   EXPECT_OK(log_->Sync(6));
 }
 
-TEST_F(TailLogTest, WhatWasFoundBecomesDurableWithinTheInterval) {
+TEST_F(WriterLogTest, WhatWasFoundBecomesDurableWithinTheInterval) {
   Open();
   ASSERT_OK(Append(5));
   FailFlushes(1, EIO);
@@ -224,7 +224,7 @@ TEST_F(TailLogTest, WhatWasFoundBecomesDurableWithinTheInterval) {
 }
 
 // What was found must not be called durable if it could not be flushed.
-TEST_F(TailLogTest, FailedFlushOfWhatWasFoundStopsTheWriter) {
+TEST_F(WriterLogTest, FailedFlushOfWhatWasFoundStopsTheWriter) {
   Open();
   ASSERT_OK(Append(5));
   FailFlushes(1, EIO);
@@ -241,7 +241,7 @@ TEST_F(TailLogTest, FailedFlushOfWhatWasFoundStopsTheWriter) {
   EXPECT_EQ(recovery_.events_from_tail, 5u);
 }
 
-TEST_F(TailLogTest, FailedFlushIsToldToAllWhoWaitForIt) {
+TEST_F(WriterLogTest, FailedFlushIsToldToAllWhoWaitForIt) {
   Open();
   ASSERT_OK(Append(8));
   flush_time_ms = 50;
@@ -256,7 +256,7 @@ TEST_F(TailLogTest, FailedFlushIsToldToAllWhoWaitForIt) {
   EXPECT_EQ(Durable(), 0u);
 }
 
-TEST_F(TailLogTest, FailedFlushThatNobodyWaitsForStopsTheWriter) {
+TEST_F(WriterLogTest, FailedFlushThatNobodyWaitsForStopsTheWriter) {
   Open(milliseconds(10));
   FailFlushes(1, EIO);
   ASSERT_OK(Append(1));
@@ -270,7 +270,7 @@ TEST_F(TailLogTest, FailedFlushThatNobodyWaitsForStopsTheWriter) {
 }
 
 // A disk that refuses the flush for want of room has failed like any other: the tail's blocks were there before.
-TEST_F(TailLogTest, FlushThatFindsTheDiskFullStopsTheWriter) {
+TEST_F(WriterLogTest, FlushThatFindsTheDiskFullStopsTheWriter) {
   Open();
   ASSERT_OK(Append(1));
   FailFlushes(1, ENOSPC);
@@ -278,7 +278,7 @@ TEST_F(TailLogTest, FlushThatFindsTheDiskFullStopsTheWriter) {
   EXPECT_THAT(Append(1), Fails(StatusCode::kUnavailable, testing::_));
 }
 
-TEST_F(TailLogTest, ExtentNeverClaimsMoreThanThereIs) {
+TEST_F(WriterLogTest, ExtentNeverClaimsMoreThanThereIs) {
   Open(milliseconds(1));
   std::atomic<bool> done = false;
   std::atomic<int> wrong = 0;
@@ -298,7 +298,7 @@ TEST_F(TailLogTest, ExtentNeverClaimsMoreThanThereIs) {
   ChainEnd end = log_->Extent()->end;
   for (int i = 0; i < 30'000; ++i) {
     const FrameRun run = RunAfter(end, {CheckpointEvent(i)});
-    ASSERT_OK(log_->Append(run, Room::kOrdinary));
+    ASSERT_OK(log_->Append(run, Space::kUnreserved));
     end = run.after;
   }
   done = true;
@@ -306,7 +306,7 @@ TEST_F(TailLogTest, ExtentNeverClaimsMoreThanThereIs) {
   EXPECT_EQ(wrong, 0);
 }
 
-TEST_F(TailLogTest, SnapshotIsFoundBeforeAndAfterItIsStored) {
+TEST_F(WriterLogTest, SnapshotIsFoundBeforeAndAfterItIsStored) {
   Open();
   ASSERT_OK(Append(3));
   const ChainEnd end = log_->Extent()->end;
@@ -322,7 +322,7 @@ TEST_F(TailLogTest, SnapshotIsFoundBeforeAndAfterItIsStored) {
   }
 }
 
-TEST_F(TailLogTest, ClosingPutsEverythingIntoTheStore) {
+TEST_F(WriterLogTest, ClosingPutsEverythingIntoTheStore) {
   Open();
   ASSERT_OK(Append(3));
   ASSERT_OK(log_->Close());
@@ -331,24 +331,25 @@ TEST_F(TailLogTest, ClosingPutsEverythingIntoTheStore) {
   EXPECT_EQ(log_->Extent()->stored_through, 3u);
 }
 
-TEST_F(TailLogTest, WriterSignsOffOnlyIfEverythingIsSafe) {
-  const auto last_has_signed_off = [&] {
+TEST_F(WriterLogTest, WriterSignsOffOnlyIfEverythingIsSafe) {
+  const auto last_has_closed_cleanly = [&] {
     const auto info = InspectWriter(directory_ / "log");
-    return info.ok() && info->writer && !info->signed_off.empty() && info->signed_off.back() == info->writer->instance;
+    return info.ok() && info->writer && !info->closed_cleanly.empty() &&
+           info->closed_cleanly.back() == info->writer->instance;
   };
   Open();
   ASSERT_OK(Append(1));
   ASSERT_OK(log_->Close());
-  EXPECT_TRUE(last_has_signed_off());
+  EXPECT_TRUE(last_has_closed_cleanly());
   Open();
   ASSERT_OK(Append(1));
   FailFlushes(1, EIO);
   EXPECT_FALSE(log_->Close().ok());
-  EXPECT_FALSE(last_has_signed_off());
+  EXPECT_FALSE(last_has_closed_cleanly());
 }
 
 // It ended in no good order, and the next one is told so.
-TEST_F(TailLogTest, WriterWhoseLastFlushFailedCountsAsDead) {
+TEST_F(WriterLogTest, WriterWhoseLastFlushFailedCountsAsDead) {
   EXPECT_EQ(InChild([&] {
               Open();
               if (!Append(5).ok()) return 1;
@@ -363,13 +364,13 @@ TEST_F(TailLogTest, WriterWhoseLastFlushFailedCountsAsDead) {
 
 // Who removes, renames or replaces a file under its writer. In the time between, and for a process that only appends
 // without asking for durability, that is noticed by the next flush, at the latest within the interval.
-class TailLogFilesTest : public TailLogTest, public testing::WithParamInterface<const char*> {
+class WriterLogFilesTest : public WriterLogTest, public testing::WithParamInterface<const char*> {
  protected:
   const std::string file_ = directory_ / "log/" + GetParam();
   const std::string aside_ = directory_ / "aside";
 };
 
-TEST_P(TailLogFilesTest, WriterPromisesNothingMoreOnceAFileWasRemovedRenamedOrReplaced) {
+TEST_P(WriterLogFilesTest, WriterPromisesNothingMoreOnceAFileWasRemovedRenamedOrReplaced) {
   const std::vector<std::function<void()>> harms = {
       [&] { std::filesystem::remove(file_); },
       [&] { std::filesystem::rename(file_, aside_); },
@@ -394,7 +395,7 @@ TEST_P(TailLogFilesTest, WriterPromisesNothingMoreOnceAFileWasRemovedRenamedOrRe
   }
 }
 
-TEST_P(TailLogFilesTest, RemovalIsNoticedWithoutAnybodyWaiting) {
+TEST_P(WriterLogFilesTest, RemovalIsNoticedWithoutAnybodyWaiting) {
   Open(milliseconds(10));
   ASSERT_OK(Append(3));
   ASSERT_TRUE(BecomesDurable(3, kLongWait));
@@ -405,7 +406,7 @@ TEST_P(TailLogFilesTest, RemovalIsNoticedWithoutAnybodyWaiting) {
   EXPECT_THAT(status, Fails(StatusCode::kDataLoss, HasSubstr("was removed")));
 }
 
-TEST_P(TailLogFilesTest, RemovalIsNoticedByTheDrainAndByClosing) {
+TEST_P(WriterLogFilesTest, RemovalIsNoticedByTheDrainAndByClosing) {
   Open();
   ASSERT_OK(Append(3));
   ASSERT_OK(log_->Sync(3));
@@ -419,9 +420,9 @@ TEST_P(TailLogFilesTest, RemovalIsNoticedByTheDrainAndByClosing) {
   EXPECT_EQ(Durable(), 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, TailLogFilesTest, testing::Values("log.mdb", "tail", "writer.lock"));
+INSTANTIATE_TEST_SUITE_P(Files, WriterLogFilesTest, testing::Values("log.mdb", "tail", "writer.lock"));
 
-TEST_F(TailLogTest, DirectoryMayBeRenamedUnderItsWriter) {
+TEST_F(WriterLogTest, DirectoryMayBeRenamedUnderItsWriter) {
   Open();
   ASSERT_OK(Append(1));
   std::filesystem::rename(directory_ / "log", directory_ / "moved");

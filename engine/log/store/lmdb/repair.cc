@@ -43,7 +43,7 @@ absl::Status EmptyTable(int fd, const std::string& path, std::string_view table)
   ASSIGN_OR_RETURN(const std::uint64_t slot, lmdb_file::NewestSlot(file, metas));
   const Meta& meta = metas[slot].meta;
   lmdb_file::TreeCursor main(file, meta, lmdb_file::TreeKind::kMain, "the main database", meta.main);
-  ASSIGN_OR_RETURN(const bool found, main.SeekAtMost(ToAbsl(table)));
+  ASSIGN_OR_RETURN(const bool found, main.SeekFloor(ToAbsl(table)));
   if (!found || main.node().key != ToAbsl(table) || main.node().data.size() != sizeof(Tree)) {
     return main.Damaged(absl::StrCat("table ", ToAbsl(table), " has no record that could be emptied"));
   }

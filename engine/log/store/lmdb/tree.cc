@@ -120,7 +120,7 @@ absl::Status TreeCursor::LoadChild(std::size_t depth) {
   return Load(depth + 1, level.page->node(level.index).child, RangeBelow(*level.page, level.index, level.range));
 }
 
-absl::StatusOr<bool> TreeCursor::SeekAtMost(absl::string_view key) {
+absl::StatusOr<bool> TreeCursor::SeekFloor(absl::string_view key) {
   if (levels_.empty()) return false;
   RETURN_IF_ERROR(Load(0, root_, {}));
   for (std::size_t depth = 0;; ++depth) {
@@ -132,8 +132,8 @@ absl::StatusOr<bool> TreeCursor::SeekAtMost(absl::string_view key) {
   }
 }
 
-absl::StatusOr<bool> TreeCursor::SeekAtMost(std::uint64_t key) {
-  return SeekAtMost(absl::string_view(reinterpret_cast<const char*>(&key), sizeof key));
+absl::StatusOr<bool> TreeCursor::SeekFloor(std::uint64_t key) {
+  return SeekFloor(absl::string_view(reinterpret_cast<const char*>(&key), sizeof key));
 }
 
 absl::StatusOr<bool> TreeCursor::First() {

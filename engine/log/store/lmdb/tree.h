@@ -47,8 +47,8 @@ class TreeCursor {
   TreeCursor(const File& file, const Meta& meta, TreeKind kind, std::string name, const Tree& tree);
 
   // Each is false if there is no such entry: the last one whose key is at most `key`; the first; the next.
-  absl::StatusOr<bool> SeekAtMost(absl::string_view key);
-  absl::StatusOr<bool> SeekAtMost(std::uint64_t key);
+  absl::StatusOr<bool> SeekFloor(absl::string_view key);
+  absl::StatusOr<bool> SeekFloor(std::uint64_t key);
   absl::StatusOr<bool> First();
   absl::StatusOr<bool> Next() { return Step(/*forward=*/true); }
 
