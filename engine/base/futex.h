@@ -16,9 +16,6 @@
 #include <cstdint>
 #include <ctime>
 
-#include "absl/status/statusor.h"
-#include "foldlog/event.h"
-
 namespace foldlog {
 
 // A word of zeros is one.
@@ -30,7 +27,7 @@ class Futex {
     WakeWaiting();
   }
 
-  // Wakes who waits right now, and misses who is about to. For who may not store to the word.
+  // Wakes current waiters only: a thread that is about to wait misses it. For readers, whose mapping is read-only.
   void WakeWaiting() const { syscall(SYS_futex, &count_, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0); }
 
   // Changes with each Wake(); taken before looking, it makes sure that nothing is missed by Wait().
@@ -48,22 +45,6 @@ class Futex {
   std::atomic<std::uint32_t> count_ = 0;
 };
 static_assert(sizeof(Futex) == sizeof(std::uint32_t) && std::atomic<std::uint32_t>::is_always_lock_free);
-
-// EventLog::WaitForMore() of a log that wakes by `word`, a Futex or what has one. `end` gives its last sequence
-// number, or an error.
-template <typename Word, typename End>
-absl::StatusOr<bool> WaitForSequence(const Word& word, Sequence behind, std::chrono::milliseconds timeout,
-                                     const End& end) {
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
-  while (true) {
-    const std::uint32_t seen = word.wake_count();
-    const absl::StatusOr<Sequence> last = end();
-    if (!last.ok()) return last.status();
-    if (*last > behind) return true;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0 || !word.Wait(seen, left)) return false;
-  }
-}
 
 }  // namespace foldlog
 

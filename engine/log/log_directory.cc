@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <set>
@@ -16,13 +15,12 @@
 #include "engine/base/random_bytes.h"
 #include "engine/base/status_macros.h"
 #include "engine/log/reader_log.h"
-#include "engine/log/store/lmdb/env.h"
+#include "engine/log/recovery.h"
 #include "engine/log/store/log_file.h"
 #include "engine/log/store/snapshot_cache.h"
 #include "engine/log/store/store.h"
 #include "engine/log/tail/file.h"
 #include "engine/log/tail/shared.h"
-#include "engine/log/tail/walk.h"
 #include "engine/log/writer/lock.h"
 #include "engine/log/writer/writer_log.h"
 
@@ -30,8 +28,6 @@ namespace foldlog {
 namespace {
 
 using Create = LogDirectoryOptions::Create;
-
-std::string PathOfLogFile(const std::string& directory) { return directory + "/log.mdb"; }
 
 // What an interrupted creation may leave. Anything else means that the directory is somebody else's.
 const std::set<std::string>& LeftOfCreation() {
@@ -122,7 +118,17 @@ absl::Status CreateLog(const std::string& directory, std::uint64_t tail_bytes) {
   FillWithRandomBytes(log_id);
   RETURN_IF_ERROR(TailFile::Create(directory, log_id, tail_bytes));
   RETURN_IF_ERROR(SyncDirectory(directory));
-  return LmdbEnv::Create(directory, PathOfLogFile(directory), log_id);
+  return Store::Create(directory, log_id);
+}
+
+// By the holder of the writer lock: only then is it certain that no other process is creating the file right now.
+absl::Status EnsureLogExists(const std::string& directory, const LogDirectoryOptions& options) {
+  ASSIGN_OR_RETURN(const bool exists, PrepareDirectory(directory, options.create));
+  if (!exists) RETURN_IF_ERROR(CreateLog(directory, options.tail_bytes));
+  // The entries, of the file in the directory and of the directory in its parent, may also come from a creation that
+  // was killed before it made them durable.
+  RETURN_IF_ERROR(SyncDirectory(directory));
+  return exists ? absl::OkStatus() : SyncEntryOf(directory);
 }
 
 // What is in the place of log.mdb may be no such file at all. Beside a tail, it was one.
@@ -148,44 +154,6 @@ absl::StatusOr<std::unique_ptr<TailFile>> OpenTail(const std::string& directory,
                    "where the log was copied"));
 }
 
-// How the last writer ended; nothing if there was none, or its record is lost.
-std::optional<OwnerFate> FateOfLastWriter(const WriterInfo& previous, const Owner& self) {
-  if (!previous.writer) return std::nullopt;
-  return AssessOwner(*previous.writer, previous, self);
-}
-
-// Processes that die leave the page cache as it is. Whatever is not known to have ended so, and within this very boot,
-// may have been a power cut.
-bool PowerMayHaveGone(std::optional<OwnerFate> last_writer, const WriterInfo& previous, const Owner& self) {
-  const bool same_boot = previous.writer && !self.boot_id.empty() && previous.writer->boot_id == self.boot_id;
-  return !same_boot || (last_writer != OwnerFate::kProcessDied && last_writer != OwnerFate::kClosedWithoutEnd);
-}
-
-// What is in the tail, and in the report of it.
-TailContents LookThrough(const TailFile& tail, const TailPosition& drained, bool power_may_have_gone,
-                         RecoveryReport& report) {
-  if (power_may_have_gone) tail.ReadAhead();
-  TailContents found = ScanTail(tail.ring(), drained, /*search_rest=*/power_may_have_gone);
-  report.events_from_tail = found.end.chain.sequence - drained.chain.sequence;
-  report.frames_discarded = found.discarded;
-  return found;
-}
-
-// Tells what a power cut may tear from what it must not, and what nobody can tell.
-absl::Status JudgeEnd(const TailFile& tail, Sequence end, Sequence durable_by_shared, bool accept_loss,
-                      RecoveryReport& report) {
-  const TailClaim claim = tail.ReadClaim();
-  const Sequence durable = std::max(claim.durable, durable_by_shared);
-  if (end < durable) {
-    if (!accept_loss) return tail.CheckNothingIsMissing(end, durable);
-    report.events_lost = durable - end;
-  }
-  const Sequence in_doubt_from = std::max(end, durable);
-  if (claim.flushing > in_doubt_from) report.events_in_doubt = claim.flushing - in_doubt_from;
-  if (end < claim.durable || claim.flushing > claim.durable) tail.ResetClaim(std::min(end, claim.durable));
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const LogDirectoryOptions& options) {
@@ -196,28 +164,21 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   ASSIGN_OR_RETURN(std::unique_ptr<WriterLock> lock,
                    WriterLock::Acquire(directory, self, {.use = options.use, .wait = options.lock_wait}));
   self = lock->self();
-  // Only under the lock is it certain that no other process is creating the file right now.
-  ASSIGN_OR_RETURN(const bool exists, PrepareDirectory(directory, options.create));
-  if (!exists) RETURN_IF_ERROR(CreateLog(directory, options.tail_bytes));
-  // The entries, of the file in the directory and of the directory in its parent, may also come from a creation that
-  // was killed before it made them durable.
-  RETURN_IF_ERROR(SyncDirectory(directory));
-  if (!exists) RETURN_IF_ERROR(SyncEntryOf(directory));
+  RETURN_IF_ERROR(EnsureLogExists(directory, options));
   ASSIGN_OR_RETURN(std::unique_ptr<LogFile> file, OpenLogFile(directory));
   ASSIGN_OR_RETURN(auto tail, OpenTail(directory, file->log_id(), TailFile::Access::kWrite));
   ASSIGN_OR_RETURN(auto store, Store::Open(std::move(file), directory));
-  ASSIGN_OR_RETURN(const CommitRecord commit, store->file().ReadCommit());
   ASSIGN_OR_RETURN(WatchedFiles watched, WatchedFiles::In(directory));
-
-  const TailPosition drained{commit.tail_position, {commit.last_sequence, commit.last_hash}};
+  const Sequence durable_by_shared = TailShared::OpenForReading(directory).durable(*tail);
+  ASSIGN_OR_RETURN(RecoveredLog recovered, Recover({.file = store->file(),
+                                                 .tail = *tail,
+                                                 .durable_by_shared = durable_by_shared,
+                                                 .previous = lock->previous(),
+                                                 .self = self,
+                                                 .accept_loss = options.accept_loss}));
+  RETURN_IF_ERROR(lock->NoteRecovery(recovered.report));
+  ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, *tail, recovered.stored.chain.sequence));
   WriterInfo previous = lock->previous();
-  RecoveryReport report{.last_writer = FateOfLastWriter(previous, self)};
-  const TailContents found = LookThrough(*tail, drained, PowerMayHaveGone(report.last_writer, previous, self), report);
-  RETURN_IF_ERROR(store->file().CheckNothingIsMissing(found.end.chain));
-  RETURN_IF_ERROR(JudgeEnd(*tail, found.end.chain.sequence, TailShared::OpenForReading(directory).durable(*tail),
-                           options.accept_loss, report));
-  RETURN_IF_ERROR(lock->NoteRecovery(report));
-  ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, *tail, drained.chain.sequence));
   ASSIGN_OR_RETURN(auto log, NewWriterLog({.name = directory,
                                            .lock = std::move(lock),
                                            .store = std::move(store),
@@ -225,11 +186,11 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
                                            .watched = std::move(watched),
                                            .shared = std::move(shared),
                                            .snapshots = SnapshotCache(directory, SnapshotCache::Access::kWrite),
-                                           .base = {commit.base_sequence, commit.base_hash},
-                                           .drained = drained,
-                                           .found = found,
+                                           .base = recovered.base,
+                                           .stored = recovered.stored,
+                                           .found = std::move(recovered.found),
                                            .flush_interval = options.flush_interval}));
-  return WritableLog{std::move(log), std::move(self), std::move(previous), report};
+  return WritableLog{std::move(log), std::move(self), std::move(previous), recovered.report};
 }
 
 absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& given) {
@@ -242,7 +203,7 @@ absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& g
   if (durable == 0) {  // nobody says: so it is made so
     ASSIGN_OR_RETURN(const CommitRecord commit, file->ReadCommit());
     RETURN_IF_ERROR(file->MakeDurable());
-    durable = commit.last_sequence;
+    durable = commit.end.sequence;
   }
   return NewReaderLog({.name = directory,
                        .file = std::move(file),

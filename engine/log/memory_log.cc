@@ -13,6 +13,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/codec/frame.h"
 #include "engine/log/frame_run.h"
+#include "engine/log/wait_for_more.h"
 #include "foldlog/owner.h"
 
 namespace foldlog {
@@ -87,7 +88,7 @@ class MemoryLog final : public EventLog {
       return end_.sequence;
     };
     ++waiting_;
-    absl::StatusOr<bool> more = WaitForSequence(changed_, behind, timeout, end);
+    absl::StatusOr<bool> more = foldlog::WaitForMore(changed_, behind, timeout, end);
     --waiting_;
     return more;
   }

@@ -15,6 +15,7 @@
 #include "engine/log/frame_run.h"
 #include "engine/log/tail/walk.h"
 #include "engine/log/tail/window.h"
+#include "engine/log/wait_for_more.h"
 
 namespace foldlog {
 namespace {
@@ -53,7 +54,7 @@ class ReaderLog final : public EventLog {
     ASSIGN_OR_RETURN(const auto open, LockOpen());
     if (from <= file_->LastSeen()) return file_->Read(from, bytes_max);
     ASSIGN_OR_RETURN(CommitRecord commit, file_->ReadCommit());
-    while (from > commit.last_sequence) {
+    while (from > commit.end.sequence) {
       TailPosition at = StartBefore(from, commit);
       RunCollector collector(from, bytes_max);
       const auto collect = [&](std::span<const std::uint64_t> frame, const ChainEnd& end) -> absl::StatusOr<bool> {
@@ -90,7 +91,7 @@ class ReaderLog final : public EventLog {
       return extent.end.sequence;
     };
     ++waiting_;
-    absl::StatusOr<bool> more = WaitForSequence(shared_, behind, timeout, end);
+    absl::StatusOr<bool> more = foldlog::WaitForMore(shared_, behind, timeout, end);
     --waiting_;
     return more;
   }
@@ -145,7 +146,7 @@ class ReaderLog final : public EventLog {
       TailPosition at = StartBefore(std::numeric_limits<Sequence>::max(), commit);
       RETURN_IF_ERROR(Walk(at, [](auto, const auto&) { return true; }));
       ASSIGN_OR_RETURN(commit, file_->ReadCommit());
-      if (commit.last_sequence > at.chain.sequence) continue;  // the writer has moved it on meanwhile
+      if (commit.end.sequence > at.chain.sequence) continue;  // the writer has moved it on meanwhile
       const absl::Status whole = file_->CheckNothingIsMissing(at.chain);
       if (whole.ok()) return ToExtent(commit, at.chain, durable);
       if (looks++ == kLooksMax) return whole;
@@ -156,8 +157,8 @@ class ReaderLog final : public EventLog {
   // The nearest known place in the tail from which the chain leads to `sequence`.
   TailPosition StartBefore(Sequence sequence, const CommitRecord& commit) const {
     const std::lock_guard lock(mutex_);
-    if (known_.chain.sequence > commit.last_sequence && known_.chain.sequence < sequence) return known_;
-    return {commit.tail_position, {commit.last_sequence, commit.last_hash}};
+    if (known_.chain.sequence > commit.end.sequence && known_.chain.sequence < sequence) return known_;
+    return {commit.tail_position, commit.end};
   }
 
   // Gives every frame behind `at` to `use`, a copy valid during the call, and moves `at` behind it, until there are no

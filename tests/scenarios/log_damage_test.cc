@@ -82,7 +82,7 @@ class LogDamageTest : public testing::Test {
   static void Edit(MDB_txn* txn, MDB_dbi dbi, std::uint64_t key, const std::function<void(Record&)>& edit) {
     std::vector<std::uint64_t> words = Get(txn, dbi, key);
     Record record;
-    std::memcpy(&record, words.data(), sizeof record);
+    std::memcpy(static_cast<void*>(&record), words.data(), sizeof record);
     edit(record);
     std::memcpy(words.data(), &record, sizeof record);
     Put(txn, dbi, key, words);

@@ -75,7 +75,7 @@ absl::StatusOr<Record> ReadRecord(const File& file, const Meta& meta, const Tree
   ASSIGN_OR_RETURN(const auto value, cursor.Value(words));
   if (value.size_bytes() < sizeof(Record)) return file.Damaged("record ", key, " is too short");
   Record record;
-  std::memcpy(&record, value.data(), sizeof record);
+  std::memcpy(static_cast<void*>(&record), value.data(), sizeof record);
   return record;
 }
 
@@ -90,8 +90,8 @@ absl::Status CheckCommit(const CommitRecord& commit, const Meta& meta, const Tre
     return file.Damaged("the commit record is of transaction ", commit.txn_id, ", but its meta page says ", meta.txn_id,
                         "; a commit was lost or torn");
   }
-  if (commit.batches != events.entries || commit.last_sequence < commit.base_sequence) {
-    return file.Damaged("the commit record tells of ", commit.batches, " batches up to event ", commit.last_sequence,
+  if (commit.batches != events.entries || commit.end.sequence < commit.base.sequence) {
+    return file.Damaged("the commit record tells of ", commit.batches, " batches up to event ", commit.end.sequence,
                         ", but there are ", events.entries, "; a commit was lost or torn");
   }
   if (commit.tail_position > kTailPositionMax) {
@@ -128,10 +128,10 @@ std::vector<std::uint64_t> ToStored(const Snapshot& snapshot) {
 }
 
 LogExtent ToExtent(const CommitRecord& commit) {
-  return {.base = {commit.base_sequence, commit.base_hash},
-          .end = {commit.last_sequence, commit.last_hash},
-          .durable_through = commit.last_sequence,
-          .stored_through = commit.last_sequence};
+  return {.base = commit.base,
+          .end = commit.end,
+          .durable_through = commit.end.sequence,
+          .stored_through = commit.end.sequence};
 }
 
 LogFile::LogFile(FileDescriptor file, std::string path, std::string log_name)
@@ -213,8 +213,8 @@ void LogFile::LookAtOlder(Moment& moment) const {
 
 absl::Status LogFile::CheckNothingIsMissing(const ChainEnd& end) const {
   ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
-  if (!moment->beyond || moment->beyond->last_sequence <= end.sequence) return absl::OkStatus();
-  return moment->file.Damaged("events ", end.sequence + 1, " to ", moment->beyond->last_sequence,
+  if (!moment->beyond || moment->beyond->end.sequence <= end.sequence) return absl::OkStatus();
+  return moment->file.Damaged("events ", end.sequence + 1, " to ", moment->beyond->end.sequence,
                               " are missing: they were stored by transaction ", moment->beyond->txn_id,
                               ", but the number in its meta page is ", moment->metas[1 - moment->slot].meta.txn_id,
                               "; a commit was lost or torn");
@@ -226,16 +226,16 @@ absl::Status LogFile::CheckLastBatch() const {
   TreeCursor cursor(moment->file, moment->meta(), TreeKind::kTable, absl::StrCat("table ", kEventsTable),
                     moment->events);
   ASSIGN_OR_RETURN(const bool any, cursor.SeekFloor(std::numeric_limits<Sequence>::max()));
-  if (!any && commit.last_sequence == commit.base_sequence) return absl::OkStatus();
+  if (!any && commit.end.sequence == commit.base.sequence) return absl::OkStatus();
   const Sequence first = any ? cursor.key() : 0;
-  if (first > commit.base_sequence && first <= commit.last_sequence) {
+  if (first > commit.base.sequence && first <= commit.end.sequence) {
     ASSIGN_OR_RETURN(const FrameRun run, ReadAt(*moment, first, std::numeric_limits<std::size_t>::max()));
-    if (run.before.sequence + 1 == first && run.after == ChainEnd{commit.last_sequence, commit.last_hash}) {
+    if (run.before.sequence + 1 == first && run.after == commit.end) {
       return absl::OkStatus();
     }
   }
   return moment->file.Damaged("the last batch is that of event ", first, ", and does not end with event ",
-                              commit.last_sequence, ", as the commit record does");
+                              commit.end.sequence, ", as the commit record does");
 }
 
 absl::Status LogFile::CheckFormat(const FormatRecord& format) const {
@@ -269,13 +269,13 @@ LogFile::SharedMoment LogFile::Seen() const {
   return newest_;
 }
 
-Sequence LogFile::LastSeen() const { return Seen()->commit.last_sequence; }
+Sequence LogFile::LastSeen() const { return Seen()->commit.end.sequence; }
 
 // A moment that was seen before will do, if it is found not to be past afterwards.
 absl::StatusOr<FrameRun> LogFile::Read(Sequence from, std::size_t bytes_max) const {
   SharedMoment moment = Seen();
   for (int attempt = 1; attempt <= kAttemptsMax; ++attempt) {
-    if (attempt > 1 || from > moment->commit.last_sequence) {
+    if (attempt > 1 || from > moment->commit.end.sequence) {
       ASSIGN_OR_RETURN(moment, Newest());
     }
     absl::StatusOr<FrameRun> run = ReadAt(*moment, from, bytes_max);
@@ -288,7 +288,7 @@ absl::StatusOr<FrameRun> LogFile::Read(Sequence from, std::size_t bytes_max) con
 absl::StatusOr<FrameRun> LogFile::ReadAt(const Moment& moment, Sequence from, std::size_t bytes_max) const {
   RETURN_IF_ERROR(CheckReadable(from, ToExtent(moment.commit), log_name_));
   RunCollector collector(from, bytes_max);
-  if (from > moment.commit.last_sequence) return std::move(collector).Take();
+  if (from > moment.commit.end.sequence) return std::move(collector).Take();
   std::unique_ptr<Scratch> scratch = TakeScratch();
   const absl::Status collected = Collect(moment, from, *scratch, collector);
   {

@@ -7,8 +7,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "engine/codec/log_id.h"
+#include "foldlog/event_log.h"
 
 namespace foldlog {
 
@@ -25,12 +27,10 @@ static_assert(sizeof(FormatRecord) == 40);
 // reappear, or half of one, this record tells.
 struct CommitRecord {
   std::uint64_t txn_id;
-  std::uint64_t base_sequence;
-  std::uint64_t base_hash;
-  std::uint64_t last_sequence;
-  std::uint64_t last_hash;
+  ChainEnd base;                // the chain starts behind it
+  ChainEnd end;                 // the last event in log.mdb
   std::uint64_t batches;        // entries of the table `events`
-  std::uint64_t tail_position;  // where in the tail the frame behind last_sequence is, or will be
+  std::uint64_t tail_position;  // where in the tail the frame behind `end` is, or will be
   std::uint64_t hash;           // XXH3-64 of all before it
   bool operator==(const CommitRecord&) const = default;
 };
@@ -41,6 +41,8 @@ inline std::uint64_t HashOf(const CommitRecord& commit) { return XXH3_64bits(&co
 // More words than a log can have had, at any speed, in all the time there is: what is beyond was not written by a log,
 // and counting on from there could wrap.
 inline constexpr std::uint64_t kTailPositionMax = std::uint64_t{1} << 62;
+
+inline std::string PathOfLogFile(const std::string& directory) { return directory + "/log.mdb"; }
 
 inline constexpr std::uint64_t kFormatMagic = 0x474f4c444c4f46;  // "FOLDLOG"
 inline constexpr std::uint32_t kFormatVersion = 4;

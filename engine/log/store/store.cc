@@ -10,6 +10,8 @@
 #include "engine/base/file_system.h"
 #include "engine/base/status_macros.h"
 #include "engine/log/store/batch.h"
+#include "engine/log/store/lmdb/check.h"
+#include "engine/log/store/lmdb/env.h"
 #include "engine/log/store/lmdb/repair.h"
 #include "engine/log/store/records.h"
 
@@ -26,13 +28,13 @@ constexpr std::size_t kMaxAppendWords = (std::size_t{128} << 20) / sizeof(std::u
 
 absl::Status CheckAddition(const Store::Addition& addition, const CommitRecord& commit, const std::string& name) {
   const FrameSpan& frames = addition.frames;
-  RETURN_IF_ERROR(CheckStartsAt(frames, {commit.last_sequence, commit.last_hash}, name));
+  RETURN_IF_ERROR(CheckStartsAt(frames, commit.end, name));
   if (frames.words.size() > kMaxAppendWords) {
     return absl::InvalidArgumentError(absl::StrCat(
         "cannot append ", frames.count(), " events of ", frames.words.size_bytes(), " bytes at once; the limit is ",
         kMaxAppendWords * sizeof(std::uint64_t), ": append fewer at a time"));
   }
-  const LogExtent extent{.base = {commit.base_sequence, commit.base_hash}, .end = frames.after};
+  const LogExtent extent{.base = commit.base, .end = frames.after};
   for (const Snapshot& snapshot : addition.snapshots) RETURN_IF_ERROR(CheckSnapshotPlace(snapshot, extent, name));
   return absl::OkStatus();
 }
@@ -50,6 +52,12 @@ absl::Status Put(const LmdbTransaction& txn, MDB_dbi table, const Entry& entry, 
 
 Store::Store(std::unique_ptr<LogFile> file, std::string name, const CommitRecord& commit)
     : file_(std::move(file)), name_(std::move(name)), commit_(commit) {}
+
+Store::~Store() = default;
+
+absl::Status Store::Create(const std::string& directory, const LogId& log_id) {
+  return LmdbEnv::Create(directory, PathOfLogFile(directory), log_id);
+}
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(std::unique_ptr<LogFile> file, std::string name) {
   RETURN_IF_ERROR(RefuseHardLinks(file->fd(), file->path()));
@@ -98,8 +106,7 @@ absl::Status Store::CheckUnchanged() const {
 absl::Status Store::Append(const Addition& addition) {
   RETURN_IF_ERROR(CheckAddition(addition, commit_, name_));
   CommitRecord next = commit_;
-  next.last_sequence = addition.frames.after.sequence;
-  next.last_hash = addition.frames.after.hash;
+  next.end = addition.frames.after;
   next.tail_position = addition.tail_position;
   ASSIGN_OR_RETURN(const std::vector<Batch> batches, SplitIntoBatches(addition.frames));
   absl::Status status = TryWrite(next, batches, addition);

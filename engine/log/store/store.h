@@ -16,19 +16,28 @@
 #include "absl/status/statusor.h"
 #include "engine/log/frame_run.h"
 #include "engine/log/store/batch.h"
-#include "engine/log/store/lmdb/check.h"
-#include "engine/log/store/lmdb/env.h"
 #include "engine/log/store/log_file.h"
 #include "foldlog/event_log.h"
 
 namespace foldlog {
 
+class LmdbEnv;
+struct LmdbFileSummary;
+
 // Threads: Append() is for one thread at a time; everything else may be called from any thread meanwhile.
 class Store {
  public:
+  // Creates the file of the empty log `log_id` in `directory`, complete and durable but for its entry there, or leaves
+  // none.
+  static absl::Status Create(const std::string& directory, const LogId& log_id);
+
   // `name` is the log's directory, for messages. Sees to it that what the file shows is durable. PermissionDenied if it
   // cannot be written, FailedPrecondition if it has another name somewhere.
   static absl::StatusOr<std::unique_ptr<Store>> Open(std::unique_ptr<LogFile> file, std::string name);
+
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
 
   const LogFile& file() const { return *file_; }
 

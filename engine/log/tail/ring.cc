@@ -28,60 +28,56 @@ TailPosition SeqLockedPosition::Load() const {
   }
 }
 
-TailRing::TailRing(std::span<std::uint64_t> words, const TailPosition& drained, const TailContents& found)
-    : words_(words), found_end_(found.end.position), drained_(drained), end_(found.end), marks_(found.marks) {}
+TailRing::TailRing(std::span<std::uint64_t> words, const TailPosition& stored, const TailContents& found)
+    : words_(words), found_end_(found.end.position), stored_(stored), end_(found.end), marks_(found.marks) {}
 
 bool TailRing::HasRoom(std::size_t run_words, std::size_t reserve_words) const {
-  const std::uint64_t end = end_.position();
-  const std::uint64_t left_of_lap = NextLap(end, words_.size()) - end;
-  const std::uint64_t skipped = run_words > left_of_lap ? left_of_lap : 0;
-  return end + skipped + run_words + reserve_words <= drained_.position() + words_.size();
+  const std::uint64_t place = PlaceOfRun(end_.position(), run_words, words_.size());
+  return place + run_words + reserve_words <= stored_.position() + words_.size();
 }
 
 void TailRing::Append(const FrameSpan& run) {
-  std::uint64_t position = end_.position();
-  if (const std::uint64_t lap = NextLap(position, words_.size()); position + run.words.size() > lap) {
-    words_[position % words_.size()] = kSkipMark;
-    position = lap;
-  }
-  std::memcpy(&words_[position % words_.size()], run.words.data(), run.words.size_bytes());
-  end_.Store({position + run.words.size(), run.after});
+  const std::uint64_t position = end_.position();
+  const std::uint64_t place = PlaceOfRun(position, run.words.size(), words_.size());
+  if (place != position) words_[position % words_.size()] = kSkipMark;
+  std::memcpy(&words_[place % words_.size()], run.words.data(), run.words.size_bytes());
+  end_.Store({place + run.words.size(), run.after});
 }
 
 absl::StatusOr<TailRing::Run> TailRing::NextRun(std::size_t words_max) const {
-  const TailPosition drained = drained_.Load();
   const TailPosition end = end_.Load();
-  if (drained.chain.sequence == end.chain.sequence) return Run{{{}, drained.chain, drained.chain}, end};
-  const std::uint64_t start = FrameStart(words_, drained.position);
-  const std::uint64_t limit = std::min(end.position, NextLap(start, words_.size()));
-  const auto piece = words_.subspan(start % words_.size(), limit - start);
-  ChainEnd after = drained.chain;
+  RingCursor cursor(words_, stored_.Load());
+  const ChainEnd before = cursor.at().chain;
+  std::span<const std::uint64_t> piece;  // from the first of the frames on
   std::size_t size = 0;
-  while (size < piece.size() && piece[size] != kSkipMark) {
-    const auto frame = FrameAtStartOf(piece.subspan(size));
+  while (cursor.sequence() < end.chain.sequence) {
+    const std::span<const std::uint64_t> words = cursor.Words();
+    if (size == 0) piece = words;
+    if (words.data() != piece.data() + size) break;  // in the next lap
+    const auto frame = cursor.NextUnchecked();
     if (!frame) return absl::DataLossError("the tail was changed by somebody else");
     if (size > 0 && size + frame->size_words() > words_max) break;
     size += frame->size_words();
-    after = frame->end();
+    cursor.StepOver(*frame);
   }
-  return Run{{piece.first(size), drained.chain, after}, {start + size, after}};
+  return Run{{piece.first(size), before, cursor.at().chain}, cursor.at()};
 }
 
 void TailRing::Free(const TailPosition& place) {
   const std::unique_lock lock(freeing_);
-  drained_.Store(place);
+  stored_.Store(place);
 }
 
 void TailRing::Replace(const ChainEnd& end) {
   const TailPosition place{end_.position(), end};
   const std::unique_lock lock(freeing_);
   end_.Store(place);
-  drained_.Store(place);
+  stored_.Store(place);
 }
 
 // The nearest known place from which the chain leads to `sequence`, which has not been freed.
 TailPosition TailRing::StartBefore(Sequence sequence) const {
-  TailPosition start = drained_.Load();
+  TailPosition start = stored_.Load();
   const auto take_if_nearer = [&](const TailPosition& place) {
     if (place.chain.sequence >= start.chain.sequence && place.chain.sequence < sequence) start = place;
   };
@@ -95,22 +91,21 @@ TailPosition TailRing::StartBefore(Sequence sequence) const {
 
 absl::StatusOr<std::optional<FrameRun>> TailRing::Read(Sequence from, std::size_t bytes_max) const {
   const std::shared_lock lock(freeing_);
-  if (from <= drained_.sequence()) return std::optional<FrameRun>();
-  TailPosition at = StartBefore(from);
-  const TailPosition end = end_.Load();
+  if (from <= stored_.sequence()) return std::optional<FrameRun>();
+  RingCursor cursor(words_, StartBefore(from));
+  const Sequence end = end_.sequence();
   RunCollector collector(from, bytes_max);
   bool wanted = true;
-  while (wanted && at.chain.sequence < end.chain.sequence) {
-    const std::uint64_t start = FrameStart(words_, at.position);
-    const auto rest = words_.subspan(start % words_.size());
-    ASSIGN_OR_RETURN(const FrameView frame, PeekFrame(rest));
+  while (wanted && cursor.sequence() < end) {
+    const std::span<const std::uint64_t> words = cursor.Words();
+    ASSIGN_OR_RETURN(const FrameView frame, PeekFrame(words));
     if (frame.header.sequence >= from) {
-      ASSIGN_OR_RETURN(wanted, collector.Add(rest.first(frame.size_words())));
+      ASSIGN_OR_RETURN(wanted, collector.Add(words.first(frame.size_words())));
     }
-    if (wanted) at = {start + frame.size_words(), frame.end()};
+    if (wanted) cursor.StepOver(frame);
   }
   const std::lock_guard remembering(reading_);
-  read_to_ = at;
+  read_to_ = cursor.at();
   return std::optional<FrameRun>(std::move(collector).Take());
 }
 

@@ -40,8 +40,8 @@ class SeqLockedPosition {
 
 class TailRing {
  public:
-  // `drained`: everything before it is in LMDB; `found`: what is behind that.
-  TailRing(std::span<std::uint64_t> words, const TailPosition& drained, const TailContents& found);
+  // `stored`: everything before it is in LMDB; `found`: what is behind that.
+  TailRing(std::span<std::uint64_t> words, const TailPosition& stored, const TailContents& found);
 
   std::size_t size_words() const { return words_.size(); }
 
@@ -69,7 +69,7 @@ class TailRing {
     constexpr std::uint64_t kPageWords = 4096 / sizeof(std::uint64_t);
     const std::shared_lock lock(freeing_);
     absl::Status status;
-    for (std::uint64_t at = drained_.position(); at < found_end_ && status.ok(); at += kPageWords - at % kPageWords) {
+    for (std::uint64_t at = stored_.position(); at < found_end_ && status.ok(); at += kPageWords - at % kPageWords) {
       status = use(at % words_.size());
     }
     return status;
@@ -86,15 +86,15 @@ class TailRing {
 
   TailPosition end() const { return end_.Load(); }
   Sequence end_sequence() const { return end_.sequence(); }
-  Sequence drained_sequence() const { return drained_.sequence(); }
-  std::uint64_t backlog_words() const { return end_.position() - drained_.position(); }
+  Sequence stored_sequence() const { return stored_.sequence(); }
+  std::uint64_t backlog_words() const { return end_.position() - stored_.position(); }
 
  private:
   TailPosition StartBefore(Sequence sequence) const;
 
   std::span<std::uint64_t> words_;
   const std::uint64_t found_end_;
-  SeqLockedPosition drained_;
+  SeqLockedPosition stored_;
   SeqLockedPosition end_;
   const std::vector<TailPosition> marks_;  // in what was found, in order
   mutable std::mutex reading_;             // of read_to_

@@ -94,13 +94,6 @@ void TailShared::SetDurable(Sequence sequence) {
   std::atomic_ref(page()->durable).store(sequence, std::memory_order_release);
 }
 
-void TailShared::RaiseDurable(Sequence sequence) {
-  const std::atomic_ref durable(page()->durable);
-  Sequence known = durable.load(std::memory_order_relaxed);
-  while (known < sequence && !durable.compare_exchange_weak(known, sequence, std::memory_order_release)) {
-  }
-}
-
 void TailShared::Wake() { page()->wakes.Wake(); }
 
 void TailShared::WakeWaiting() const {

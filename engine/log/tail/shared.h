@@ -34,7 +34,8 @@ class TailShared {
   // rebooted since, or the log copied, say. Read by pread: a map of a file that is cut short kills who touches it.
   Sequence durable(const TailFile& tail) const;
 
-  void RaiseDurable(Sequence sequence);
+  // For the writer, by one thread at a time.
+  void SetDurable(Sequence sequence);
 
   // Tells everybody who waits, in any process, that there is more to read. A system call.
   void Wake();
@@ -48,7 +49,6 @@ class TailShared {
   struct Page;
 
   bool Read(Page& page) const;
-  void SetDurable(Sequence sequence);
 
   TailShared(FileDescriptor file, Mapping map) : file_(std::move(file)), map_(std::move(map)) {}
 

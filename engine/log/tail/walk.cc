@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "engine/codec/frame.h"
+
 namespace foldlog {
 namespace {
 
@@ -41,26 +43,19 @@ bool IsTornFrameBehind(const ChainEnd& end, std::span<const std::uint64_t> words
 
 }  // namespace
 
-std::uint64_t FrameStart(std::span<const std::uint64_t> ring, std::uint64_t position) {
-  return ring[position % ring.size()] == kSkipMark ? NextLap(position, ring.size()) : position;
-}
-
 TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPosition& start, bool search_rest) {
   constexpr Sequence kMarkEvery = 1024;
-  TailContents contents{.end = start};
-  TailPosition& end = contents.end;
-  std::span<const std::uint64_t> rest;
-  while (true) {
-    const std::uint64_t position = FrameStart(ring, end.position);
-    rest = ring.subspan(position % ring.size());
-    const auto frame = FrameBehind(end.chain, rest);
+  TailContents contents;
+  RingCursor cursor(ring, start);
+  for (auto frame = cursor.NextOfChain(); frame; frame = cursor.NextOfChain()) {
     // A chain cannot be longer than the ring, whatever the words say.
-    if (!frame || position + frame->size_words() - start.position > ring.size()) break;
-    end = {position + frame->size_words(), frame->end()};
-    if (end.chain.sequence % kMarkEvery == 0) contents.marks.push_back(end);
+    if (cursor.Behind(*frame).position - start.position > ring.size()) break;
+    cursor.StepOver(*frame);
+    if (cursor.sequence() % kMarkEvery == 0) contents.marks.push_back(cursor.at());
   }
-  if (search_rest) contents.discarded = CountNewer(ring, end.chain.sequence);
-  if (IsTornFrameBehind(end.chain, rest)) ++contents.discarded;
+  contents.end = cursor.at();
+  if (search_rest) contents.discarded = CountNewer(ring, cursor.sequence());
+  if (IsTornFrameBehind(cursor.at().chain, cursor.Words())) ++contents.discarded;
   return contents;
 }
 

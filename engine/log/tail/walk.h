@@ -1,38 +1,15 @@
-// Walking the ring of a tail: what the words in it mean, for whoever recovers, drains or reads them.
-//
-// A position counts words since the log was created and never wraps; the word lies at position % ring size. Frames are
-// not split at the end of the ring: a skip mark stands where the rest of the lap is left out.
+// What is found in a tail when nobody writes to it: recovery's walk along the chain.
 
 #ifndef FOLDLOG_LOG_TAIL_WALK_H_
 #define FOLDLOG_LOG_TAIL_WALK_H_
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
-#include "engine/codec/frame.h"
-#include "foldlog/event_log.h"
+#include "engine/log/tail/cursor.h"
 
 namespace foldlog {
-
-// A place between two frames: where the next one goes, and the end of the chain that it continues.
-struct TailPosition {
-  std::uint64_t position = 0;
-  ChainEnd chain = {};
-  bool operator==(const TailPosition&) const = default;
-};
-
-// Never the first word of a frame, which begins with kFrameMagic and a payload size of at most 4 MiB.
-inline constexpr std::uint64_t kSkipMark = 0xffffffff31534c46;  // "FLS1"
-
-// The start of the lap behind the one that `position` is in.
-inline std::uint64_t NextLap(std::uint64_t position, std::uint64_t ring_words) {
-  return position - position % ring_words + ring_words;
-}
-
-// Where the frame behind `position` starts: right there, or behind a skip mark.
-std::uint64_t FrameStart(std::span<const std::uint64_t> ring, std::uint64_t position);
 
 // What is found in a tail when nobody writes to it.
 struct TailContents {

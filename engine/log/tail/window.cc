@@ -52,9 +52,9 @@ absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::Look(const TailPosit
   const std::uint64_t ring_words = tail_.ring_words();
   std::uint64_t position = at.position;
   ASSIGN_OR_RETURN(std::span<const std::uint64_t> words, Words(position % ring_words, kFrameHeaderWords));
-  if (words[0] == kSkipMark) {
-    position = NextLap(position, ring_words);
-    ASSIGN_OR_RETURN(words, Words(0, kFrameHeaderWords));
+  if (const std::uint64_t start = FrameStart(words[0], position, ring_words); start != position) {
+    position = start;
+    ASSIGN_OR_RETURN(words, Words(position % ring_words, kFrameHeaderWords));
   }
   if (words.size() < kFrameHeaderWords) return std::optional<Step>();
   FrameHeader header;

@@ -12,8 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/codec/frame.h"
+#include "engine/log/tail/cursor.h"
 #include "engine/log/tail/file.h"
-#include "engine/log/tail/walk.h"
 
 namespace foldlog {
 

@@ -29,12 +29,11 @@ constexpr std::size_t kSnapshotsMax = 64;
 
 }  // namespace
 
-TailDrain::TailDrain(Store& store, const WatchedFiles& watched, TailRing& ring, GroupFlush& flush, WriterHealth& health)
+TailDrain::TailDrain(Store& store, const WatchedFiles& watched, TailRing& ring, WriterProgress& progress)
     : store_(store),
       watched_(watched),
       ring_(ring),
-      flush_(flush),
-      health_(health),
+      progress_(progress),
       backlog_words_(std::min(kBacklogWords, ring.size_words() / kBacklogsInARing)),
       transaction_words_(std::min(kTransactionWords, ring.size_words() / kTransactionsInARing)) {}
 
@@ -50,7 +49,7 @@ void TailDrain::WakeUp() {
 
 absl::Status TailDrain::DrainSome() {
   std::unique_lock lock(mutex_);
-  RETURN_IF_ERROR(health_.Check());
+  RETURN_IF_ERROR(progress_.Check());
   const std::uint64_t seen = attempts_;
   attempts_wanted_ = std::max(attempts_wanted_, seen + 1);
   wanted_.notify_one();
@@ -63,7 +62,7 @@ absl::Status TailDrain::DrainAll() {
   while (true) {
     RETURN_IF_ERROR(DrainSome());
     const std::lock_guard lock(mutex_);
-    if (ring_.drained_sequence() >= through && snapshots_.empty()) return absl::OkStatus();
+    if (ring_.stored_sequence() >= through && snapshots_.empty()) return absl::OkStatus();
   }
 }
 
@@ -73,9 +72,9 @@ absl::Status TailDrain::StoreDirectly(const FrameSpan& run) {
   const std::lock_guard lock(storing_);
   const absl::Status stored = Put({run, ring_.end().position, {}});
   if (!stored.ok())
-    return absl::IsResourceExhausted(stored) || absl::IsInvalidArgument(stored) ? stored : StopWriter(stored);
+    return absl::IsResourceExhausted(stored) || absl::IsInvalidArgument(stored) ? stored : progress_.Stop(stored);
   ring_.Replace(run.after);
-  flush_.NoteDurable(run.after.sequence);
+  progress_.NoteDurable(run.after.sequence);
   return absl::OkStatus();
 }
 
@@ -122,15 +121,15 @@ void TailDrain::Run() {
     last_attempt_ = std::move(attempt);
     ++attempts_;
     attempted_.notify_all();
-    if (!health_.Check().ok()) return;
+    if (!progress_.Check().ok()) return;
   }
 }
 
 absl::Status TailDrain::Attempt() {
   const std::lock_guard lock(storing_);
-  RETURN_IF_ERROR(health_.Check());
+  RETURN_IF_ERROR(progress_.Check());
   const absl::Status moved = MoveRun();
-  return moved.ok() || absl::IsResourceExhausted(moved) ? moved : StopWriter(moved);
+  return moved.ok() || absl::IsResourceExhausted(moved) ? moved : progress_.Stop(moved);
 }
 
 absl::Status TailDrain::MoveRun() {
@@ -139,7 +138,7 @@ absl::Status TailDrain::MoveRun() {
   if (run.frames.words.empty() && snapshots.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(Put({run.frames, run.end.position, snapshots}));
   ring_.Free(run.end);
-  flush_.NoteDurable(run.end.chain.sequence);
+  progress_.NoteDurable(run.end.chain.sequence);
   return absl::OkStatus();
 }
 
@@ -158,7 +157,5 @@ std::vector<Snapshot> TailDrain::SnapshotsUpTo(Sequence sequence) {
   snapshots_.erase(snapshots_.begin(), behind);
   return taken;
 }
-
-absl::Status TailDrain::StopWriter(const absl::Status& cause) { return health_.Stop(cause, flush_.durable()); }
 
 }  // namespace foldlog

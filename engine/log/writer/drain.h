@@ -15,8 +15,7 @@
 #include "engine/base/background_thread.h"
 #include "engine/log/store/store.h"
 #include "engine/log/tail/ring.h"
-#include "engine/log/writer/group_flush.h"
-#include "engine/log/writer/health.h"
+#include "engine/log/writer/progress.h"
 #include "engine/log/writer/watched_files.h"
 #include "foldlog/event_log.h"
 
@@ -24,7 +23,7 @@ namespace foldlog {
 
 class TailDrain {
  public:
-  TailDrain(Store& store, const WatchedFiles& watched, TailRing& ring, GroupFlush& flush, WriterHealth& health);
+  TailDrain(Store& store, const WatchedFiles& watched, TailRing& ring, WriterProgress& progress);
 
   // To be called once, before anything else.
   absl::Status Start();
@@ -59,13 +58,11 @@ class TailDrain {
   absl::Status MoveRun();
   absl::Status Put(const Store::Addition& addition);
   std::vector<Snapshot> SnapshotsUpTo(Sequence sequence);
-  absl::Status StopWriter(const absl::Status& cause);
 
   Store& store_;
   const WatchedFiles& watched_;
   TailRing& ring_;
-  GroupFlush& flush_;
-  WriterHealth& health_;
+  WriterProgress& progress_;
   const std::size_t backlog_words_;  // so much is worth a transaction
   const std::size_t transaction_words_;
 

@@ -11,8 +11,8 @@ namespace foldlog {
 // Who joins a round has appended before, and a round looks for the end of the ring after it has closed: so its flush
 // covers them all.
 absl::Status GroupFlush::Sync(Sequence through) {
-  while (durable() < through) {
-    RETURN_IF_ERROR(health_.Check());
+  while (progress_.durable() < through) {
+    RETURN_IF_ERROR(progress_.Check());
     const Place place = JoinRound();
     if (place.leads) {
       Lead(place.round);
@@ -42,7 +42,7 @@ void GroupFlush::Lead(std::uint64_t round) {
     found_written_ = ring_.VisitPagesFound([this](std::size_t index) { return file_.WriteAgain(index); });
   });
   const Sequence through = ring_.end_sequence();
-  if (through > durable() && health_.Check().ok()) Flush(round % kFlushesAtOnce, through);
+  if (through > progress_.durable() && progress_.Check().ok()) Flush(round % kFlushesAtOnce, through);
   NoteEnd(round);
 }
 
@@ -50,9 +50,9 @@ void GroupFlush::Flush(std::size_t which, Sequence through) {
   absl::Status flushed = found_written_.ok() ? file_.Flush(which, through) : found_written_;
   if (flushed.ok()) flushed = watched_.Check();
   if (flushed.ok()) {
-    NoteDurable(through);
+    progress_.NoteDurable(through);
   } else {
-    health_.Stop(flushed, durable()).IgnoreError();
+    progress_.Stop(flushed).IgnoreError();
   }
 }
 
@@ -79,15 +79,6 @@ void GroupFlush::NoteEnd(std::uint64_t round) {
   std::atomic<std::uint64_t>& ended = ended_[round % kRoundsAtOnce];
   ended.store(round + 1, std::memory_order_release);
   ended.notify_all();
-}
-
-void GroupFlush::NoteDurable(Sequence through) {
-  Sequence known = durable_.load(std::memory_order_relaxed);
-  while (known < through && !durable_.compare_exchange_weak(known, through, std::memory_order_acq_rel)) {
-  }
-  if (known >= through) return;
-  shared_.RaiseDurable(through);
-  shared_.Wake();
 }
 
 }  // namespace foldlog

@@ -17,8 +17,7 @@
 #include "absl/status/status.h"
 #include "engine/log/tail/file.h"
 #include "engine/log/tail/ring.h"
-#include "engine/log/tail/shared.h"
-#include "engine/log/writer/health.h"
+#include "engine/log/writer/progress.h"
 #include "engine/log/writer/watched_files.h"
 
 namespace foldlog {
@@ -26,18 +25,12 @@ namespace foldlog {
 // Any number of threads.
 class GroupFlush {
  public:
-  // Events up to `durable` are known to be. Later ones that are in the ring already may be in the page cache only.
-  GroupFlush(const TailFile& file, const WatchedFiles& watched, const TailRing& ring, TailShared& shared,
-             WriterHealth& health, Sequence durable)
-      : file_(file), watched_(watched), ring_(ring), shared_(shared), health_(health), durable_(durable) {}
+  // Events that are in the ring already, and not known to be durable, may be in the page cache only.
+  GroupFlush(const TailFile& file, const WatchedFiles& watched, const TailRing& ring, WriterProgress& progress)
+      : file_(file), watched_(watched), ring_(ring), progress_(progress) {}
 
   // Returns when all events up to `through` are durable, or the writer has stopped.
   absl::Status Sync(Sequence through);
-
-  // Events up to `through` have become durable by another way: in LMDB.
-  void NoteDurable(Sequence through);
-
-  Sequence durable() const { return durable_.load(std::memory_order_acquire); }
 
  private:
   // Rounds are numbered in the order in which they begin.
@@ -58,9 +51,7 @@ class GroupFlush {
   const TailFile& file_;
   const WatchedFiles& watched_;
   const TailRing& ring_;
-  TailShared& shared_;
-  WriterHealth& health_;
-  std::atomic<Sequence> durable_;
+  WriterProgress& progress_;
   std::once_flag found_once_;
   absl::Status found_written_;  // again, what was in the ring at the beginning
 

@@ -8,12 +8,11 @@ namespace foldlog {
 // So short a bound that the thread would never rest is not kept to.
 constexpr std::chrono::nanoseconds kTickMin = std::chrono::microseconds(500);
 
-IntervalFlush::IntervalFlush(const TailRing& ring, GroupFlush& flush, TailShared& shared, WriterHealth& health,
+IntervalFlush::IntervalFlush(const TailRing& ring, GroupFlush& flush, WriterProgress& progress,
                              std::chrono::milliseconds bound)
     : ring_(ring),
       flush_(flush),
-      shared_(shared),
-      health_(health),
+      progress_(progress),
       tick_(std::max(std::chrono::nanoseconds(bound) / kTicksInBound, kTickMin)) {}
 
 absl::Status IntervalFlush::Start() {
@@ -50,10 +49,10 @@ void IntervalFlush::TickUntilIdle(std::unique_lock<std::mutex>& lock) {
   seen.fill(ring_.end_sequence());
   std::size_t oldest = 0;
   Sequence told = 0;
-  while (!stopping_ && health_.Check().ok()) {
+  while (!stopping_ && progress_.Check().ok()) {
     lock.unlock();
     if (const Sequence end = ring_.end_sequence(); end != told) {
-      shared_.Wake();
+      progress_.TellReaders();
       told = end;
     }
     lock.lock();
@@ -62,7 +61,7 @@ void IntervalFlush::TickUntilIdle(std::unique_lock<std::mutex>& lock) {
     const absl::Status flushed = flush_.Sync(seen[oldest]);
     lock.lock();
     const Sequence end = ring_.end_sequence();
-    if (!flushed.ok() || flush_.durable() >= end) break;
+    if (!flushed.ok() || progress_.durable() >= end) break;
     seen[oldest] = end;
     oldest = (oldest + 1) % seen.size();
   }
@@ -70,7 +69,8 @@ void IntervalFlush::TickUntilIdle(std::unique_lock<std::mutex>& lock) {
   // surely seen here a tick later, which spares every append a memory fence.
   ticking_.store(false, std::memory_order_relaxed);
   changed_.wait_for(lock, tick_, [this] { return stopping_ || ticking_.load(std::memory_order_relaxed); });
-  if (flush_.durable() < ring_.end_sequence() && health_.Check().ok()) ticking_.store(true, std::memory_order_relaxed);
+  if (progress_.durable() < ring_.end_sequence() && progress_.Check().ok())
+    ticking_.store(true, std::memory_order_relaxed);
 }
 
 }  // namespace foldlog

@@ -15,16 +15,14 @@
 
 #include "engine/base/background_thread.h"
 #include "engine/log/tail/ring.h"
-#include "engine/log/tail/shared.h"
 #include "engine/log/writer/group_flush.h"
-#include "engine/log/writer/health.h"
+#include "engine/log/writer/progress.h"
 
 namespace foldlog {
 
 class IntervalFlush {
  public:
-  IntervalFlush(const TailRing& ring, GroupFlush& flush, TailShared& shared, WriterHealth& health,
-                std::chrono::milliseconds bound);
+  IntervalFlush(const TailRing& ring, GroupFlush& flush, WriterProgress& progress, std::chrono::milliseconds bound);
 
   // To be called once, before anything else.
   absl::Status Start();
@@ -45,8 +43,7 @@ class IntervalFlush {
 
   const TailRing& ring_;
   GroupFlush& flush_;
-  TailShared& shared_;
-  WriterHealth& health_;
+  WriterProgress& progress_;
   const std::chrono::nanoseconds tick_;
 
   std::atomic<bool> ticking_ = false;

@@ -12,10 +12,11 @@
 #include "engine/base/status_macros.h"
 #include "engine/log/frame_run.h"
 #include "engine/log/tail/ring.h"
+#include "engine/log/wait_for_more.h"
 #include "engine/log/writer/drain.h"
 #include "engine/log/writer/group_flush.h"
-#include "engine/log/writer/health.h"
 #include "engine/log/writer/interval_flush.h"
+#include "engine/log/writer/progress.h"
 
 namespace foldlog {
 namespace {
@@ -37,11 +38,11 @@ class WriterLog final : public EventLog {
         base_(parts.base),
         end_(parts.found.end.chain),
         reserve_words_(std::min(kReserveWords, tail_->ring().size() / kReserveShare)),
-        health_(name_),
-        ring_(tail_->ring(), parts.drained, parts.found),
-        flush_(*tail_, watched_, ring_, shared_, health_, parts.drained.chain.sequence),
-        drain_(std::make_unique<TailDrain>(*store_, watched_, ring_, flush_, health_)),
-        interval_(std::make_unique<IntervalFlush>(ring_, flush_, shared_, health_, parts.flush_interval)) {}
+        progress_(name_, shared_, parts.stored.chain.sequence),
+        ring_(tail_->ring(), parts.stored, parts.found),
+        flush_(*tail_, watched_, ring_, progress_),
+        drain_(std::make_unique<TailDrain>(*store_, watched_, ring_, progress_)),
+        interval_(std::make_unique<IntervalFlush>(ring_, flush_, progress_, parts.flush_interval)) {}
 
   // To be called once, before anything else. If it fails, the log is closed, and nothing was done to it.
   absl::Status Start() {
@@ -137,7 +138,7 @@ class WriterLog final : public EventLog {
       RETURN_IF_ERROR(CheckOpen());
       return ring_.end_sequence();
     };
-    return WaitForSequence(shared_, behind, timeout, end);
+    return foldlog::WaitForMore(shared_, behind, timeout, end);
   }
 
   absl::Status Close() override {
@@ -162,18 +163,18 @@ class WriterLog final : public EventLog {
   absl::Status CheckWritable() {
     RETURN_IF_ERROR(CheckProcess());
     RETURN_IF_ERROR(CheckOpen());
-    RETURN_IF_ERROR(health_.Check());
+    RETURN_IF_ERROR(progress_.Check());
     if (store_is_sound_) return absl::OkStatus();
     const absl::Status sound = store_->EnsureWritable();
-    if (absl::IsUnavailable(sound)) return health_.Stop(sound, flush_.durable());
+    if (absl::IsUnavailable(sound)) return progress_.Stop(sound);
     store_is_sound_ = sound.ok();
     return sound;
   }
 
   // Each grows, and none may be seen beyond the next: what is stored is durable, and what is durable is there.
   LogExtent CurrentExtent() const {
-    const Sequence stored = ring_.drained_sequence();
-    const Sequence durable = std::max(flush_.durable(), stored);
+    const Sequence stored = ring_.stored_sequence();
+    const Sequence durable = std::max(progress_.durable(), stored);
     return {.base = base_, .end = ring_.end().chain, .durable_through = durable, .stored_through = stored};
   }
 
@@ -181,7 +182,7 @@ class WriterLog final : public EventLog {
   absl::Status StoreDirectly(const FrameSpan& frames) {
     RETURN_IF_ERROR(drain_->StoreDirectly(frames));
     end_ = frames.after;
-    shared_.Wake();
+    progress_.TellReaders();
     return absl::OkStatus();
   }
 
@@ -194,11 +195,11 @@ class WriterLog final : public EventLog {
 
   // Durable first: that needs no room on the disk. What a full disk keeps from being drained stays in the tail.
   absl::Status Settle() {
-    RETURN_IF_ERROR(health_.Check());
+    RETURN_IF_ERROR(progress_.Check());
     RETURN_IF_ERROR(flush_.Sync(ring_.end_sequence()));
-    if (const absl::Status there = watched_.Check(); !there.ok()) return health_.Stop(there, flush_.durable());
-    const absl::Status drained = drain_->DrainAll();
-    return absl::IsResourceExhausted(drained) ? absl::OkStatus() : drained;
+    if (const absl::Status there = watched_.Check(); !there.ok()) return progress_.Stop(there);
+    const absl::Status stored = drain_->DrainAll();
+    return absl::IsResourceExhausted(stored) ? absl::OkStatus() : stored;
   }
 
   // `status` is how it ends.
@@ -206,7 +207,7 @@ class WriterLog final : public EventLog {
     interval_->Stop();
     drain_->Stop();
     store_.reset();  // before the lock, so that the next writer finds LMDB let go by this one
-    shared_.Wake();
+    progress_.TellReaders();
     if (status.ok()) status = lock_->MarkCleanClose();  // else it counts as one that died
     lock_.reset();
     return status;
@@ -223,7 +224,7 @@ class WriterLog final : public EventLog {
   const ChainEnd base_;
   ChainEnd end_;  // the appending thread's
   const std::size_t reserve_words_;
-  WriterHealth health_;
+  WriterProgress progress_;
   TailRing ring_;
   GroupFlush flush_;
   bool store_is_sound_ = false;  // the appending thread's

@@ -30,8 +30,8 @@ struct WriterLogParts {
   TailShared shared;
   SnapshotCache snapshots;
   ChainEnd base;
-  TailPosition drained;  // the end of what is in LMDB
-  TailContents found;    // what is behind that in the tail
+  TailPosition stored;  // the end of what is in LMDB
+  TailContents found;   // what is behind that in the tail
   std::chrono::milliseconds flush_interval;
 };
 

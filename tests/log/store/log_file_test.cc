@@ -107,7 +107,7 @@ Outcome OpenAndRead(const std::vector<Sequence>& some) {
   if (!commit.ok()) return absl::IsDataLoss(commit.status()) ? Outcome::kReported : Outcome::kWrong;
   const absl::Status whole = (*file)->CheckNothingIsMissing(ToExtent(*commit).end);
   if (!whole.ok()) return absl::IsDataLoss(whole) ? Outcome::kReported : Outcome::kWrong;
-  if (commit->last_sequence != kEvents) return Outcome::kWrong;
+  if (commit->end.sequence != kEvents) return Outcome::kWrong;
   if (!(*file)->FindSnapshot(kEvents).ok()) return Outcome::kWrong;
   Outcome worst = Outcome::kRight;
   for (const Sequence sequence : some) {
@@ -245,7 +245,7 @@ Outcome AppendAndRead() {
     if (!stored.ok()) return Complain(stored);
   }
   const auto commit = (*store)->file().ReadCommit();
-  if (!commit.ok() || commit->last_sequence != kEvents + 2) return Complain(commit.status());
+  if (!commit.ok() || commit->end.sequence != kEvents + 2) return Complain(commit.status());
   const auto last = (*store)->file().Read(kEvents + 1, 1 << 20);
   if (!last.ok() || last->count() != 2) return Complain(last.status());
   return ReadEvents((*store)->file(), 1, kEvents) == Outcome::kWrong ? Outcome::kWrong : Outcome::kRight;

@@ -72,7 +72,7 @@ TEST(TailRing, WhatIsFreedIsNotReadAnyMore) {
   EXPECT_FALSE(freed.has_value());
   ASSERT_OK_AND_ASSIGN(const auto kept, tail.ring().Read(2, 1 << 20));
   EXPECT_EQ(kept->count(), 2u);
-  EXPECT_EQ(tail.ring().drained_sequence(), 1u);
+  EXPECT_EQ(tail.ring().stored_sequence(), 1u);
 }
 
 TEST(TailRing, EveryFrameComesOutInOrderHoweverManyLaps) {
@@ -97,7 +97,7 @@ TEST(TailRing, EveryFrameComesOutInOrderHoweverManyLaps) {
   while (tail.ring().backlog_words() > 0) drain();
   EXPECT_EQ(out, in);
   EXPECT_GT(skips, 100u);
-  EXPECT_EQ(tail.ring().drained_sequence(), tail.ring().end_sequence());
+  EXPECT_EQ(tail.ring().stored_sequence(), tail.ring().end_sequence());
 }
 
 TEST(TailRing, RunThatDoesNotFitIntoTheLapGoesBehindASkipMark) {
@@ -186,7 +186,7 @@ TEST(TailRing, EventsStoredElsewhereMoveTheEndAndTakeNoRoom) {
   const std::uint64_t position = tail.ring().end().position;
   tail.ring().Replace({9, 77});
   EXPECT_EQ(tail.ring().end(), (TailPosition{position, {9, 77}}));
-  EXPECT_EQ(tail.ring().drained_sequence(), 9u);
+  EXPECT_EQ(tail.ring().stored_sequence(), 9u);
   EXPECT_EQ(tail.ring().backlog_words(), 0u);
   EXPECT_EQ(RunAfter(tail.ring().end().chain, {EventWithPath(1)}).after.sequence, 10u);
 }
@@ -199,12 +199,12 @@ TEST(TailRing, ReadersSeeWholeChainsWhileTheRingIsLappedUnderThem) {
   std::atomic<int> bad = 0;
   std::vector<std::thread> threads;
   threads.emplace_back([&] {
-    while (ring.drained_sequence() < kEvents) tail.Drain(600);
+    while (ring.stored_sequence() < kEvents) tail.Drain(600);
   });
   for (int i = 0; i < 2; ++i) {
     threads.emplace_back([&] {
-      while (ring.drained_sequence() < kEvents) {
-        const Sequence from = ring.drained_sequence() + 1;
+      while (ring.stored_sequence() < kEvents) {
+        const Sequence from = ring.stored_sequence() + 1;
         const auto run = ring.Read(from, 4096);
         if (!run.ok()) ++bad;
         if (!run.ok() || !*run) continue;

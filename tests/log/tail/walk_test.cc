@@ -184,9 +184,9 @@ TEST_F(TailWalkTest, EachPageOfWhatWasFoundIsVisitedOnceUntilOneFails) {
   constexpr std::uint64_t kPageWords = 512;
   constexpr std::uint64_t kPages = 8;
   std::vector<std::uint64_t> words(kPages * kPageWords);
-  const TailPosition drained{.position = 16 * kPages * kPageWords + 6 * kPageWords + 511, .chain = kBase};
+  const TailPosition stored{.position = 16 * kPages * kPageWords + 6 * kPageWords + 511, .chain = kBase};
   const TailPosition end{.position = 17 * kPages * kPageWords + kPageWords + 1, .chain = {kBase.sequence + 9, 1}};
-  TailRing ring(words, drained, {.end = end});
+  TailRing ring(words, stored, {.end = end});
   std::vector<std::size_t> pages;
   const auto visit = [&](std::size_t index) {
     pages.push_back(index / kPageWords);

@@ -58,10 +58,8 @@ absl::Status FillNewLog(MDB_env* env, const std::string& path, const LogId& log_
   absl::Status status = LmdbStatus(rc, "create tables in", path);
   const FormatRecord format = NewFormatRecord(log_id);
   CommitRecord commit{.txn_id = mdb_txn_id(txn),
-                      .base_sequence = 0,
-                      .base_hash = GenesisHash(format.log_id),
-                      .last_sequence = 0,
-                      .last_hash = GenesisHash(format.log_id),
+                      .base = {0, GenesisHash(log_id)},
+                      .end = {0, GenesisHash(log_id)},
                       .batches = 0,
                       .tail_position = 0,
                       .hash = 0};

@@ -1,0 +1,78 @@
+// A cursor over the frames in the ring of a tail, and the geometry that goes with it: nothing else knows of laps and
+// skip marks.
+//
+// A position counts words since the log was created and never wraps; the word lies at position % ring size. Frames are
+// not split at the end of the ring: a skip mark stands where the rest of the lap is left out.
+
+#ifndef FOLDLOG_LOG_TAIL_CURSOR_H_
+#define FOLDLOG_LOG_TAIL_CURSOR_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "engine/codec/frame.h"
+#include "foldlog/event_log.h"
+
+namespace foldlog {
+
+// A position between two frames, and the end of the chain that the next one continues.
+struct TailPosition {
+  std::uint64_t position = 0;
+  ChainEnd chain = {};
+  bool operator==(const TailPosition&) const = default;
+};
+
+// Never the first word of a frame, which begins with kFrameMagic and a payload size of at most 4 MiB.
+inline constexpr std::uint64_t kSkipMark = 0xffffffff31534c46;  // "FLS1"
+
+// The start of the lap behind the one that `position` is in.
+inline std::uint64_t NextLap(std::uint64_t position, std::uint64_t ring_words) {
+  return position - position % ring_words + ring_words;
+}
+
+// Where the frame at `position` starts, `word` being what lies there: right there, or behind a skip mark.
+inline std::uint64_t FrameStart(std::uint64_t word, std::uint64_t position, std::uint64_t ring_words) {
+  return word == kSkipMark ? NextLap(position, ring_words) : position;
+}
+
+// Where a run of so many words is put that continues at `position`: right there, or, if the lap has not that much left,
+// behind a skip mark.
+inline std::uint64_t PlaceOfRun(std::uint64_t position, std::size_t run_words, std::uint64_t ring_words) {
+  const std::uint64_t lap = NextLap(position, ring_words);
+  return position + run_words > lap ? lap : position;
+}
+
+// One thread. It looks at the ring only when asked for a frame or words, so it may stand where a writer is about to
+// write.
+class RingCursor {
+ public:
+  RingCursor(std::span<const std::uint64_t> ring, const TailPosition& at) : ring_(ring), at_(at) {}
+
+  const TailPosition& at() const { return at_; }
+  Sequence sequence() const { return at_.chain.sequence; }
+
+  // The words from the start of the next frame to the end of its lap, whether there is a frame or not.
+  std::span<const std::uint64_t> Words() const { return ring_.subspan(Start() % ring_.size()); }
+
+  // The next frame if it is whole, intact, and continues the chain. For a ring that anything may have happened to.
+  std::optional<FrameView> NextOfChain() const { return FrameBehind(at_.chain, Words()); }
+
+  // The next frame by magic and size alone. For a ring whose writer is this process.
+  std::optional<FrameView> NextUnchecked() const { return FrameAtStartOf(Words()); }
+
+  // The position behind `frame`, which is the next one.
+  TailPosition Behind(const FrameView& frame) const { return {Start() + frame.size_words(), frame.end()}; }
+
+  void StepOver(const FrameView& frame) { at_ = Behind(frame); }
+
+ private:
+  std::uint64_t Start() const { return FrameStart(ring_[at_.position % ring_.size()], at_.position, ring_.size()); }
+
+  std::span<const std::uint64_t> ring_;
+  TailPosition at_;
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_LOG_TAIL_CURSOR_H_
