@@ -136,6 +136,47 @@ class ProgramTest(unittest.TestCase):
         self.assertIsNone(UNSAFE.search(text), repr(text))
 
 
+class ScriptTest(ProgramTest):
+    """Scripts that call the program by its name, on the test's log."""
+
+    def setUp(self):
+        super().setUp()
+        self.env["PATH"] = os.path.dirname(self.program) + ":" + self.env["PATH"]
+        self.env["FOLDLOG"] = self.log
+
+    def script(self, shell, text, name="script"):
+        """A script that stands still behind `text`, with the pid of its shell, when it has printed "ready"."""
+        path = os.path.join(self.dir, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text + "\nx=$?\necho ready $x\nread -r line\n")
+        command = [shell, "sh", path] if shell == "busybox" else [shell, path]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=self.env, cwd=self.dir)
+        self.addCleanup(process.stdin.close)
+        self.addCleanup(self._reap, process)
+        return process
+
+    @staticmethod
+    def await_ready(process):
+        lines = []
+        while not lines or not lines[-1].startswith(b"ready"):
+            line = process.stdout.readline()
+            if not line:
+                break
+            lines.append(line)
+        return b"".join(lines)
+
+    def die(self, process):
+        process.kill()
+        process.wait()
+
+    def forget(self):
+        shutil.rmtree(self.log, ignore_errors=True)
+        for name in ("op", "lockfile", "nohup.out"):
+            if os.path.exists(os.path.join(self.dir, name)):
+                os.remove(os.path.join(self.dir, name))
+
+
 def main():
     if len(sys.argv) < 2:
         sys.exit("usage: %s PROGRAM [unittest arguments]" % sys.argv[0])

@@ -293,5 +293,14 @@ TEST_F(OwnerTest, NoBytesCrashTheRecordParser) {
   EXPECT_FALSE(ParseWriterRecord("foldlog writer 1\npid x\n").writer.has_value());
 }
 
+TEST(OwnerFateTest, GoneIsWhatMayBeResumedWithoutForce) {
+  EXPECT_FALSE(IsGone(OwnerFate::kAlive));
+  EXPECT_TRUE(IsGone(OwnerFate::kProcessDied));
+  EXPECT_TRUE(IsGone(OwnerFate::kMachineRebooted));
+  EXPECT_TRUE(IsGone(OwnerFate::kClosedWithoutEnd));
+  EXPECT_FALSE(IsGone(OwnerFate::kUnknown));
+  EXPECT_FALSE(IsGone(OwnerFate::kCopied));
+}
+
 }  // namespace
 }  // namespace foldlog
