@@ -54,11 +54,11 @@ Owner OwnerAt(std::int64_t pid, const ProcView& view, const std::optional<Proces
   return owner;
 }
 
-enum class Presence { kRunning, kGone, kUnknown };
+enum class Liveness { kRunning, kGone, kUnknown };
 
-Presence PresenceIn(const std::vector<Process>& processes, const Owner& owner, Presence if_not_there) {
+Liveness PresenceIn(const std::vector<Process>& processes, const Owner& owner, Liveness if_not_there) {
   for (const Process& process : processes) {
-    if (IsOwner(process, owner)) return IsRunning(process) ? Presence::kRunning : Presence::kGone;
+    if (IsOwner(process, owner)) return IsRunning(process) ? Liveness::kRunning : Liveness::kGone;
   }
   return if_not_there;
 }
@@ -70,22 +70,22 @@ bool SeesTheMachine(const ProcView& view) {
 }
 
 // The process that has the owner's pid in the caller's own namespace is the owner or not; there is no other candidate.
-Presence PresenceAt(std::int64_t number, const Owner& owner) {
+Liveness PresenceAt(std::int64_t number, const Owner& owner) {
   const std::optional<Process> process = ReadProcess(number);
-  if (!process || !process->start_ticks) return Presence::kUnknown;
-  return PresenceIn({*process}, owner, Presence::kGone);
+  if (!process || !process->start_ticks) return Liveness::kUnknown;
+  return PresenceIn({*process}, owner, Liveness::kGone);
 }
 
 // Not being able to look (no descriptor left, another user's process with hidepid, no /proc) proves nothing.
-Presence PresenceOf(const Owner& owner) {
+Liveness PresenceOf(const Owner& owner) {
   const ProcView view = LookAtProc();
   const bool same_namespace = owner.pid_namespace != 0 && owner.pid_namespace == view.pid_namespace;
-  if (same_namespace && kill(static_cast<pid_t>(owner.pid), 0) != 0 && errno == ESRCH) return Presence::kGone;
-  if (view.levels == 0 || owner.start_ticks == 0) return Presence::kUnknown;
+  if (same_namespace && kill(static_cast<pid_t>(owner.pid), 0) != 0 && errno == ESRCH) return Liveness::kGone;
+  if (view.levels == 0 || owner.start_ticks == 0) return Liveness::kUnknown;
   if (same_namespace && view.levels == 1) return PresenceAt(owner.pid, owner);
   const AllProcesses all = ReadAllProcesses();
   const bool would_show = all.complete && (same_namespace || SeesTheMachine(view));
-  return PresenceIn(all.processes, owner, would_show ? Presence::kGone : Presence::kUnknown);
+  return PresenceIn(all.processes, owner, would_show ? Liveness::kGone : Liveness::kUnknown);
 }
 
 bool SameMachine(const Owner& a, const Owner& b) { return !a.machine_id.empty() && a.machine_id == b.machine_id; }
@@ -129,11 +129,11 @@ OwnerFate FateOfProcess(const Owner& owner, const WriterInfo& lock, const Owner&
     return SameMachine(owner, self) || same_place ? OwnerFate::kMachineRebooted : OwnerFate::kUnknown;
   }
   switch (PresenceOf(owner)) {
-    case Presence::kRunning:
+    case Liveness::kRunning:
       return OwnerFate::kAlive;
-    case Presence::kGone:
+    case Liveness::kGone:
       return OwnerFate::kProcessDied;
-    case Presence::kUnknown:
+    case Liveness::kUnknown:
       break;
   }
   return OwnerFate::kUnknown;
@@ -181,8 +181,6 @@ std::string_view Name(OwnerFate fate) {
 bool IsGone(OwnerFate fate) {
   return fate == OwnerFate::kProcessDied || fate == OwnerFate::kMachineRebooted || fate == OwnerFate::kClosedWithoutEnd;
 }
-
-std::string ReadBootId() { return ReadKernelBoot().id; }
 
 Owner DescribeThisProcess(std::string instance) {
   const ProcView view = LookAtProc();

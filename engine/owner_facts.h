@@ -3,14 +3,9 @@
 #ifndef FOLDLOG_OWNER_FACTS_H_
 #define FOLDLOG_OWNER_FACTS_H_
 
-#include <string>
-
 #include "foldlog/owner.h"
 
 namespace foldlog {
-
-// Changes with every boot; empty where /proc is missing.
-std::string ReadBootId();
 
 struct Process;
 

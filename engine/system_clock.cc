@@ -9,7 +9,6 @@
 #include <string>
 
 #include "engine/base/process.h"
-#include "engine/owner_facts.h"
 #include "engine/seconds.h"
 
 namespace foldlog {
@@ -35,7 +34,7 @@ TimeNs TimeNamespaceOffset() {
 }
 
 std::uint32_t IdOfThisBoot() {
-  const std::string boot_id = ReadBootId();
+  const std::string boot_id = ReadKernelBoot().id;
   if (boot_id.empty()) return 0;
   return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(XXH3_64bits(boot_id.data(), boot_id.size())));
 }

@@ -16,8 +16,11 @@
 
 namespace foldlog {
 
-FileDescriptor::~FileDescriptor() {
-  if (fd_ >= 0) close(fd_);
+void FileDescriptor::Close() {
+  if (!valid()) return;
+  const int error = errno;
+  close(Release());
+  errno = error;
 }
 
 absl::Status ErrnoStatus(int error, std::string_view what) {

@@ -11,13 +11,13 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <ratio>
 #include <sstream>
 #include <string_view>
 #include <system_error>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "engine/seconds.h"
 
 namespace foldlog {
 namespace {
@@ -41,7 +41,7 @@ std::optional<std::int64_t> TimeOffsetTicks() {
   if (own.st_ino != of_children.st_ino) return std::nullopt;
   const timespec offset = ReadBootTimeOffset();
   const std::int64_t ticks_a_second = sysconf(_SC_CLK_TCK);
-  return offset.tv_sec * ticks_a_second + offset.tv_nsec / (kNanosecondsPerSecond / ticks_a_second);
+  return offset.tv_sec * ticks_a_second + offset.tv_nsec / (std::nano::den / ticks_a_second);
 }
 
 // The file "stat" of a process or thread. The second field is the program's name in parentheses and may itself hold

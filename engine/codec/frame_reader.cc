@@ -6,12 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/codec/damage_advice.h"
-#include "engine/log/store/batch.h"
 
 namespace foldlog {
 
-// Large enough that fetching is a small part of decoding, small enough to sit in a cache; and all of a batch at once.
-constexpr std::size_t kReadBytes = kBatchBytesMax;
+// Large enough that fetching is a small part of decoding, small enough to sit in a cache; and as long as the batches of
+// the store, which are unpacked whole.
+constexpr std::size_t kReadBytes = std::size_t{256} << 10;
 
 FrameReader::FrameReader(const EventLog& log, Sequence from)
     : log_(&log), position_{from == 0 ? 0 : from - 1, 0}, link_known_(false) {}

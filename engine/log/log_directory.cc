@@ -171,11 +171,11 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   ASSIGN_OR_RETURN(WatchedFiles watched, WatchedFiles::In(directory));
   const Sequence durable_by_shared = TailShared::OpenForReading(directory).durable(*tail);
   ASSIGN_OR_RETURN(RecoveredLog recovered, Recover({.file = store->file(),
-                                                 .tail = *tail,
-                                                 .durable_by_shared = durable_by_shared,
-                                                 .previous = lock->previous(),
-                                                 .self = self,
-                                                 .accept_loss = options.accept_loss}));
+                                                    .tail = *tail,
+                                                    .durable_by_shared = durable_by_shared,
+                                                    .previous = lock->previous(),
+                                                    .self = self,
+                                                    .accept_loss = options.accept_loss}));
   RETURN_IF_ERROR(lock->NoteRecovery(recovered.report));
   ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, *tail, recovered.stored.chain.sequence));
   WriterInfo previous = lock->previous();

@@ -97,13 +97,12 @@ absl::StatusOr<bool> SqliteSource::Read(std::span<std::byte> into, std::uint64_t
 }
 
 absl::StatusOr<std::optional<SqliteCompanion>> SqliteCompanion::Open(const std::string& path) {
-  FileDescriptor fd(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!fd.valid() && errno == ENOENT) return std::optional<SqliteCompanion>();
-  if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path, ", which holds a part of the database"));
-  struct stat facts {};
-  if (fstat(fd.get(), &facts) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  if (!S_ISREG(facts.st_mode)) return absl::FailedPreconditionError(absl::StrCat(path, " is no regular file"));
-  return std::optional(SqliteCompanion(path, std::move(fd)));
+  absl::StatusOr<FileDescriptor> fd = OpenRegularFile(path, O_RDONLY);
+  if (absl::IsNotFound(fd.status())) return std::optional<SqliteCompanion>();
+  if (!fd.ok()) {
+    return absl::Status(fd.status().code(), absl::StrCat(fd.status().message(), "; it holds a part of the database"));
+  }
+  return std::optional(SqliteCompanion(path, *std::move(fd)));
 }
 
 absl::StatusOr<std::uint64_t> SqliteCompanion::Size() const {

@@ -300,7 +300,7 @@ class ReadingTest(RowTest):
         done = subprocess.run([*AS_NOBODY, self.program, "import", "--sqlite", self.db, "--log", "/nowhere/log"],
                               capture_output=True, env=self.env)
         self.assertEqual(done.returncode, 1)
-        self.assertIn(b"state.db-wal, which holds a part of the database", done.stderr)
+        self.assertIn(b"state.db-wal: Permission denied; it holds a part of the database", done.stderr)
 
     def test_what_is_no_file_is_not_waited_for(self):
         os.mkfifo(self.db)

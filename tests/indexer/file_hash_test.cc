@@ -19,7 +19,7 @@ bool Always(std::int64_t) { return true; }
 class FileHasherTest : public testing::Test {
  protected:
   absl::StatusOr<HashedFile> Hash(const std::string& name, const FileHasher::KeepGoing& keep_going = Always) {
-    const UniqueFd folder(open(dir_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const FileDescriptor folder(open(dir_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     return hasher_.Hash(folder.get(), name.c_str(), keep_going);
   }
 

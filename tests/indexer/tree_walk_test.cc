@@ -150,7 +150,7 @@ TEST(TreeWalk, ContinuingOpensNoDirectoryThatIsDone) {
   WriteFile(dir / "done/file", "");
   WriteFile(dir / "now/a", "");
   WriteFile(dir / "now/b", "");
-  const UniqueFd watcher(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  const FileDescriptor watcher(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   ASSERT_GE(inotify_add_watch(watcher.get(), (dir / "done").c_str(), IN_OPEN), 0);
   EXPECT_THAT(WalkAll(Below(dir.path(), dir / "now/a")), ElementsAre(dir / "now/b"));
   char events[4096];
@@ -161,14 +161,14 @@ TEST(TreeWalk, ContinuingOpensNoDirectoryThatIsDone) {
 
 // A chain of directories "d" far beyond PATH_MAX, with a file "a" before and "z" after the next "d" in each.
 void MakeChain(const std::string& root, int levels) {
-  UniqueFd at(open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  FileDescriptor at(open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   for (int i = 0; i < levels; ++i) {
     for (const char* name : {"a", "z"}) {
-      const UniqueFd file(openat(at.get(), name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+      const FileDescriptor file(openat(at.get(), name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
       ASSERT_TRUE(file.valid());
     }
     ASSERT_EQ(mkdirat(at.get(), "ddddddddd", 0700), 0);
-    at = UniqueFd(openat(at.get(), "ddddddddd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    at = FileDescriptor(openat(at.get(), "ddddddddd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     ASSERT_TRUE(at.valid());
   }
 }
@@ -202,10 +202,10 @@ double CpuSeconds() {
 double TimeForAChain(int levels) {
   TempDir dir;
   MakeChain(dir.path(), levels);
-  UniqueFd at(open(dir.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  FileDescriptor at(open(dir.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   for (int i = 0; i < levels; ++i) {
     EXPECT_EQ(mkdirat(at.get(), "listable", 0400), 0);
-    at = UniqueFd(openat(at.get(), "ddddddddd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    at = FileDescriptor(openat(at.get(), "ddddddddd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   }
   const double begun = CpuSeconds();
   {

@@ -9,13 +9,13 @@
 #include <fstream>
 #include <sstream>
 
+#include "engine/base/process.h"
 #include "engine/codec/frame.h"
 #include "engine/log/store/batch.h"
 #include "engine/log/store/log_file.h"
 #include "engine/log/store/snapshot_cache.h"
 #include "engine/log/tail/file.h"
 #include "engine/log/tail/walk.h"
-#include "engine/owner_facts.h"
 #include "foldlog/log_directory.h"
 #include "tests/support/file_bytes.h"
 #include "tests/support/test_support.h"
@@ -247,7 +247,7 @@ TEST_F(TailFormat, SharedPageIsAsItsTableSays) {
   EXPECT_EQ(page.Bytes("magic"), BytesNamedIn(page.Describe("magic").text));
   EXPECT_EQ(page.Number("reserved"), 0u);
   EXPECT_EQ(page.Bytes("log id"), LogIdBytes());
-  EXPECT_STREQ(page.Bytes("boot id").c_str(), ReadBootId().c_str());
+  EXPECT_STREQ(page.Bytes("boot id").c_str(), ReadKernelBoot().id.c_str());
   const std::uint64_t wakes = page.Number("futex");
   EXPECT_EQ(page.Number("the last sequence number"), 0u);
   ASSERT_OK(log_->Sync(2));

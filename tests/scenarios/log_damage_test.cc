@@ -10,6 +10,7 @@
 #include "engine/codec/event_codec.h"
 #include "engine/log/store/batch.h"
 #include "engine/log/store/lmdb/env.h"
+#include "engine/log/store/lmdb/map_bytes.h"
 #include "engine/log/store/log_file.h"
 #include "engine/log/store/records.h"
 #include "engine/log/store/store.h"

@@ -95,12 +95,6 @@ absl::Status CannotMove(const std::string& path, int error) {
       absl::StrCat("cannot move ", Quoted(path), " aside: ", ErrnoText(error), "; move it away yourself"));
 }
 
-void SyncFolder(const std::string& path) {
-  const UniqueFd folder(open(std::string(DirectoryOf(path)).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  // Should the renames be lost in a power cut, the damaged catalog is merely found again.
-  if (folder.valid()) static_cast<void>(fsync(folder.get()));
-}
-
 // In an older catalog, whose column takes no more than 64 bits, such a time is a float: no file's, so that the file is
 // read again.
 absl::int128 TimeFrom(const SqliteQuery& query, int column) {
@@ -306,7 +300,8 @@ absl::StatusOr<std::string> MoveAside(const std::string& path) {
     if (rename(from[i].c_str(), to[i].c_str()) != 0 && errno != ENOENT) return CannotMove(from[i], errno);
   }
   if (rename(path.c_str(), aside.c_str()) != 0) return CannotMove(path, errno);
-  SyncFolder(path);
+  // Should the renames be lost in a power cut, the damaged catalog is merely found again.
+  SyncDirectory(std::string(DirectoryOf(path))).IgnoreError();
   return aside;
 }
 

@@ -30,27 +30,6 @@ std::int64_t Nanoseconds(std::int64_t seconds, std::uint32_t nanoseconds) {
 
 }  // namespace
 
-UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
-  if (this != &other) {
-    Close();
-    fd_ = other.Release();
-  }
-  return *this;
-}
-
-int UniqueFd::Release() {
-  const int fd = fd_;
-  fd_ = -1;
-  return fd;
-}
-
-void UniqueFd::Close() {
-  if (fd_ < 0) return;
-  const int error = errno;
-  close(Release());
-  errno = error;
-}
-
 FileId IdOf(const struct stat& facts) { return {.device = facts.st_dev, .inode = facts.st_ino}; }
 
 FileFacts FactsOf(const struct stat& facts) {
@@ -72,19 +51,19 @@ std::optional<DirectoryFacts> LookAtDirectory(int fd) {
                         .mount_point = (facts.stx_attributes & facts.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0};
 }
 
-UniqueFd ReachDirectory(int base_fd, std::string_view relative) {
-  UniqueFd at(openat(base_fd, ".", kReachFlags));
+FileDescriptor ReachDirectory(int base_fd, std::string_view relative) {
+  FileDescriptor at(openat(base_fd, ".", kReachFlags));
   while (at.valid() && !relative.empty()) {
     const std::size_t slash = relative.find('/');
     const std::string name(relative.substr(0, slash));
     relative.remove_prefix(slash == std::string_view::npos ? relative.size() : slash + 1);
-    at = UniqueFd(openat(at.get(), name.c_str(), kReachFlags));
+    at = FileDescriptor(openat(at.get(), name.c_str(), kReachFlags));
   }
   return at;
 }
 
-UniqueFd ReachAbsolute(std::string_view path) {
-  const UniqueFd top(open("/", kReachFlags));
+FileDescriptor ReachAbsolute(std::string_view path) {
+  const FileDescriptor top(open("/", kReachFlags));
   if (!top.valid()) return {};
   return ReachDirectory(top.get(), path.substr(std::min<std::size_t>(1, path.size())));
 }
@@ -107,7 +86,7 @@ int DirectoryTrail::MoveTo(std::string_view relative) {
 }
 
 bool DirectoryTrail::Push(std::string_view name) {
-  UniqueFd fd(openat(current(), std::string(name).c_str(), kReachFlags));
+  FileDescriptor fd(openat(current(), std::string(name).c_str(), kReachFlags));
   struct stat facts {};
   if (!fd.valid() || fstat(fd.get(), &facts) != 0) return false;
   if (steps_.size() >= kStepsKeptOpen + 2) steps_[steps_.size() - 2].fd.Close();
@@ -120,10 +99,10 @@ bool DirectoryTrail::Push(std::string_view name) {
 // Up through "..", as long as that leads to where the trail came from; otherwise from above, by name.
 bool DirectoryTrail::BackTo(std::size_t count) {
   while (steps_.size() > count) {
-    const UniqueFd left = std::move(steps_.back().fd);
+    const FileDescriptor left = std::move(steps_.back().fd);
     steps_.pop_back();
     if (steps_.empty() || steps_.back().fd.valid()) continue;
-    UniqueFd parent(openat(left.get(), "..", kReachFlags));
+    FileDescriptor parent(openat(left.get(), "..", kReachFlags));
     struct stat facts {};
     if (parent.valid() && fstat(parent.get(), &facts) == 0 && IdOf(facts) == steps_.back().id) {
       steps_.back().fd = std::move(parent);

@@ -1,4 +1,4 @@
-// File descriptors, and reaching directories without ever following a symbolic link or building a long path.
+// Reaching directories without ever following a symbolic link or building a long path.
 //
 // Everything goes component by component from an open directory, so neither PATH_MAX nor a link swapped in behind our
 // back matters. Nothing here writes.
@@ -18,26 +18,9 @@
 
 #include "absl/numeric/int128.h"
 #include "absl/status/status.h"
+#include "engine/base/file_system.h"
 
 namespace foldlog::indexer {
-
-// Owns one file descriptor.
-class UniqueFd {
- public:
-  UniqueFd() = default;
-  explicit UniqueFd(int fd) : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(other.Release()) {}
-  UniqueFd& operator=(UniqueFd&& other) noexcept;
-  ~UniqueFd() { Close(); }
-
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-  int Release();
-  void Close();  // keeps errno
-
- private:
-  int fd_ = -1;
-};
 
 struct FileId {
   dev_t device = 0;
@@ -78,13 +61,13 @@ std::optional<DirectoryFacts> LookAtDirectory(int fd);
 
 // The directory `relative` ("a/b/c"; "" is the base itself) below `base_fd`, good for *at() calls but not for reading.
 // Invalid, with errno set, if a component is missing or is no directory.
-UniqueFd ReachDirectory(int base_fd, std::string_view relative);
+FileDescriptor ReachDirectory(int base_fd, std::string_view relative);
 
 // Goes from one directory to another below a base, cheaply if asked in the order of their paths: what two paths have in
 // common is not opened again. Few descriptors are open at a time, however deep it is.
 class DirectoryTrail {
  public:
-  explicit DirectoryTrail(UniqueFd base) : base_(std::move(base)) {}
+  explicit DirectoryTrail(FileDescriptor base) : base_(std::move(base)) {}
 
   // The descriptor of `relative`, as ReachDirectory() would open it, until the next call; -1 with errno set.
   int MoveTo(std::string_view relative);
@@ -93,14 +76,14 @@ class DirectoryTrail {
   struct Step {
     std::size_t path_bytes;
     FileId id;
-    UniqueFd fd;  // may be closed meanwhile
+    FileDescriptor fd;  // may be closed meanwhile
   };
 
   bool Push(std::string_view name);
   bool BackTo(std::size_t steps);
   int current() const { return steps_.empty() ? base_.get() : steps_.back().fd.get(); }
 
-  UniqueFd base_;
+  FileDescriptor base_;
   std::string path_;
   std::vector<Step> steps_;
 };
@@ -119,7 +102,7 @@ class PresenceProbe {
   };
 
   // `root_fd` is the open directory `root`: whatever is mounted over it meanwhile, the answers are about this one.
-  PresenceProbe(std::string root, UniqueFd root_fd) : root_(std::move(root)), trail_(std::move(root_fd)) {}
+  PresenceProbe(std::string root, FileDescriptor root_fd) : root_(std::move(root)), trail_(std::move(root_fd)) {}
 
   // `path` is absolute and lies below the root. kGone covers what is no longer a regular file, and what could only be
   // reached through a symbolic link; kUnknown, what cannot be looked at.
@@ -136,7 +119,7 @@ class PresenceProbe {
 };
 
 // The directory `path`, absolute and of any length, good for *at() calls. Invalid with errno set.
-UniqueFd ReachAbsolute(std::string_view path);
+FileDescriptor ReachAbsolute(std::string_view path);
 
 }  // namespace foldlog::indexer
 

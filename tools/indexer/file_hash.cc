@@ -58,7 +58,7 @@ FileHasher::FileHasher() : state_(std::make_unique<HashState>()), buffer_(kReadB
 FileHasher::~FileHasher() = default;
 
 absl::StatusOr<HashedFile> FileHasher::Hash(int directory_fd, const char* name, const KeepGoing& keep_going) {
-  const UniqueFd file(openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const FileDescriptor file(openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file.valid()) {
     if (errno == ELOOP) return absl::FailedPreconditionError("is no longer a regular file");
     return FromErrno(errno);

@@ -47,7 +47,7 @@ bool AnyIsThere(const std::vector<std::string>& directories) {
 absl::Status RefusePseudoFileSystems(const Job& job) {
   if (job.pseudo_file_systems) return absl::OkStatus();
   for (const std::string& root : job.roots) {
-    const UniqueFd fd = ReachAbsolute(root);
+    const FileDescriptor fd = ReachAbsolute(root);
     const std::string type = fd.valid() ? PseudoFileSystem(fd.get()) : "";
     if (type.empty()) continue;
     return absl::InvalidArgumentError(absl::StrCat("nothing of ", Quoted(root), " would be indexed: it is on ", type,

@@ -40,7 +40,7 @@ constexpr unsigned long kGetFileSystemUuid = _IOR(0x15, 0, FileSystemUuid);
 // Asked of the file system itself, in the form that udev uses. Not of btrfs, all of whose subvolumes have the same.
 std::string UuidFromFileSystem(int fd, long type) {
   if (type == BTRFS_SUPER_MAGIC) return "";
-  const UniqueFd readable(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const FileDescriptor readable(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   FileSystemUuid uuid{};
   if (!readable.valid() || ioctl(readable.get(), kGetFileSystemUuid, &uuid) != 0) return "";
   if (uuid.size != sizeof uuid.bytes) return "";

@@ -87,7 +87,7 @@ PresenceProbe* IndexRun::ProbeOf(Places::value_type& entry) {
   auto& [path, place] = entry;
   if (!place.opened) {
     place.opened = true;
-    UniqueFd fd = ReachAbsolute(path);
+    FileDescriptor fd = ReachAbsolute(path);
     place.open_error = fd.valid() ? 0 : errno;
     if (fd.valid()) place.probe = std::make_unique<PresenceProbe>(path, std::move(fd));
   }
@@ -95,7 +95,7 @@ PresenceProbe* IndexRun::ProbeOf(Places::value_type& entry) {
 }
 
 std::string IndexRun::FindDoubt(const std::string& path, const PlaceState& place) const {
-  const UniqueFd fd = ReachAbsolute(path);
+  const FileDescriptor fd = ReachAbsolute(path);
   if (context_.accept_removed && (fd.valid() || IsGone(errno))) return "";
   if (!fd.valid()) return absl::StrCat("the directory cannot be reached: ", ErrnoText(errno));
   const std::optional<Place> now = LookAtPlace(path, fd.get());
@@ -144,7 +144,7 @@ absl::Status IndexRun::ConcludePlaces() {
   }
   if (batch_.run.counters.kept > 0) return absl::OkStatus();
   for (auto& [path, place] : places_) {
-    const UniqueFd fd = ReachAbsolute(path);
+    const FileDescriptor fd = ReachAbsolute(path);
     const std::optional<Place> now = fd.valid() ? LookAtPlace(path, fd.get()) : std::nullopt;
     const bool worth_it = now && (now->mount_point || place.is_root);
     if (worth_it && place.recorded != now) batch_.places.push_back(*now);
@@ -277,7 +277,7 @@ absl::Status IndexRun::LookAtDirectories(const std::string& root, Pass& pass) {
   };
   TreeStore& tree = context_.catalog.tree();
   const std::string& operation_id = batch_.run.operation_id;
-  UniqueFd root_fd = ReachAbsolute(root);
+  FileDescriptor root_fd = ReachAbsolute(root);
   if (!root_fd.valid()) return absl::OkStatus();  // the walk and the sweep have said so
   DirectoryTrail trail(std::move(root_fd));
   std::string path = root;
@@ -337,7 +337,7 @@ absl::StatusOr<bool> IndexRun::LookAtRecord(const DirectoryRecord& record, std::
 
 // Visits what is new in a directory, with all that is below what is new, and drops the rows of what is gone.
 absl::Status IndexRun::ListAgain(const DirectoryRecord& record, const std::string& path, int fd, Pass& pass) {
-  UniqueFd start(openat(fd, ".", kReadDirectory));
+  FileDescriptor start(openat(fd, ".", kReadDirectory));
   if (!start.valid()) {
     return NoteErrorOnce(path, absl::StrCat("cannot read directory: ", ErrnoText(errno)));
   }

@@ -101,7 +101,8 @@ std::string PseudoFileSystem(int fd) {
   return "";
 }
 
-TreeWalk::TreeWalk(WalkOptions options, UniqueFd start) : options_(std::move(options)), start_(std::move(start)) {}
+TreeWalk::TreeWalk(WalkOptions options, FileDescriptor start)
+    : options_(std::move(options)), start_(std::move(start)) {}
 
 std::optional<WalkEntry> TreeWalk::Next() {
   while (!Stopped()) {
@@ -127,7 +128,7 @@ std::optional<WalkEntry> TreeWalk::Next() {
       return WalkEntry{
           .path = path_, .directory_fd = level.fd.get(), .name = child.name.c_str(), .depth = levels_.size()};
     }
-    UniqueFd fd(openat(level.fd.get(), child.name.c_str(), kListFlags));
+    FileDescriptor fd(openat(level.fd.get(), child.name.c_str(), kListFlags));
     if (!fd.valid()) return Unreadable(errno);
     const bool on_the_way = child.name == FirstComponent(level.seek);
     const std::string_view seek = on_the_way ? WithoutFirstComponent(level.seek) : "";
@@ -141,7 +142,7 @@ std::optional<WalkEntry> TreeWalk::EnterNextRoot() {
   const bool seek_inside = IsAtOrUnder(options_.after, root);
   if (!options_.after.empty() && !seek_inside && ComparePaths(root, options_.after) < 0) return std::nullopt;
   path_ = root;
-  UniqueFd fd = start_.valid() ? std::move(start_) : UniqueFd(open(root.c_str(), kListFlags));
+  FileDescriptor fd = start_.valid() ? std::move(start_) : FileDescriptor(open(root.c_str(), kListFlags));
   struct stat facts {};
   if (!fd.valid() || fstat(fd.get(), &facts) != 0) return Unreadable(errno);
   root_device_ = facts.st_dev;
@@ -150,7 +151,7 @@ std::optional<WalkEntry> TreeWalk::EnterNextRoot() {
 
 // Lists the directory that path_ names and makes it the current level. What could be listed is visited even if the rest
 // could not.
-std::optional<WalkEntry> TreeWalk::Enter(UniqueFd fd, std::string_view seek) {
+std::optional<WalkEntry> TreeWalk::Enter(FileDescriptor fd, std::string_view seek) {
   const std::optional<DirectoryFacts> facts = LookAtDirectory(fd.get());
   if (!facts) return Unreadable(errno);
   const std::vector<FileId>& ids = options_.exclusions.ids;
@@ -199,17 +200,17 @@ std::string TreeWalk::ReasonToLeaveOut(int fd, const DirectoryFacts& facts) cons
 
 // A parent that was closed is opened again through "..", which is quicker than from above if it is still the parent.
 void TreeWalk::Leave() {
-  const UniqueFd left = std::move(levels_.back().fd);
+  const FileDescriptor left = std::move(levels_.back().fd);
   levels_.pop_back();
   if (levels_.empty() || levels_.back().fd.valid() || !left.valid()) return;
-  UniqueFd parent = ReachDirectory(left.get(), "..");
+  FileDescriptor parent = ReachDirectory(left.get(), "..");
   struct stat facts {};
   const bool same = parent.valid() && fstat(parent.get(), &facts) == 0 && IdOf(facts) == levels_.back().id;
   if (same) levels_.back().fd = std::move(parent);
 }
 
 int TreeWalk::List(Level& level) {
-  UniqueFd copy(fcntl(level.fd.get(), F_DUPFD_CLOEXEC, 0));
+  FileDescriptor copy(fcntl(level.fd.get(), F_DUPFD_CLOEXEC, 0));
   if (!copy.valid()) return errno;
   const std::unique_ptr<DIR, CloseDir> directory(fdopendir(copy.get()));
   if (!directory) return errno;
@@ -267,7 +268,7 @@ bool TreeWalk::Reopen(std::size_t depth) {
   while (from > 0 && !levels_[from].fd.valid()) --from;
   const std::string_view path = std::string_view(path_).substr(0, levels_[depth].path_bytes);
   const std::string_view base = path.substr(0, levels_[from].path_bytes);
-  UniqueFd fd = ReachDirectory(levels_[from].fd.get(), Below(path, base));
+  FileDescriptor fd = ReachDirectory(levels_[from].fd.get(), Below(path, base));
   struct stat facts {};
   if (!fd.valid() || fstat(fd.get(), &facts) != 0) return false;
   if (IdOf(facts) != levels_[depth].id) {

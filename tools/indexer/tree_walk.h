@@ -79,7 +79,7 @@ std::string PseudoFileSystem(int fd);
 class TreeWalk {
  public:
   // With `start`, which must be open for reading, there is one root, and that is it, whatever its path leads to.
-  explicit TreeWalk(WalkOptions options, UniqueFd start = {});
+  explicit TreeWalk(WalkOptions options, FileDescriptor start = {});
   TreeWalk(const TreeWalk&) = delete;
   TreeWalk& operator=(const TreeWalk&) = delete;
 
@@ -94,7 +94,7 @@ class TreeWalk {
 
   // One directory on the way from a root to where the walk is.
   struct Level {
-    UniqueFd fd;  // may be closed meanwhile: see kLevelsKeptOpen
+    FileDescriptor fd;  // may be closed meanwhile: see kLevelsKeptOpen
     FileId id;
     std::size_t path_bytes = 0;     // how much of path_ names this directory
     std::string_view seek;          // what of `after` is left below this directory; empty: nothing to leave out
@@ -104,7 +104,7 @@ class TreeWalk {
 
   bool Stopped() const { return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed) != 0; }
   std::optional<WalkEntry> EnterNextRoot();
-  std::optional<WalkEntry> Enter(UniqueFd fd, std::string_view seek);
+  std::optional<WalkEntry> Enter(FileDescriptor fd, std::string_view seek);
   std::string ReasonToLeaveOut(int fd, const DirectoryFacts& facts) const;
   void Leave();
   int List(Level& level);
@@ -114,7 +114,7 @@ class TreeWalk {
   WalkEntry Unreadable(int error) const;
 
   const WalkOptions options_;
-  UniqueFd start_;
+  FileDescriptor start_;
   std::vector<Level> levels_;
   std::size_t next_root_ = 0;
   dev_t root_device_ = 0;

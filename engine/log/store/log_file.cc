@@ -17,6 +17,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/base/word_hash.h"
 #include "engine/codec/frame.h"
+#include "engine/log/store/lmdb/map_bytes.h"
 
 namespace foldlog {
 namespace {
@@ -354,8 +355,7 @@ absl::Status LogFile::RewriteMetas() const {
   ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
   std::vector<std::byte> bytes(moment->meta().page_bytes() + sizeof(Meta));
   RETURN_IF_ERROR(ReadFully(file_.get(), bytes, 0, path_));
-  const FileDescriptor file(open(path_.c_str(), O_WRONLY | O_DSYNC | O_CLOEXEC | O_NOFOLLOW));
-  if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path_));
+  ASSIGN_OR_RETURN(const FileDescriptor file, OpenRegularFile(path_, O_WRONLY | O_DSYNC));
   return WriteFully(file.get(), bytes, 0, path_);
 }
 

@@ -1,4 +1,4 @@
-// The two records of the table `meta` in log.mdb, as FORMAT.md lays them out, and the bounds of that file.
+// The two records of the table `meta` in log.mdb, as FORMAT.md lays them out.
 
 #ifndef FOLDLOG_LOG_STORE_RECORDS_H_
 #define FOLDLOG_LOG_STORE_RECORDS_H_
@@ -52,10 +52,6 @@ inline constexpr std::uint64_t kCommitKey = 2;
 inline constexpr const char* kEventsTable = "events";
 inline constexpr const char* kSnapshotsTable = "snapshots";
 inline constexpr const char* kMetaTable = "meta";
-
-// The largest file a log can grow to. LMDB wants it for its map, all at once: address space is free, one process can
-// have dozens of logs open, and sanitizers leave room for it.
-inline constexpr std::uint64_t kMapBytes = std::uint64_t{256} << 30;
 
 }  // namespace foldlog
 

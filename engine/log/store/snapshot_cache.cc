@@ -26,16 +26,15 @@ constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
 constexpr std::size_t kHeaderWords = sizeof(SlotHeader) / kWordBytes;
 constexpr std::size_t kSlotBytes = std::size_t{64} << 10;
 constexpr std::size_t kStateWordsMax = kSlotBytes / kWordBytes - kHeaderWords;
-constexpr mode_t kFileMode = 0666;  // as the umask allows
 
 off_t OffsetOf(std::size_t slot) { return static_cast<off_t>(slot * kSlotBytes); }
 
 }  // namespace
 
-SnapshotCache::SnapshotCache(const std::string& directory, Access access)
-    : file_(open((directory + "/snapshots").c_str(),
-                 (access == Access::kWrite ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW,
-                 kFileMode)) {
+SnapshotCache::SnapshotCache(const std::string& directory, Access access) {
+  const int flags = access == Access::kWrite ? O_RDWR | O_CREAT : O_RDONLY;
+  absl::StatusOr<FileDescriptor> file = OpenRegularFile(directory + "/snapshots", flags);
+  if (file.ok()) file_ = *std::move(file);
   const auto sequence_in = [this](std::size_t slot) {
     const std::optional<Snapshot> snapshot = ReadSlot(slot);
     return snapshot ? snapshot->at.sequence : 0;

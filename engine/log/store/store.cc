@@ -12,16 +12,12 @@
 #include "engine/log/store/batch.h"
 #include "engine/log/store/lmdb/check.h"
 #include "engine/log/store/lmdb/env.h"
+#include "engine/log/store/lmdb/map_bytes.h"
 #include "engine/log/store/lmdb/repair.h"
 #include "engine/log/store/records.h"
 
 namespace foldlog {
 namespace {
-
-struct Entry {
-  std::uint64_t key;
-  std::span<const std::uint64_t> words;
-};
 
 // Far below the 512 MB of dirty pages that a transaction of LMDB's can take.
 constexpr std::size_t kMaxAppendWords = (std::size_t{128} << 20) / sizeof(std::uint64_t);
@@ -39,13 +35,11 @@ absl::Status CheckAddition(const Store::Addition& addition, const CommitRecord& 
   return absl::OkStatus();
 }
 
-absl::Status Put(const LmdbTransaction& txn, MDB_dbi table, const Entry& entry, unsigned flags,
-                 const std::string& path) {
-  MDB_val key = ToVal(&entry.key, sizeof entry.key);
-  MDB_val value = ToVal(entry.words.data(), entry.words.size_bytes());
-  const int rc = mdb_put(txn.get(), table, &key, &value, flags);
+absl::Status Put(const LmdbTransaction& txn, MDB_dbi table, std::uint64_t key, std::span<const std::uint64_t> words,
+                 unsigned flags, const std::string& path) {
+  const int rc = txn.Put(table, key, words.data(), words.size_bytes(), flags);
   if (rc != MDB_KEYEXIST) return LmdbStatus(rc, "write to", path);
-  return absl::AlreadyExistsError(absl::StrCat(path, " holds something for event ", entry.key, " already"));
+  return absl::AlreadyExistsError(absl::StrCat(path, " holds something for event ", key, " already"));
 }
 
 }  // namespace
@@ -54,10 +48,6 @@ Store::Store(std::unique_ptr<LogFile> file, std::string name, const CommitRecord
     : file_(std::move(file)), name_(std::move(name)), commit_(commit) {}
 
 Store::~Store() = default;
-
-absl::Status Store::Create(const std::string& directory, const LogId& log_id) {
-  return LmdbEnv::Create(directory, PathOfLogFile(directory), log_id);
-}
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(std::unique_ptr<LogFile> file, std::string name) {
   RETURN_IF_ERROR(RefuseHardLinks(file->fd(), file->path()));
@@ -123,10 +113,12 @@ absl::Status Store::TryWrite(CommitRecord next, std::span<const Batch> batches, 
   RETURN_IF_ERROR(CheckUnchanged());
   ASSIGN_OR_RETURN(const lmdb_file::Metas before, file_->ReadMetas());
   ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::Begin(*env_));
-  next.txn_id = mdb_txn_id(txn.get());
+  ASSIGN_OR_RETURN(const MDB_dbi events, txn.Table(kEventsTable));
+  ASSIGN_OR_RETURN(const MDB_dbi meta, txn.Table(kMetaTable));
+  ASSIGN_OR_RETURN(const MDB_dbi snapshots, txn.Table(kSnapshotsTable, /*create=*/true));  // it may have got lost
+  next.txn_id = txn.id();
   for (const Batch& batch : batches) {
-    const Entry entry{batch.first, codec_.Pack(batch.frames)};
-    const absl::Status put = Put(txn, txn.events(), entry, MDB_APPEND, env_->path());
+    const absl::Status put = Put(txn, events, batch.first, codec_.Pack(batch.frames), MDB_APPEND, env_->path());
     // The commit record says that it ends before.
     if (absl::IsAlreadyExists(put)) return absl::DataLossError(put.message());
     RETURN_IF_ERROR(put);
@@ -134,13 +126,12 @@ absl::Status Store::TryWrite(CommitRecord next, std::span<const Batch> batches, 
   }
   for (const Snapshot& snapshot : addition.snapshots) {
     const std::vector<std::uint64_t> words = ToStored(snapshot);
-    const absl::Status put = Put(txn, txn.snapshots(), {snapshot.at.sequence, words}, MDB_NOOVERWRITE, env_->path());
+    const absl::Status put = Put(txn, snapshots, snapshot.at.sequence, words, MDB_NOOVERWRITE, env_->path());
     if (absl::IsAlreadyExists(put)) continue;
     RETURN_IF_ERROR(put);
   }
   next.hash = HashOf(next);
-  const Entry record{kCommitKey, std::span(reinterpret_cast<const std::uint64_t*>(&next), sizeof next / 8)};
-  RETURN_IF_ERROR(Put(txn, txn.meta(), record, 0, env_->path()));
+  RETURN_IF_ERROR(LmdbStatus(txn.Put(meta, kCommitKey, &next, sizeof next), "write to", env_->path()));
   const absl::Status committed = LmdbStatus(txn.Commit(), "write to", env_->path());
   if (!committed.ok()) file_->PutBackMetas(before).IgnoreError();  // if that fails, too, the next opening copes with it
   RETURN_IF_ERROR(committed);

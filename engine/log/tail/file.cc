@@ -34,7 +34,6 @@ constexpr std::uint32_t kTailVersion = 2;
 constexpr std::size_t kPageBytes = 4096;
 constexpr std::size_t kMarkOffset = kPageBytes;  // a page that is written again and again, and so not the header's
 constexpr std::size_t kRingOffset = kMarkOffset + kTailMarkBytes;
-constexpr mode_t kFileMode = 0666;  // as the umask allows
 
 std::string PathIn(const std::string& directory) { return directory + "/tail"; }
 
@@ -114,8 +113,7 @@ absl::Status TailFile::Create(const std::string& directory, const LogId& log_id,
   header.hash = HashOf(header);
   const std::string path = PathIn(directory);
   const std::string temporary = path + ".new";
-  const FileDescriptor file(open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kFileMode));
-  if (!file.valid()) return ErrnoStatus(errno, absl::StrCat("create ", temporary));
+  ASSIGN_OR_RETURN(const FileDescriptor file, OpenRegularFile(temporary, O_RDWR | O_CREAT | O_TRUNC));
   absl::Status status = WriteNewTail(file.get(), header, temporary);
   if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
     status = ErrnoStatus(errno, absl::StrCat("rename ", temporary));

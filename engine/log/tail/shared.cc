@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/process.h"
 #include "engine/base/status_macros.h"
-#include "engine/owner_facts.h"
 
 namespace foldlog {
 namespace {
@@ -29,7 +29,7 @@ using BootId = std::array<char, 40>;
 
 BootId ThisBoot() {
   BootId id = {};
-  const std::string text = ReadBootId();
+  const std::string text = ReadKernelBoot().id;
   std::memcpy(id.data(), text.data(), std::min(text.size(), id.size()));
   return id;
 }

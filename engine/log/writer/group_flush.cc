@@ -13,17 +13,17 @@ namespace foldlog {
 absl::Status GroupFlush::Sync(Sequence through) {
   while (progress_.durable() < through) {
     RETURN_IF_ERROR(progress_.Check());
-    const Place place = JoinRound();
-    if (place.leads) {
-      Lead(place.round);
+    const Seat seat = JoinRound();
+    if (seat.leads) {
+      Lead(seat.round);
     } else {
-      WaitForEnd(place.round);
+      WaitForEnd(seat.round);
     }
   }
   return absl::OkStatus();
 }
 
-GroupFlush::Place GroupFlush::JoinRound() {
+GroupFlush::Seat GroupFlush::JoinRound() {
   const std::lock_guard lock(mutex_);
   gathered_.fetch_add(1, std::memory_order_relaxed);
   return {gathering_, !std::exchange(has_leader_, true)};

@@ -34,14 +34,14 @@ class GroupFlush {
 
  private:
   // Rounds are numbered in the order in which they begin.
-  struct Place {
+  struct Seat {
     std::uint64_t round;
     bool leads;
   };
   static constexpr std::size_t kFlushesAtOnce = TailFile::kFlushesAtOnce;
   static constexpr std::size_t kRoundsAtOnce = kFlushesAtOnce + 1;  // one gathers
 
-  Place JoinRound();
+  Seat JoinRound();
   void Lead(std::uint64_t round);
   void Gather() const;
   void Flush(std::size_t which, Sequence through);

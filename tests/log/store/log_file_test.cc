@@ -10,7 +10,6 @@
 #include <new>
 #include <set>
 
-#include "engine/log/store/lmdb/env.h"
 #include "engine/log/store/lmdb/page.h"
 #include "engine/log/store/store.h"
 #include "tests/support/child_process.h"
@@ -31,7 +30,7 @@ constexpr Sequence kEvents = 330;
 class Sample {
  public:
   Sample() : path_(directory_ / "log.mdb") {
-    EXPECT_OK(LmdbEnv::Create(directory_.path(), path_, LogId{7}));
+    EXPECT_OK(Store::Create(directory_.path(), LogId{7}));
     auto store = Store::Open(*LogFile::Open(path_, "log"), "log");
     EXPECT_OK(store);
     ChainEnd end = ToExtent(*(*store)->file().ReadCommit()).end;

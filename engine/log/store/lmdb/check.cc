@@ -23,7 +23,7 @@ namespace {
 // Enough to read a long free list in few calls.
 constexpr std::size_t kFreeListChunkBytes = 64 * 1024;
 
-struct TreeWalk {
+struct WalkedTree {
   TreeKind kind;
   std::string name;          // for messages
   Tree recorded;             // what the file says of the tree
@@ -32,8 +32,8 @@ struct TreeWalk {
 };
 
 // A page, for messages.
-struct Place {
-  const TreeWalk* tree;
+struct PageAt {
+  const WalkedTree* tree;
   std::uint64_t pgno;
   absl::string_view role;
 };
@@ -46,9 +46,9 @@ struct FreeRecord {
   std::uint64_t previous = kNoRoot;
 };
 
-class SnapshotWalk {
+class TransactionWalk {
  public:
-  SnapshotWalk(const File& file, const Meta& meta, const LmdbTraits& traits)
+  TransactionWalk(const File& file, const Meta& meta, const LmdbTraits& traits)
       : file_(file), meta_(meta), page_bytes_(meta.page_bytes()), traits_(traits) {}
 
   absl::StatusOr<LmdbFileSummary> Run();
@@ -57,22 +57,22 @@ class SnapshotWalk {
   using Table = std::pair<std::string, absl::StatusOr<Tree>>;
 
   template <typename... Parts>
-  absl::Status Damaged(const Place& place, const Parts&... parts) const {
+  absl::Status Damaged(const PageAt& place, const Parts&... parts) const {
     return file_.Damaged("page ", place.pgno, " (", place.role, " of ", place.tree->name, "): ", parts...);
   }
 
   absl::Status PrepareBitmaps();
-  absl::Status WalkTree(TreeWalk walk);
+  absl::Status WalkTree(WalkedTree walk);
   absl::Status WalkTable(const Table& table);
-  absl::Status CheckCounts(const TreeWalk& tree) const;
-  absl::Status Claim(const Place& place, std::uint64_t count);
-  absl::Status VisitPage(TreeWalk& tree, std::uint64_t pgno, std::uint16_t depth, const KeyRange& range);
-  absl::Status VisitBranch(TreeWalk& tree, const TreePage& page, std::uint16_t depth, const KeyRange& range);
-  absl::Status VisitLeaf(TreeWalk& tree, const Place& place, const TreePage& page);
-  absl::Status VisitOverflow(TreeWalk& tree, const Node& node);
-  absl::Status VisitTableRecord(const Place& place, const Node& node);
-  absl::Status VisitFreeRecord(const Place& place, const Node& node);
-  absl::Status AddFreePages(const Place& place, FreeRecord& record, absl::string_view bytes);
+  absl::Status CheckCounts(const WalkedTree& tree) const;
+  absl::Status Claim(const PageAt& place, std::uint64_t count);
+  absl::Status VisitPage(WalkedTree& tree, std::uint64_t pgno, std::uint16_t depth, const KeyRange& range);
+  absl::Status VisitBranch(WalkedTree& tree, const TreePage& page, std::uint16_t depth, const KeyRange& range);
+  absl::Status VisitLeaf(WalkedTree& tree, const PageAt& place, const TreePage& page);
+  absl::Status VisitOverflow(WalkedTree& tree, const Node& node);
+  absl::Status VisitTableRecord(const PageAt& place, const Node& node);
+  absl::Status VisitFreeRecord(const PageAt& place, const Node& node);
+  absl::Status AddFreePages(const PageAt& place, FreeRecord& record, absl::string_view bytes);
 
   const File& file_;
   const Meta& meta_;
@@ -86,7 +86,7 @@ class SnapshotWalk {
 
 // The free list comes last, and what cannot be done without comes first: where two of them claim a page, the one is
 // blamed that can be made anew.
-absl::StatusOr<LmdbFileSummary> SnapshotWalk::Run() {
+absl::StatusOr<LmdbFileSummary> TransactionWalk::Run() {
   RETURN_IF_ERROR(PrepareBitmaps());
   RETURN_IF_ERROR(WalkTree({TreeKind::kMain, "the main database", meta_.main}));
   LmdbFileSummary summary{.txn_id = meta_.txn_id, .page_bytes = page_bytes_, .last_page = meta_.last_page};
@@ -106,7 +106,7 @@ absl::StatusOr<LmdbFileSummary> SnapshotWalk::Run() {
   return summary;
 }
 
-absl::Status SnapshotWalk::WalkTable(const Table& table) {
+absl::Status TransactionWalk::WalkTable(const Table& table) {
   const auto& [name, tree] = table;
   RETURN_IF_ERROR(tree.status());
   return WalkTree({.kind = TreeKind::kTable,
@@ -117,7 +117,7 @@ absl::Status SnapshotWalk::WalkTable(const Table& table) {
 
 // A page that was allocated and freed within one transaction is never written, so the file may end before last_page.
 // But all such pages are on the free list, which takes 8 bytes of the file for each: that bounds the bitmaps.
-absl::Status SnapshotWalk::PrepareBitmaps() {
+absl::Status TransactionWalk::PrepareBitmaps() {
   const std::uint64_t pages_in_file = file_.bytes() / page_bytes_;
   if (meta_.last_page >= pages_in_file + file_.bytes() / sizeof(std::uint64_t)) {
     return file_.Damaged("transaction ", meta_.txn_id, " claims pages up to ", meta_.last_page, ", but the file has ",
@@ -128,12 +128,12 @@ absl::Status SnapshotWalk::PrepareBitmaps() {
   return absl::OkStatus();
 }
 
-absl::Status SnapshotWalk::WalkTree(TreeWalk walk) {
+absl::Status TransactionWalk::WalkTree(WalkedTree walk) {
   if (walk.recorded.root != kNoRoot) RETURN_IF_ERROR(VisitPage(walk, walk.recorded.root, 1, {}));
   return CheckCounts(walk);
 }
 
-absl::Status SnapshotWalk::CheckCounts(const TreeWalk& tree) const {
+absl::Status TransactionWalk::CheckCounts(const WalkedTree& tree) const {
   const auto compare = [&](absl::string_view what, std::uint64_t found, std::uint64_t recorded) {
     if (found == recorded) return absl::OkStatus();
     return file_.Damaged(tree.name, " has ", found, " ", what, ", but its record says ", recorded);
@@ -147,7 +147,7 @@ absl::Status SnapshotWalk::CheckCounts(const TreeWalk& tree) const {
 }
 
 // Takes the pages from place.pgno on for one tree: each page of the file has one use.
-absl::Status SnapshotWalk::Claim(const Place& place, std::uint64_t count) {
+absl::Status TransactionWalk::Claim(const PageAt& place, std::uint64_t count) {
   if (place.pgno < kFirstTreePage || place.pgno > meta_.last_page || count > meta_.last_page - place.pgno + 1) {
     return Damaged(place, "lies outside pages ", kFirstTreePage, " to ", meta_.last_page);
   }
@@ -161,9 +161,10 @@ absl::Status SnapshotWalk::Claim(const Place& place, std::uint64_t count) {
 }
 
 // Recursion is bounded by kDepthMax, which CheckTree enforces.
-absl::Status SnapshotWalk::VisitPage(TreeWalk& tree, std::uint64_t pgno, std::uint16_t depth, const KeyRange& range) {
+absl::Status TransactionWalk::VisitPage(WalkedTree& tree, std::uint64_t pgno, std::uint16_t depth,
+                                        const KeyRange& range) {
   const bool leaf = depth == tree.recorded.depth;
-  const Place place = {&tree, pgno, leaf ? "leaf" : "branch"};
+  const PageAt place = {&tree, pgno, leaf ? "leaf" : "branch"};
   RETURN_IF_ERROR(Claim(place, 1));
   std::vector<char>& buffer = buffers_[depth - 1];
   buffer.resize(page_bytes_);
@@ -176,8 +177,8 @@ absl::Status SnapshotWalk::VisitPage(TreeWalk& tree, std::uint64_t pgno, std::ui
   return leaf ? VisitLeaf(tree, place, *page) : VisitBranch(tree, *page, depth, range);
 }
 
-absl::Status SnapshotWalk::VisitBranch(TreeWalk& tree, const TreePage& page, std::uint16_t depth,
-                                       const KeyRange& range) {
+absl::Status TransactionWalk::VisitBranch(WalkedTree& tree, const TreePage& page, std::uint16_t depth,
+                                          const KeyRange& range) {
   for (std::size_t index = 0; index < page.size(); ++index) {
     RETURN_IF_ERROR(
         VisitPage(tree, page.node(index).child, static_cast<std::uint16_t>(depth + 1), RangeBelow(page, index, range)));
@@ -185,7 +186,7 @@ absl::Status SnapshotWalk::VisitBranch(TreeWalk& tree, const TreePage& page, std
   return absl::OkStatus();
 }
 
-absl::Status SnapshotWalk::VisitLeaf(TreeWalk& tree, const Place& place, const TreePage& page) {
+absl::Status TransactionWalk::VisitLeaf(WalkedTree& tree, const PageAt& place, const TreePage& page) {
   tree.found.entries += page.size();
   for (std::size_t index = 0; index < page.size(); ++index) {
     const Node node = page.node(index);
@@ -207,8 +208,8 @@ absl::Status SnapshotWalk::VisitLeaf(TreeWalk& tree, const Place& place, const T
 }
 
 // A run may be longer than its value needs: LMDB keeps it when a value shrinks within the transaction that wrote it.
-absl::Status SnapshotWalk::VisitOverflow(TreeWalk& tree, const Node& node) {
-  const Place place = {&tree, LoadU64(node.data), "overflow run"};
+absl::Status TransactionWalk::VisitOverflow(WalkedTree& tree, const Node& node) {
+  const PageAt place = {&tree, LoadU64(node.data), "overflow run"};
   const std::uint64_t needed = OverflowPagesFor(node.data_bytes, page_bytes_);
   if (tree.append_only) return Claim(place, needed);
   RETURN_IF_ERROR(Claim(place, 1));
@@ -224,7 +225,7 @@ absl::Status SnapshotWalk::VisitOverflow(TreeWalk& tree, const Node& node) {
   return Claim({&tree, place.pgno + 1, place.role}, header.overflow_pages() - 1);
 }
 
-absl::Status SnapshotWalk::VisitTableRecord(const Place& place, const Node& node) {
+absl::Status TransactionWalk::VisitTableRecord(const PageAt& place, const Node& node) {
   const std::string name = absl::CHexEscape(node.key);
   // Names come from C strings: LMDB could never open another, and its rows would be hidden.
   if (node.key.find('\0') != absl::string_view::npos) return Damaged(place, "table name ", name, " holds a zero byte");
@@ -236,7 +237,7 @@ absl::Status SnapshotWalk::VisitTableRecord(const Place& place, const Node& node
   return absl::OkStatus();
 }
 
-absl::Status SnapshotWalk::VisitFreeRecord(const Place& place, const Node& node) {
+absl::Status TransactionWalk::VisitFreeRecord(const PageAt& place, const Node& node) {
   const std::uint64_t txn_id = LoadU64(node.key);
   if (txn_id == 0 || txn_id > meta_.txn_id) {
     return Damaged(place, "transaction ", txn_id, " cannot have freed pages in transaction ", meta_.txn_id);
@@ -256,7 +257,7 @@ absl::Status SnapshotWalk::VisitFreeRecord(const Place& place, const Node& node)
   return absl::OkStatus();
 }
 
-absl::Status SnapshotWalk::AddFreePages(const Place& place, FreeRecord& record, absl::string_view bytes) {
+absl::Status TransactionWalk::AddFreePages(const PageAt& place, FreeRecord& record, absl::string_view bytes) {
   for (; !bytes.empty(); bytes.remove_prefix(sizeof(std::uint64_t)), ++record.words_read) {
     const std::uint64_t word = LoadU64(bytes);
     if (record.words_read == 0) {
@@ -285,7 +286,7 @@ absl::StatusOr<LmdbFileSummary> CheckLmdbFile(int fd, const std::string& path, s
   ASSIGN_OR_RETURN(const lmdb_file::File file, lmdb_file::File::Open(fd, path));
   ASSIGN_OR_RETURN(const lmdb_file::Metas metas, lmdb_file::ReadSoundMetas(file, map_bytes));
   ASSIGN_OR_RETURN(const std::uint64_t slot, lmdb_file::NewestSlot(file, metas));
-  return lmdb_file::SnapshotWalk(file, metas[slot].meta, traits).Run();
+  return lmdb_file::TransactionWalk(file, metas[slot].meta, traits).Run();
 }
 
 }  // namespace foldlog

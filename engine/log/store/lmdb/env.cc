@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
-#include <cstddef>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,8 +12,7 @@
 #include "engine/base/file_system.h"
 #include "engine/base/status_macros.h"
 #include "engine/base/text.h"
-#include "engine/codec/frame.h"
-#include "engine/log/store/records.h"
+#include "engine/log/store/lmdb/map_bytes.h"
 
 namespace foldlog {
 namespace {
@@ -23,55 +20,9 @@ namespace {
 constexpr unsigned kEnvFlags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK;
 constexpr mdb_mode_t kFileMode = 0666;  // as the umask allows
 constexpr unsigned kTables = 4;         // one more than there are: a damaged name leaves one that is not used
-constexpr const char* kTemporaryName = "log.mdb.new";
 
 // A map of a log that leaves no room to grow is of no use.
 constexpr std::uint64_t kGrowthBytesMin = std::uint64_t{16} << 20;
-
-std::string Temporary(const std::string& directory) { return absl::StrCat(directory, "/", kTemporaryName); }
-
-absl::Status PutRecord(MDB_txn* txn, MDB_dbi table, std::uint64_t key, const void* record, std::size_t bytes,
-                       const std::string& path) {
-  MDB_val key_val = ToVal(&key, sizeof key);
-  MDB_val value = ToVal(record, bytes);
-  return LmdbStatus(mdb_put(txn, table, &key_val, &value, 0), "write to", path);
-}
-
-FormatRecord NewFormatRecord(const LogId& log_id) {
-  FormatRecord format{
-      .magic = kFormatMagic, .version = kFormatVersion, .reserved = 0, .log_id = log_id, .created_at = 0};
-  format.created_at =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  return format;
-}
-
-absl::Status FillNewLog(MDB_env* env, const std::string& path, const LogId& log_id) {
-  MDB_txn* txn = nullptr;
-  RETURN_IF_ERROR(LmdbStatus(mdb_txn_begin(env, nullptr, 0, &txn), "write to", path));
-  MDB_dbi events = 0;
-  MDB_dbi snapshots = 0;
-  MDB_dbi meta = 0;
-  const unsigned flags = MDB_CREATE | MDB_INTEGERKEY;
-  int rc = mdb_dbi_open(txn, kEventsTable, flags, &events);
-  if (rc == 0) rc = mdb_dbi_open(txn, kSnapshotsTable, flags, &snapshots);
-  if (rc == 0) rc = mdb_dbi_open(txn, kMetaTable, flags, &meta);
-  absl::Status status = LmdbStatus(rc, "create tables in", path);
-  const FormatRecord format = NewFormatRecord(log_id);
-  CommitRecord commit{.txn_id = mdb_txn_id(txn),
-                      .base = {0, GenesisHash(log_id)},
-                      .end = {0, GenesisHash(log_id)},
-                      .batches = 0,
-                      .tail_position = 0,
-                      .hash = 0};
-  commit.hash = HashOf(commit);
-  if (status.ok()) status = PutRecord(txn, meta, kFormatKey, &format, sizeof format, path);
-  if (status.ok()) status = PutRecord(txn, meta, kCommitKey, &commit, sizeof commit, path);
-  if (!status.ok()) {
-    mdb_txn_abort(txn);
-    return status;
-  }
-  return LmdbStatus(mdb_txn_commit(txn), "write to", path);
-}
 
 absl::StatusOr<MDB_env*> NewEnv(const std::string& path, std::uint64_t map_bytes) {
   MDB_env* env = nullptr;
@@ -141,40 +92,41 @@ absl::StatusOr<std::unique_ptr<LmdbEnv>> LmdbEnv::Open(const std::string& path) 
   struct stat info = {};
   if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
   ASSIGN_OR_RETURN(const std::uint64_t map_bytes, ChooseMapBytes(static_cast<std::uint64_t>(info.st_size), path));
+  return OpenWithMap(path, map_bytes, "open");
+}
+
+absl::StatusOr<std::unique_ptr<LmdbEnv>> LmdbEnv::Create(const std::string& path) {
+  return OpenWithMap(path, kGrowthBytesMin, "create");
+}
+
+absl::StatusOr<std::unique_ptr<LmdbEnv>> LmdbEnv::OpenWithMap(const std::string& path, std::uint64_t map_bytes,
+                                                              std::string_view what) {
   ASSIGN_OR_RETURN(MDB_env* const env, NewEnv(path, map_bytes));
   std::unique_ptr<LmdbEnv> opened(new LmdbEnv(env, path));
-  RETURN_IF_ERROR(LmdbStatus(mdb_env_open(env, path.c_str(), kEnvFlags, kFileMode), "open", path));
+  RETURN_IF_ERROR(LmdbStatus(mdb_env_open(env, path.c_str(), kEnvFlags, kFileMode), what, path));
   CloseOnExec(env);
   return opened;
 }
 
-absl::Status LmdbEnv::Create(const std::string& directory, const std::string& path, const LogId& log_id) {
-  const std::string temporary = Temporary(directory);
-  if (unlink(temporary.c_str()) != 0 && errno != ENOENT) {
-    return ErrnoStatus(errno, absl::StrCat("remove the unfinished ", temporary));
-  }
-  ASSIGN_OR_RETURN(MDB_env* const env, NewEnv(temporary, kGrowthBytesMin));
-  absl::Status status = LmdbStatus(mdb_env_open(env, temporary.c_str(), kEnvFlags, kFileMode), "create", temporary);
-  if (status.ok()) status = FillNewLog(env, temporary, log_id);
-  if (status.ok()) status = LmdbStatus(mdb_env_sync(env, 1), "make durable", temporary);
-  mdb_env_close(env);
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
-    status = ErrnoStatus(errno, absl::StrCat("rename ", temporary));
-  }
-  if (!status.ok()) unlink(temporary.c_str());
-  return status;
-}
+absl::Status LmdbEnv::Sync() const { return LmdbStatus(mdb_env_sync(env_, 1), "make durable", path_); }
 
 absl::StatusOr<LmdbTransaction> LmdbTransaction::Begin(const LmdbEnv& env) {
   MDB_txn* txn = nullptr;
   RETURN_IF_ERROR(LmdbStatus(mdb_txn_begin(env.get(), nullptr, 0, &txn), "write to", env.path()));
-  LmdbTransaction begun(txn);
-  Tables& tables = begun.tables_;
-  int rc = mdb_dbi_open(txn, kEventsTable, MDB_INTEGERKEY, &tables.events);
-  if (rc == 0) rc = mdb_dbi_open(txn, kMetaTable, MDB_INTEGERKEY, &tables.meta);
-  if (rc == 0) rc = mdb_dbi_open(txn, kSnapshotsTable, MDB_INTEGERKEY | MDB_CREATE, &tables.snapshots);
-  RETURN_IF_ERROR(LmdbStatus(rc, "open the tables of", env.path()));
-  return begun;
+  return LmdbTransaction(txn, env.path());
+}
+
+absl::StatusOr<MDB_dbi> LmdbTransaction::Table(const char* name, bool create) const {
+  MDB_dbi table = 0;
+  const int rc = mdb_dbi_open(txn_, name, MDB_INTEGERKEY | (create ? MDB_CREATE : 0U), &table);
+  RETURN_IF_ERROR(LmdbStatus(rc, create ? "create tables in" : "open the tables of", *path_));
+  return table;
+}
+
+int LmdbTransaction::Put(MDB_dbi table, std::uint64_t key, const void* data, std::size_t bytes, unsigned flags) const {
+  MDB_val key_val = ToVal(&key, sizeof key);
+  MDB_val value = ToVal(data, bytes);
+  return mdb_put(txn_, table, &key_val, &value, flags);
 }
 
 LmdbTransaction::~LmdbTransaction() {

@@ -1,8 +1,9 @@
-// The LMDB environment of a log's one writer, and the creation of its file. Readers have no need of LMDB (log_file.h).
+// LMDB with owners: an environment and its write transactions. Only the writer of a log has one; readers have no need
+// of LMDB (log_file.h).
 //
 // A damaged file can crash LMDB, or make it hide rows, so the file must have been checked (check.h) before it is
 // opened here. LMDB's own locks are left out: nobody but the holder of the writer lock opens the file with it, and
-// readers look after themselves. lmdb.h is included by this file's users only; no public header shows its types.
+// readers look after themselves. No other header includes lmdb.h.
 
 #ifndef FOLDLOG_LOG_STORE_LMDB_ENV_H_
 #define FOLDLOG_LOG_STORE_LMDB_ENV_H_
@@ -18,7 +19,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/codec/log_id.h"
 
 namespace foldlog {
 
@@ -34,9 +34,11 @@ class LmdbEnv {
   // size.
   static absl::StatusOr<std::unique_ptr<LmdbEnv>> Open(const std::string& path);
 
-  // Creates the file of the empty log `log_id`, complete and durable, or leaves none: it is built under a temporary
-  // name. Its entry in the directory is for the caller to make durable.
-  static absl::Status Create(const std::string& directory, const std::string& path, const LogId& log_id);
+  // Creates an empty file, with room for a few tables and records.
+  static absl::StatusOr<std::unique_ptr<LmdbEnv>> Create(const std::string& path);
+
+  // Makes all that was committed durable.
+  absl::Status Sync() const;
 
   ~LmdbEnv();
   LmdbEnv(const LmdbEnv&) = delete;
@@ -47,6 +49,8 @@ class LmdbEnv {
 
  private:
   LmdbEnv(MDB_env* env, std::string path);
+  static absl::StatusOr<std::unique_ptr<LmdbEnv>> OpenWithMap(const std::string& path, std::uint64_t map_bytes,
+                                                              std::string_view what);
 
   MDB_env* const env_;
   const std::string path_;
@@ -58,28 +62,27 @@ class LmdbTransaction {
  public:
   static absl::StatusOr<LmdbTransaction> Begin(const LmdbEnv& env);
 
-  LmdbTransaction(LmdbTransaction&& other) noexcept
-      : txn_(std::exchange(other.txn_, nullptr)), tables_(other.tables_) {}
+  LmdbTransaction(LmdbTransaction&& other) noexcept : txn_(std::exchange(other.txn_, nullptr)), path_(other.path_) {}
   LmdbTransaction(const LmdbTransaction&) = delete;
   LmdbTransaction& operator=(const LmdbTransaction&) = delete;
   ~LmdbTransaction();
 
   MDB_txn* get() const { return txn_; }
-  MDB_dbi events() const { return tables_.events; }
-  MDB_dbi snapshots() const { return tables_.snapshots; }  // made anew if it has got lost
-  MDB_dbi meta() const { return tables_.meta; }
+  std::uint64_t id() const { return mdb_txn_id(txn_); }
+
+  // A table of integer keys. It is made if it is not there and `create` is set.
+  absl::StatusOr<MDB_dbi> Table(const char* name, bool create = false) const;
+
+  // Stores a value; the result is LMDB's return code.
+  int Put(MDB_dbi table, std::uint64_t key, const void* data, std::size_t bytes, unsigned flags = 0) const;
+
   int Commit();  // LMDB's return code; the transaction is gone either way
 
  private:
-  struct Tables {
-    MDB_dbi events;
-    MDB_dbi snapshots;
-    MDB_dbi meta;
-  };
-  explicit LmdbTransaction(MDB_txn* txn) : txn_(txn) {}
+  LmdbTransaction(MDB_txn* txn, const std::string& path) : txn_(txn), path_(&path) {}
 
   MDB_txn* txn_;
-  Tables tables_ = {};
+  const std::string* path_;  // the environment's
 };
 
 }  // namespace foldlog

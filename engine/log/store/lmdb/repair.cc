@@ -10,8 +10,8 @@
 #include "engine/base/status_macros.h"
 #include "engine/base/text.h"
 #include "engine/log/store/lmdb/file.h"
+#include "engine/log/store/lmdb/map_bytes.h"
 #include "engine/log/store/lmdb/tree.h"
-#include "engine/log/store/records.h"
 
 namespace foldlog {
 namespace {
