@@ -3,11 +3,9 @@
 
 #include <limits>
 
-#include "engine/json/normalise.h"
 #include "foldlog/history.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/replayer.h"
-#include "tests/support/ask_python.h"
 #include "tests/support/golden_traces.h"
 #include "tests/support/test_support.h"
 
@@ -268,122 +266,6 @@ TEST(ImportMutation, NoRowDoesHarmAndWhatIsTakenComesBack) {
   }
   EXPECT_GT(taken, 500);
   EXPECT_GT(refused, 500);
-}
-
-// ---- NormaliseJson against Python
-// ---------------------------------------------------------------------------------------
-
-class RandomJson {
- public:
-  explicit RandomJson(std::mt19937_64& random) : random_(random) {}
-
-  std::string Value(int depth) {
-    switch (random_() % (depth > 0 ? 8 : 6)) {
-      case 0:
-        return Pick({"null", "true", "false", "NaN", "Infinity", "-Infinity"});
-      case 1: {
-        const std::int64_t number = static_cast<std::int64_t>(random_()) >> (random_() % 64);
-        return std::to_string(number) + (number == 0 ? "" : Pick({"", "", "0000000000000"}));
-      }
-      case 2:
-        return Pick({"-0", "-0.0", "1E5", "1e400", "-1e400", "1e-400", "0.10", "1.0e+2", "123456789012345678901.5"});
-      case 3:
-        return std::to_string(random_() % 1000) + "." + std::to_string(random_() % 1000000) + Pick({"", "e-7", "E+30"});
-      case 4:
-      case 5:
-        return String();
-      case 6:
-        return Joined("[", "]", depth, [&] { return Value(depth - 1); });
-      default:
-        return Joined("{", "}", depth, [&] { return String() + Space() + ":" + Space() + Value(depth - 1); });
-    }
-  }
-
- private:
-  std::string Pick(std::vector<std::string> choices) { return choices[random_() % choices.size()]; }
-  std::string Space() { return Pick({"", "", " ", "\t"}); }
-  std::string String() {
-    std::string text = "\"";
-    for (std::uint64_t pieces = random_() % 4; pieces > 0; --pieces) {
-      text += Pick({"a", "b", "\\n", "\\/", "\\\"", "\\\\", "\\u0041", "\\u00E9", "\u00e9", "\\ud83d\\ude00", "\\udc80",
-                    "\\uD800", "\U0001f600", "\x7f", "\\u001f", "/"});
-    }
-    return text + "\"";
-  }
-  template <typename Make>
-  std::string Joined(const char* open, const char* close, int, Make make) {
-    std::string text = open;
-    for (std::uint64_t members = random_() % 5, i = 0; i < members; ++i) text += (i == 0 ? "" : ",") + Space() + make();
-    return text + Space() + close;
-  }
-
-  std::mt19937_64& random_;
-};
-
-TEST(NormaliseJsonDifferential, IsWhatPythonLoadsAndDumps) {
-  std::mt19937_64 random(TestSeed());
-  RandomJson any(random);
-  std::vector<std::string> inputs;
-  std::vector<std::string> ours;
-  for (int i = 0; i < 100'000; ++i) {
-    inputs.push_back(any.Value(4));
-    const auto value = ParseJson(inputs.back());
-    ASSERT_OK(value) << inputs.back();
-    ASSERT_OK_AND_ASSIGN(const std::string again, NormaliseJson(*value));
-    ours.push_back(again);
-  }
-  const std::vector<std::string> pythons = AskPython(inputs, R"(
-import json, sys
-for line in open(0, encoding="utf-8", newline="\n"):
-    print(json.dumps(json.loads(line)))
-)");
-  ASSERT_EQ(pythons.size(), ours.size()) << "Python stopped early";
-  for (std::size_t i = 0; i < ours.size(); ++i) ASSERT_EQ(ours[i], pythons[i]) << inputs[i];
-}
-
-// Whatever is left of valid text after a change, both take it or neither does.
-TEST(JsonReaderDifferential, TakesWhatPythonTakes) {
-  std::mt19937_64 random(TestSeed());
-  RandomJson any(random);
-  std::vector<std::string> inputs;
-  std::vector<std::string> ours;
-  int refused = 0;
-  for (int i = 0; i < 100'000; ++i) {
-    std::string text = any.Value(3);
-    if (!text.empty()) {
-      const std::size_t at = random() % text.size();
-      switch (random() % 3) {
-        case 0:
-          text.erase(at, 1);
-          break;
-        case 1:
-          text.insert(at, 1, "{}[],:\"\\0-+.eEu tnN"[random() % 19]);
-          break;
-        default:
-          text[at] = "{}[],:\"\\0-+.eEu tnN"[random() % 19];
-      }
-    }
-    // Bytes that are no UTF-8 never reach Python's parser.
-    for (char& c : text) {
-      if ((c & 0x80) != 0) c = 'x';
-    }
-    ours.emplace_back(ParseJson(text).ok() ? "yes" : "no");
-    if (ours.back() == "no") ++refused;
-    inputs.push_back(std::move(text));
-  }
-  EXPECT_GT(refused, 10'000);
-  EXPECT_LT(refused, 90'000);
-  const std::vector<std::string> pythons = AskPython(inputs, R"(
-import json, sys
-for line in open(0, newline="\n"):
-    try:
-        json.loads(line)
-        print("yes")
-    except ValueError:
-        print("no")
-)");
-  ASSERT_EQ(pythons.size(), ours.size()) << "Python stopped early";
-  for (std::size_t i = 0; i < ours.size(); ++i) ASSERT_EQ(ours[i], pythons[i]) << inputs[i];
 }
 
 }  // namespace

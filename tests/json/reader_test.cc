@@ -1,0 +1,58 @@
+// The JSON reader against claims, and against Python itself.
+
+#include "engine/json/reader.h"
+
+#include "tests/support/ask_python.h"
+#include "tests/support/random_json.h"
+#include "tests/support/test_support.h"
+
+namespace foldlog {
+namespace {
+
+// Whatever is left of valid text after a change, both take it or neither does.
+TEST(JsonReaderDifferential, TakesWhatPythonTakes) {
+  std::mt19937_64 random(TestSeed());
+  RandomJson any(random);
+  std::vector<std::string> inputs;
+  std::vector<std::string> ours;
+  int refused = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    std::string text = any.Value(3);
+    if (!text.empty()) {
+      const std::size_t at = random() % text.size();
+      switch (random() % 3) {
+        case 0:
+          text.erase(at, 1);
+          break;
+        case 1:
+          text.insert(at, 1, "{}[],:\"\\0-+.eEu tnN"[random() % 19]);
+          break;
+        default:
+          text[at] = "{}[],:\"\\0-+.eEu tnN"[random() % 19];
+      }
+    }
+    // Bytes that are no UTF-8 never reach Python's parser.
+    for (char& c : text) {
+      if ((c & 0x80) != 0) c = 'x';
+    }
+    ours.emplace_back(ParseJson(text).ok() ? "yes" : "no");
+    if (ours.back() == "no") ++refused;
+    inputs.push_back(std::move(text));
+  }
+  EXPECT_GT(refused, 10'000);
+  EXPECT_LT(refused, 90'000);
+  const std::vector<std::string> pythons = AskPython(inputs, R"(
+import json, sys
+for line in open(0, newline="\n"):
+    try:
+        json.loads(line)
+        print("yes")
+    except ValueError:
+        print("no")
+)");
+  ASSERT_EQ(pythons.size(), ours.size()) << "Python stopped early";
+  for (std::size_t i = 0; i < ours.size(); ++i) ASSERT_EQ(ours[i], pythons[i]) << inputs[i];
+}
+
+}  // namespace
+}  // namespace foldlog
