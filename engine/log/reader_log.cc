@@ -111,7 +111,7 @@ class ReaderLog final : public EventLog {
   const std::string& name() const override { return name_; }
 
  private:
-  // What must not be closed under holds the result.
+  // The caller keeps the result for as long as it uses the files: Close() waits for it.
   absl::StatusOr<std::shared_lock<std::shared_mutex>> LockOpen() const {
     RETURN_IF_ERROR(process_.Check(name_));
     std::shared_lock open(closing_);
@@ -190,7 +190,7 @@ class ReaderLog final : public EventLog {
   const SnapshotCache snapshots_;
   const Sequence durable_when_opened_;
   mutable std::atomic<int> waiting_ = 0;  // threads in WaitForMore()
-  mutable std::shared_mutex closing_;     // held shared by what must not be closed under
+  mutable std::shared_mutex closing_;     // shared: calls in progress; exclusive: Close()
   mutable std::mutex mutex_;              // of known_
   mutable TailPosition known_;            // a place that the chain is known to lead to
 };

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -45,6 +46,18 @@ std::string_view NameOf(std::string_view path) { return path.substr(path.rfind('
 // Whether a name that came after the record was made could show in no time stamp.
 bool IsRecent(const DirectoryRecord& record) {
   return std::max(record.version.ctime_ns, record.version.mtime_ns) > record.listed_at_ns - kTimestampNs;
+}
+
+// A walk that lists a directory again, and goes on below it where `is_known` says that the record is of another.
+WalkOptions OptionsToListAgain(const RunContext& context, const std::string& path,
+                               std::function<bool(std::string_view, std::size_t, const DirectoryFacts&)> is_known) {
+  return {.roots = {path},
+          .exclusions = context.exclusions,
+          .one_file_system = context.job.one_file_system,
+          .pseudo_file_systems = context.job.pseudo_file_systems,
+          .directories = true,
+          .stop = &context.stop,
+          .is_known = std::move(is_known)};
 }
 
 }  // namespace
@@ -354,14 +367,7 @@ absl::Status IndexRun::ListAgain(const DirectoryRecord& record, const std::strin
     if (!known.ok()) failed = known.status();
     return known.ok() && *known && (*known)->version.inode == facts.version.inode;
   };
-  TreeWalk walk({.roots = {path},
-                 .exclusions = context_.exclusions,
-                 .one_file_system = context_.job.one_file_system,
-                 .pseudo_file_systems = context_.job.pseudo_file_systems,
-                 .directories = true,
-                 .stop = &context_.stop,
-                 .is_known = is_known},
-                std::move(start));
+  TreeWalk walk(OptionsToListAgain(context_, path, is_known), std::move(start));
   while (const std::optional<WalkEntry> entry = walk.Next()) {
     RETURN_IF_ERROR(failed);
     finish(entry->depth);

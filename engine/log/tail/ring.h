@@ -2,6 +2,9 @@
 //
 // Threads: Append() is for the one appending thread, NextRun() and Free() for the one draining thread, Replace()
 // for the two of them standing still; the rest for any thread. Appending takes no lock.
+//
+// Invariants: stored <= end, and they are less than a ring apart; between them lie whole frames of one chain; words
+// behind the stored position are not written to before Free() has moved it.
 
 #ifndef FOLDLOG_LOG_TAIL_RING_H_
 #define FOLDLOG_LOG_TAIL_RING_H_

@@ -21,6 +21,9 @@
 
 namespace foldlog {
 
+// Threads: NoteAppended() and StoreDirectly() are for the appending thread, the rest for any. Invariants: what the ring
+// gives up is stored; transactions hold the log's frames in order, without a gap; a transaction whose outcome is not
+// known stops the writer, and a full disk leaves everything as it was.
 class TailDrain {
  public:
   TailDrain(Store& store, const WatchedFiles& watched, TailRing& ring, WriterProgress& progress);

@@ -8,8 +8,8 @@
 
 namespace foldlog {
 
-// Who joins a round has appended before, and a round looks for the end of the ring after it has closed: so its flush
-// covers them all.
+// A thread appends before it joins a round. The round reads the ring's end after it closes, so its flush covers every
+// thread in it.
 absl::Status GroupFlush::Sync(Sequence through) {
   while (progress_.durable() < through) {
     RETURN_IF_ERROR(progress_.Check());

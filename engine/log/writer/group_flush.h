@@ -22,7 +22,8 @@
 
 namespace foldlog {
 
-// Any number of threads.
+// Threads: any number, in Sync(). Invariants: a round has one leader; a round begins to flush when the one before the
+// last has ended, so at most kFlushesAtOnce are at work; mutex_ is never held during a flush.
 class GroupFlush {
  public:
   // Events that are in the ring already, and not known to be durable, may be in the page cache only.

@@ -20,6 +20,8 @@
 
 namespace foldlog {
 
+// Threads: NoteAppended() is for the appending thread; Start() and Stop() for the log's owner. Invariant: while an
+// event is not known to be durable the thread ticks, or will have begun to within a tick.
 class IntervalFlush {
  public:
   IntervalFlush(const TailRing& ring, GroupFlush& flush, WriterProgress& progress, std::chrono::milliseconds bound);

@@ -229,7 +229,7 @@ class WriterLog final : public EventLog {
   GroupFlush flush_;
   bool store_is_sound_ = false;  // the appending thread's
   bool closed_ = false;
-  mutable std::shared_mutex closing_;  // held shared by what must not be closed under
+  mutable std::shared_mutex closing_;  // shared: calls in progress; exclusive: Close()
 
   // Their threads use all of the above.
   std::unique_ptr<TailDrain> drain_;

@@ -28,6 +28,8 @@ absl::Status LmdbStatus(int rc, std::string_view what, const std::string& path);
 // Bytes of a value, or of a key, as LMDB takes and gives them.
 inline MDB_val ToVal(const void* data, std::size_t bytes) { return {bytes, const_cast<void*>(data)}; }
 
+// Invariants: the file was checked before; nobody else has it open with LMDB, for the caller holds the writer lock.
+// Threads: one transaction at a time; LMDB has no lock of its own here.
 class LmdbEnv {
  public:
   // Opens a file that was checked. ResourceExhausted if the process may not have the address space for a file of that
