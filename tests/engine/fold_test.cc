@@ -1,13 +1,11 @@
-// The fold: what cannot follow is refused, and every way to compute the state gives the same one.
+// The fold of a log: every way to compute the state gives the same one.
 
 #include "engine/fold.h"
 
 #include <array>
-#include <map>
 #include <span>
 
 #include "engine/codec/frame.h"
-#include "foldlog/history.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/replayer.h"
 #include "tests/support/random_events.h"
@@ -18,66 +16,6 @@ namespace {
 
 using absl::StatusCode;
 using testing::HasSubstr;
-
-State Folded(const std::vector<Event>& events) {
-  State state;
-  for (const Event& event : events) EXPECT_OK(Apply({state.sequence + 1, 0, event}, state));
-  return state;
-}
-
-TEST(Apply, RefusesWhatCannotFollowAndLeavesTheStateAlone) {
-  const Event started{1, 1, Started{.operation_id = "a"}};
-  const Event done{2, 1, Completed{}};
-  const Event imported{1, 1, Imported{.operation_id = "a", .followers = 2}};
-  const Event paused{2, 1, Paused{}};
-  struct Row {
-    std::vector<Event> before;
-    Event event;
-  };
-  const std::vector<Row> rows = {
-      {{}, {1, 1, Checkpoint{}}},
-      {{}, {1, 1, Paused{}}},
-      {{}, {1, 1, Resumed{}}},
-      {{}, {1, 1, Recovered{}}},
-      {{}, {1, 1, Completed{}}},
-      {{}, {1, 1, Failed{}}},
-      {{}, {1, 1, Cleared{}}},
-      {{}, {1, 0, Started{}}},
-      {{}, {1, 1, Reset{}}},
-      {{started}, {2, 2, Started{}}},
-      {{started}, {2, 2, Checkpoint{}}},
-      {{started}, {2, 0, Completed{}}},
-      {{started}, {2, 1, Resumed{}}},
-      {{started}, {2, 1, Recovered{}}},
-      {{started}, {2, 1, Cleared{}}},
-      {{started, paused}, {3, 1, Resumed{}}},
-      {{started, paused}, {3, 2, Recovered{}}},
-      {{started, paused}, {3, 1, Paused{}}},
-      {{started, done}, {3, 2, Cleared{}}},
-      {{started}, {2, 2, Imported{}}},
-      {{started, done}, {3, 2, Imported{}}},
-      {{}, {1, 0, Imported{}}},
-      {{imported}, {2, 1, Checkpoint{}}},
-      {{imported}, {2, 2, Reset{}}},
-      {{imported}, {2, 2, Recovered{}}},
-      {{imported, paused}, {3, 2, Resumed{}}},
-      {{imported, done}, {3, 1, Cleared{}}},
-      {{started, done}, {3, 1, Started{}}},
-  };
-  for (const Row& row : rows) {
-    State state = Folded(row.before);
-    const State before = state;
-    EXPECT_THAT(Apply({state.sequence + 1, 0, row.event}, state),
-                Fails(StatusCode::kDataLoss, HasSubstr("does not follow")))
-        << KindName(row.event.body) << " after " << row.before.size();
-    EXPECT_EQ(state, before);
-  }
-}
-
-TEST(Apply, RefusesAGapInTheSequence) {
-  State state;
-  EXPECT_THAT(Apply({2, 0, {1, 1, Started{}}}, state), Fails(StatusCode::kDataLoss, HasSubstr("events are missing")));
-}
 
 // Drives an engine with random commands, most of them legal, and knows nothing of what it should do.
 class RandomDriver {
@@ -247,73 +185,6 @@ TEST_F(FoldFromSnapshot, SnapshotOfAnotherHistoryIsPassedOver) {
 
 TEST_F(FoldFromSnapshot, AskingBehindTheEndIsOutOfRange) {
   EXPECT_THAT(FoldLog(*log_, 3), Fails(StatusCode::kOutOfRange, HasSubstr("ends with event 2")));
-  EXPECT_THAT(StateAt(*log_, 3), Fails(StatusCode::kOutOfRange, testing::_));
-  EXPECT_THAT(Replayer::From(*log_, 9), Fails(StatusCode::kOutOfRange, testing::_));
-}
-
-TEST_F(FoldFromSnapshot, ReplayerGivesEachEventWithTheStateItLedTo) {
-  for (const Sequence from : {0, 1, 2}) {
-    ASSERT_OK_AND_ASSIGN(Replayer replayer, Replayer::From(*log_, from));
-    ASSERT_OK_AND_ASSIGN(auto event, replayer.Next());
-    while (event) {
-      EXPECT_EQ(replayer.state(), *StateAt(*log_, event->sequence));
-      ASSERT_OK_AND_ASSIGN(event, replayer.Next());
-    }
-    EXPECT_EQ(replayer.state().sequence, 2u);
-  }
-}
-
-TEST(StateAtTime, IsTheStateAfterTheLastEventThatHadHappenedByThen) {
-  EngineOptions options;
-  options.clock = [times = std::vector<TimeNs>{10, 20, 15, 30}, next = 0u]() mutable { return times.at(next++); };
-  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(NewWritableMemoryLog(), options));
-  ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({}));
-  for (const std::int64_t files : {1, 2, 3}) ASSERT_OK(engine->Checkpoint(handle, {.files_processed = files}));
-  const std::map<TimeNs, Sequence> last_at = {{9, 0}, {10, 1}, {14, 1}, {15, 3}, {20, 3}, {29, 3}, {30, 4}, {99, 4}};
-  for (const auto& [time, last] : last_at) {
-    ASSERT_OK_AND_ASSIGN(const State state, StateAtTime(engine->log(), time));
-    EXPECT_EQ(state, *StateAt(engine->log(), last)) << time;
-  }
-}
-
-TEST(History, ListsEveryOperationInOrder) {
-  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(NewWritableMemoryLog(), DeterministicOptions()));
-  ASSERT_OK_AND_ASSIGN(OperationHandle handle, engine->Start({}));
-  ASSERT_OK(engine->Checkpoint(handle, {.files_processed = 3}));
-  ASSERT_OK(engine->Complete(handle, {{"n", std::int64_t{1}}}));
-  ASSERT_OK(engine->Clear());
-  ASSERT_OK_AND_ASSIGN(handle, engine->Start({.type = OperationType::kIncremental}));
-  ASSERT_OK(engine->Fail(handle, "no"));
-  ASSERT_OK(engine->Reset("tidy"));
-  ASSERT_OK_AND_ASSIGN(handle, engine->Start({}));
-  ASSERT_OK(engine->Reset("stop"));
-  ASSERT_OK(engine->Reset("idle already"));
-  ASSERT_OK_AND_ASSIGN(handle, engine->Start({}));
-  ASSERT_OK(engine->Complete(handle));
-  ASSERT_OK_AND_ASSIGN(handle, engine->Start({}));
-
-  ASSERT_OK_AND_ASSIGN(const auto history, ReadHistory(engine->log()));
-  std::vector<std::string> seen;
-  for (const HistoryEntry& entry : history) {
-    seen.push_back(entry.operation.operation_id + " " + std::string(Name(entry.operation.status)) +
-                   (entry.reset_by ? " reset by " + std::to_string(*entry.reset_by) : ""));
-  }
-  EXPECT_THAT(seen, testing::ElementsAre("op-1 completed", "op-2 failed", "op-3 in_progress reset by 9",
-                                         "op-4 completed", "op-5 in_progress"));
-  EXPECT_EQ(history[0].operation.first_sequence, 1u);
-  EXPECT_EQ(history[0].operation.last_sequence, 3u);
-  EXPECT_EQ(history[0].operation.checkpoints, 1);
-
-  EXPECT_EQ(FindOperation(engine->log(), "op-2")->operation.failure, "no");
-  EXPECT_THAT(FindOperation(engine->log(), "op-9"), Fails(StatusCode::kNotFound, HasSubstr("op-9")));
-}
-
-TEST(Names, ParseBackToWhatTheyName) {
-  for (const OperationType type : {OperationType::kInitial, OperationType::kIncremental, OperationType::kRecovery}) {
-    EXPECT_EQ(ParseOperationType(Name(type)), type);
-  }
-  EXPECT_FALSE(ParseOperationType("full").has_value());
-  EXPECT_EQ(Name(Evidence::kMachineRebooted), "machine_rebooted");
 }
 
 }  // namespace
