@@ -1,6 +1,7 @@
 """What the tests of the Python module share."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -22,6 +23,21 @@ class FrozenClock:
     def __call__(self):
         self.asked += 1
         return self.now
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        item.passed = outcome.get_result().passed
+
+
+@pytest.fixture
+def tmp_path(request, tmp_path):
+    """Goes with the test that passed: each log reserves megabytes for its tail. What a failure left is kept."""
+    yield tmp_path
+    if getattr(request.node, "passed", False):
+        shutil.rmtree(tmp_path)
 
 
 @pytest.fixture
