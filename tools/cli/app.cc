@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "CLI/Config.hpp"
+#include "CLI/Formatter.hpp"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "tools/cli/arguments.h"
@@ -102,8 +104,8 @@ void Configure(CLI::App& app, Context& context, Command& chosen) {
   app.footer(kFooter);
   app.get_formatter()->column_width(34);
   AddText(app, "--log", context.log, "The log's directory")->type_name("DIR")->envname("FOLDLOG");
-  app.add_flag("--accept-loss", context.accept_loss,
-               "Write to a log although events that were durable are missing at its end, and go on without them");
+  AddFlag(app, "--accept-loss", context.accept_loss,
+          "Write to a log although events that were durable are missing at its end, and go on without them");
   AddIndexCommand(app, chosen);
   AddQueryCommands(app, chosen);
   AddEventsCommand(app, chosen);

@@ -9,6 +9,9 @@
 #include <system_error>
 #include <utility>
 
+#include "CLI/Config.hpp"
+#include "CLI/Formatter.hpp"
+
 namespace foldlog::cli {
 namespace {
 
@@ -125,6 +128,14 @@ std::vector<std::string> GuardedArguments(int argc, const char* const* argv) {
 std::string WithoutGuard(std::string message) {
   std::erase(message, kGuard);
   return message;
+}
+
+CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& help) {
+  return app.add_subcommand(name, help);
+}
+
+CLI::Option* AddFlag(CLI::App& app, const std::string& name, bool& target, const std::string& help) {
+  return app.add_flag(name, target, help);
 }
 
 CLI::Option* AddText(CLI::App& app, const std::string& name, std::string& target, const std::string& help) {

@@ -3,6 +3,9 @@
 // CLI11 reads "[a,b]" as a list, "010" as eight and lets "--reason=" swallow the argument behind it. A file may be
 // named like the first and a script may produce the others, so every option is added with one of the functions below. A
 // value that cannot be used throws CLI::ValidationError: wrong usage.
+//
+// CLI11 is headers only. Its parsers of help and configuration files take longer to compile than a command, so they are
+// not included here, and only arguments.cc and app.cc have them.
 
 #ifndef FOLDLOG_CLI_ARGUMENTS_H_
 #define FOLDLOG_CLI_ARGUMENTS_H_
@@ -14,8 +17,6 @@
 #include <vector>
 
 #include "CLI/App.hpp"
-#include "CLI/Config.hpp"
-#include "CLI/Formatter.hpp"
 #include "foldlog/event.h"
 
 namespace foldlog::cli {
@@ -26,7 +27,10 @@ std::vector<std::string> GuardedArguments(int argc, const char* const* argv);
 // What of the guard may show in CLI11's own messages, taken out again.
 std::string WithoutGuard(std::string message);
 
+CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& help);
+
 // `target` must live as long as the app.
+CLI::Option* AddFlag(CLI::App& app, const std::string& name, bool& target, const std::string& help);
 CLI::Option* AddText(CLI::App& app, const std::string& name, std::string& target, const std::string& help);
 CLI::Option* AddText(CLI::App& app, const std::string& name, std::optional<std::string>& target,
                      const std::string& help);

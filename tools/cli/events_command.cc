@@ -155,16 +155,16 @@ void CheckKinds(const EventsOptions& options) {
 
 void AddEventsCommand(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<EventsOptions>();
-  CLI::App* events = app.add_subcommand("events", "The events of the log, one a line");
+  CLI::App* events = AddCommand(app, "events", "The events of the log, one a line");
   AddCount(*events, "--from", options->from, "First sequence number");
   AddCount(*events, "--to", options->to, "Last sequence number");
   AddText(*events, "--operation", options->operation_id, "Only events of this operation, by its id or token")
       ->type_name("ID");
   AddTexts(*events, "--kind", options->kinds, "Only events of this kind; may be repeated")->type_name("KIND");
-  events->add_flag("--errors", options->errors, "Only errors: of files, and of operations that failed");
-  events->add_flag("--follow", options->follow, "Wait for further events, until interrupted");
-  events->add_flag("--json", options->json, "One JSON object a line");
-  events->add_flag("--hash", options->hash, "With the hash that chains each event to all before it");
+  AddFlag(*events, "--errors", options->errors, "Only errors: of files, and of operations that failed");
+  AddFlag(*events, "--follow", options->follow, "Wait for further events, until interrupted");
+  AddFlag(*events, "--json", options->json, "One JSON object a line");
+  AddFlag(*events, "--hash", options->hash, "With the hash that chains each event to all before it");
   events->footer(
       "Times are UTC. Kinds: started, checkpoint, paused, resumed, recovered, completed, failed,\n"
       "cleared, reset, imported.\n"

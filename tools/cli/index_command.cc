@@ -117,23 +117,23 @@ void Check(IndexCommandOptions& options) {
 void AddIndexCommand(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<IndexCommandOptions>();
   indexer::IndexOptions& index = options->index;
-  CLI::App* command = app.add_subcommand("index", "Keep a catalog of the files below some directories");
+  CLI::App* command = AddCommand(app, "index", "Keep a catalog of the files below some directories");
   AddTextList(*command, "DIR", index.directories, "What to index; may be left out to go on")->type_name("");
   AddText(*command, "--catalog", index.catalog_path, "The SQLite file; may be left out to go on")->type_name("FILE");
   CLI::Option* type = AddOperationType(*command, index.type, "initial (unless given), incremental or recovery");
   AddCount(*command, "--batch", options->batch_files, "At most so many files a batch");
   AddTexts(*command, "--exclude", index.excluded, "Leave this out; may be repeated")->type_name("PATH");
-  command->add_flag("--no-resume", options->no_resume, "Refuse to go on with an unfinished operation");
-  command->add_flag("--one-file-system", index.one_file_system, "Leave out what is mounted below");
+  AddFlag(*command, "--no-resume", options->no_resume, "Refuse to go on with an unfinished operation");
+  AddFlag(*command, "--one-file-system", index.one_file_system, "Leave out what is mounted below");
   AddText(*command, "--mirror", options->mirror, "Keep the single row (foldlog project) in this SQLite file")
       ->type_name("FILE");
   AddWait(*command, options->wait_s);
-  command->add_flag("--pseudo-file-systems", index.pseudo_file_systems, "Do not leave out /proc, /sys and their like");
-  command->add_flag("--accept-removed", index.accept_removed, "Drop rows even if a disk may only be missing");
+  AddFlag(*command, "--pseudo-file-systems", index.pseudo_file_systems, "Do not leave out /proc, /sys and their like");
+  AddFlag(*command, "--accept-removed", index.accept_removed, "Drop rows even if a disk may only be missing");
   AddCount(*command, "--time-limit", options->time_limit_s, "Pause after so many seconds")->type_name("SECONDS");
-  command->add_flag("--strict", options->strict, "Exit status 4 if files had errors");
-  command->add_flag("--json", options->json, "What was done, as one JSON object");
-  command->add_flag("--quiet", options->quiet, "No progress and no summary");
+  AddFlag(*command, "--strict", options->strict, "Exit status 4 if files had errors");
+  AddFlag(*command, "--json", options->json, "What was done, as one JSON object");
+  AddFlag(*command, "--quiet", options->quiet, "No progress and no summary");
   command->footer(
       "Types: initial reads every file, incremental only what changed, and recovery every file to\n"
       "check the catalog. SIGINT (Ctrl-C), SIGTERM, SIGHUP or the time limit pauses with exit status 5;\n"

@@ -98,16 +98,16 @@ absl::Status RunProject(const ProjectOptions& options, Context& context) {
 
 void AddProjectCommand(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<ProjectOptions>();
-  CLI::App* command = app.add_subcommand("project", "The single row that older programs read");
-  CLI::Option* json = command->add_flag("--json", options->json, "Print it as a JSON object; null when idle");
+  CLI::App* command = AddCommand(app, "project", "The single row that older programs read");
+  CLI::Option* json = AddFlag(*command, "--json", options->json, "Print it as a JSON object; null when idle");
   AddCount(*command, "--at", options->at, "As of this event")->type_name("SEQUENCE")->needs(json);
   CLI::Option* sqlite =
       AddText(*command, "--sqlite", options->sqlite, "Keep it in this file's table indexing_state")->type_name("FILE");
   sqlite->excludes(json);
   CLI::Option* follow =
-      command->add_flag("--follow", options->follow, "Go on with further events, until interrupted")->needs(sqlite);
-  CLI::Option* check = command->add_flag("--check", options->check, "Only compare")->needs(sqlite)->excludes(follow);
-  command->add_flag("--heal", options->heal, "Repair what --check finds")->needs(check);
+      AddFlag(*command, "--follow", options->follow, "Go on with further events, until interrupted")->needs(sqlite);
+  CLI::Option* check = AddFlag(*command, "--check", options->check, "Only compare")->needs(sqlite)->excludes(follow);
+  AddFlag(*command, "--heal", options->heal, "Repair what --check finds")->needs(check);
   command->footer(
       "The file and the table are made if missing; other tables are left alone. A table of its own,\n"
       "foldlog_mirror, says which event is shown. A file that exists keeps its journal mode; a new one\n"

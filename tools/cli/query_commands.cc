@@ -96,17 +96,17 @@ absl::Status RunShow(const ShowOptions& options, Context& context) {
 
 void AddQueryCommands(CLI::App& app, Command& chosen) {
   const auto json = std::make_shared<bool>(false);
-  CLI::App* status = app.add_subcommand("status", "What the operation at hand is doing, and what may be done next");
-  status->add_flag("--json", *json, "One JSON object");
+  CLI::App* status = AddCommand(app, "status", "What the operation at hand is doing, and what may be done next");
+  AddFlag(*status, "--json", *json, "One JSON object");
   status->footer(
       "Example:\n"
       "  foldlog status --log /var/lib/photos/log --json");
   status->callback([json, &chosen] { chosen = [json](Context& context) { return RunStatus(*json, context); }; });
 
-  CLI::App* history = app.add_subcommand("history", "All operations, the newest last");
-  history->add_flag("--json", *json, "One JSON object a line");
+  CLI::App* history = AddCommand(app, "history", "All operations, the newest last");
+  AddFlag(*history, "--json", *json, "One JSON object a line");
   const auto no_header = std::make_shared<bool>(false);
-  history->add_flag("--no-header", *no_header, "Only the operations, without the line above them");
+  AddFlag(*history, "--no-header", *no_header, "Only the operations, without the line above them");
   history->footer(
       "Example:\n"
       "  foldlog history --log /var/lib/photos/log --no-header");
@@ -115,8 +115,8 @@ void AddQueryCommands(CLI::App& app, Command& chosen) {
   });
 
   const auto options = std::make_shared<ShowOptions>();
-  CLI::App* show = app.add_subcommand("show", "Everything about one operation");
-  show->add_flag("--json", options->json, "One JSON object");
+  CLI::App* show = AddCommand(app, "show", "Everything about one operation");
+  AddFlag(*show, "--json", options->json, "One JSON object");
   AddText(*show, "OPERATION", options->operation_id, "Its id or token; the operation at hand unless given")
       ->type_name("");
   show->footer(

@@ -156,11 +156,11 @@ struct Step {
 Step AddStep(CLI::App& app, Command& chosen, const std::string& name, const std::string& help,
              absl::Status (*run)(const StepOptions&, Context&)) {
   const auto options = std::make_shared<StepOptions>();
-  CLI::App* command = app.add_subcommand(name, help);
+  CLI::App* command = AddCommand(app, name, help);
   command->callback(
       [options, run, &chosen] { chosen = [options, run](Context& context) { return run(*options, context); }; });
   AddWait(*command, options->wait_s);
-  command->add_flag("--json", options->json, "Print operation_id, epoch, sequence, status and token as a JSON object");
+  AddFlag(*command, "--json", options->json, "Print operation_id, epoch, sequence, status and token as a JSON object");
   return {*command, options};
 }
 
@@ -202,7 +202,7 @@ void AddCheckpoint(CLI::App& app, Command& chosen) {
   AddOperation(step);
   CLI::Option* files = AddCount(step.app, "--files", options.files_processed, "Files processed since the start");
   CLI::Option* add = AddCount(step.app, "--add", options.files_added, "Instead: files processed besides, to be added");
-  step.app.add_flag("--allow-decrease", options.allow_decrease, "--files may be less than before")->needs(files);
+  AddFlag(step.app, "--allow-decrease", options.allow_decrease, "--files may be less than before")->needs(files);
   files->excludes(add);
   step.app.parse_complete_callback([files, add] {
     if (files->empty() && add->empty()) throw CLI::RequiredError("--files or --add");
@@ -249,7 +249,7 @@ void AddRecover(CLI::App& app, Command& chosen) {
       AddStep(app, chosen, "recover", "Take over an operation whose owner can't be proven gone", RunRecover);
   AddOperation(step);
   // Nothing reads it: it stands for the caller's being sure.
-  step.app.add_flag("--force", step.options->force, "You know that nobody works on it any more")->required();
+  AddFlag(step.app, "--force", step.options->force, "You know that nobody works on it any more")->required();
   AddText(step.app, "--reason", step.options->reason, "How you know; kept in the log")->required();
   AddTaking(step);
   step.app.footer(
