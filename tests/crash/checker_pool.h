@@ -36,7 +36,7 @@ using CheckFunction = std::function<absl::StatusOr<std::int64_t>(const std::stri
 struct CheckerOptions {
   std::string scratch = {};  // a directory for the images; in memory for speed
   unsigned workers = 2;
-  unsigned timeout_s = 20;            // after which a check counts as hanging
+  unsigned timeout_s = 120;           // after which a check counts as hanging
   std::string keep_failures_in = {};  // where the first failing images are left for inspection; nowhere if empty
 };
 

@@ -56,7 +56,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr unsigned kHangSeconds = 30;
+constexpr unsigned kHangSeconds = 120;
 constexpr std::int64_t kNoLog = -1;
 
 // The injector's functions, which only the preloaded library has.

@@ -2,7 +2,7 @@
 //
 //   power_cut TRACE COMMAND [--images N] [--seed N] [--workers N] [--background END]... [--tear-lmdb] [--no-barriers]
 //
-// COMMAND is run by the shell as `COMMAND DIRECTORY` for each image, with at most 20 s to take. It exits with 0 and
+// COMMAND is run by the shell as `COMMAND DIRECTORY` for each image, with at most 120 s to take. It exits with 0 and
 // prints the number of the last item that it found (-1: nothing there at all, not even an empty log), or exits with 3
 // if it refuses the directory as damaged, or with anything else if it found something wrong. Exits with 0 if every
 // image is sound, 1 if not, 2 if it could not be found out.

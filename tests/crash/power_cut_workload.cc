@@ -80,7 +80,7 @@ using power_cut::MarkSubmitted;
 constexpr std::uint64_t kSnapshotIntervalEvents = 29;
 constexpr std::uint64_t kTailBytes = std::uint64_t{64} << 10;
 constexpr std::chrono::milliseconds kFlushInterval{4};
-constexpr std::chrono::seconds kDurableAtLast{10};  // by far, even where the machine is busy
+constexpr std::chrono::seconds kDurableAtLast{60};  // by far, even where the machine is busy
 constexpr std::size_t kHugeBytes = 40'000;          // too long for the tail: an event that goes to LMDB directly
 
 // An engine that tells the recorder what it is asked for and what it has promised.

@@ -10,7 +10,7 @@
 namespace foldlog::power_cut {
 namespace {
 
-constexpr unsigned kTimeoutSeconds = 60;
+constexpr unsigned kTimeoutSeconds = 600;
 
 [[noreturn]] void Exec(const std::vector<std::string>& command, const std::string& recorder,
                        const std::string& directory, const std::string& trace_path) {

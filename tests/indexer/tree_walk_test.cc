@@ -221,8 +221,15 @@ double TimeForAChain(int levels) {
 }
 
 TEST(TreeWalk, TimeGrowsWithTheDepthAndNotWithItsSquare) {
-  const double few = TimeForAChain(1000);
-  EXPECT_LT(TimeForAChain(4000), 9 * few);  // four times is linear, but for the bytes of the paths
+  // Four times is linear, but for the bytes of the paths, and sixteen times the square. What else runs may slow one
+  // measurement down by its use of the caches, but not each of three.
+  double times = 0;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const double few = TimeForAChain(1000);
+    times = TimeForAChain(4000) / few;
+    if (times < 9) break;
+  }
+  EXPECT_LT(times, 9);
 }
 
 TEST(TreeWalk, DirectoryThatVanishesMeanwhileIsAnEntryAndNotTheEnd) {

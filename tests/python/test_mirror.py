@@ -65,7 +65,7 @@ def test_a_locked_mirror_is_told_of_and_closing_does_not_wait_for_it(path, tmp_p
         before = time.monotonic()
         with pytest.raises(IndexingError, match="locked.*makes up for what it missed"):
             manager.close()
-        assert time.monotonic() - before < 5
+        assert time.monotonic() - before < 30  # a few seconds, on a machine that is busy
     with IndexingStateManager(path, mirror=file) as manager:
         assert row_in(file) == manager.row()
 

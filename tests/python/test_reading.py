@@ -156,7 +156,7 @@ def test_following_wakes_when_the_writer_appends(path, manager, running):
         for files in range(300):
             manager.update_checkpoint(running, files, durability="interval")
             assert answered.acquire(timeout=TIMEOUT_S)
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < 60
         log.close()
         thread.join(TIMEOUT_S)
         assert not thread.is_alive()

@@ -4,8 +4,8 @@
 
 #include <xxhash.h>
 
-#include <chrono>
 #include <cstring>
+#include <ctime>
 
 #include "engine/log/tail/ring.h"
 #include "tests/support/test_support.h"
@@ -220,9 +220,10 @@ TEST_F(TailWalkTest, WordsThatOnlyLookLikeLargeFramesCostNoMoreThanTrueOnes) {
                              .sequence = kBase.sequence + 2};
     std::memcpy(&ring[at], &header, sizeof header);
   }
-  const auto before = std::chrono::steady_clock::now();
+  const std::clock_t before = std::clock();
   EXPECT_EQ(ScanTail(ring, {.position = 0, .chain = kBase}, /*search_rest=*/true).end.chain, kBase);
-  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(2));  // before there was an end: 40 s
+  // Of the processor's time, so that others may have it too; before there was an end it took 40 s.
+  EXPECT_LT(std::clock() - before, 10 * CLOCKS_PER_SEC);
 }
 
 }  // namespace
