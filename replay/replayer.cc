@@ -2,6 +2,7 @@
 
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "engine/base/status_macros.h"
 #include "engine/fold.h"
@@ -9,6 +10,21 @@
 #include "replay/time_line.h"
 
 namespace foldlog {
+namespace {
+
+void NoteOperation(const EventBody& body, const State& before, std::string& operation_id) {
+  if (const auto* started = std::get_if<Started>(&body)) {
+    operation_id = started->operation_id;
+  } else if (const auto* imported = std::get_if<Imported>(&body)) {
+    operation_id = imported->operation_id;
+  } else if (before.operation) {
+    operation_id = before.operation->operation_id;
+  } else {
+    operation_id.clear();
+  }
+}
+
+}  // namespace
 
 absl::StatusOr<State> StateAt(const EventLog& log, std::optional<Sequence> at) {
   ASSIGN_OR_RETURN(Fold fold, FoldLog(log, at));
@@ -28,7 +44,10 @@ absl::StatusOr<Replayer> Replayer::From(const EventLog& log, Sequence from) {
 
 absl::StatusOr<std::optional<RecordedEvent>> Replayer::Next() {
   absl::StatusOr<std::optional<RecordedEvent>> event = reader_.Next();
-  if (event.ok() && *event) RETURN_IF_ERROR(ApplyRecorded(**event, state_));
+  if (event.ok() && *event) {
+    NoteOperation((*event)->event.body, state_, operation_id_);
+    RETURN_IF_ERROR(ApplyRecorded(**event, state_));
+  }
   if (!event.ok() && reader_.position().sequence > state_.sequence) {
     NoteMisfit(std::string(event.status().message()), state_);
   }

@@ -177,6 +177,21 @@ TEST(LogWithAMisfit, ReplayedStatesAreThoseOfTheFold) {
   }
 }
 
+TEST(LogWithAMisfit, EveryEventBelongsToTheOperationThatItStartsOrFindsOnTheRow) {
+  const auto engine =
+      Opened({{1, 1, Started{.operation_id = "a"}}, {2, 1, Started{.operation_id = "misfit"}}, {3, 1, Checkpoint{}}});
+  ASSERT_OK(engine->Reset());
+  ASSERT_OK(engine->Reset("nothing left"));
+  ASSERT_OK_AND_ASSIGN(Replayer replayer, Replayer::From(engine->log(), 1));
+  for (const char* id : {"a", "misfit", "a", "a", ""}) {
+    ASSERT_OK(replayer.Next());
+    EXPECT_EQ(replayer.operation_id(), id) << replayer.state().sequence;
+  }
+  ASSERT_OK_AND_ASSIGN(Replayer behind, Replayer::From(engine->log(), 4));
+  ASSERT_OK(behind.Next());
+  EXPECT_EQ(behind.operation_id(), "a") << "told by the events before";
+}
+
 // A snapshot is a cache: one whose bytes are right and whose state is not must not make a misfit of a good event.
 TEST(LogWithAMisfit, SnapshotThatContradictsTheEventsIsPassedOver) {
   WritableLog log = LogOf({{1, 1, Started{.operation_id = "a"}}, {2, 1, Checkpoint{.files_processed = 5}}});

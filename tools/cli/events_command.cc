@@ -57,23 +57,17 @@ class EventPrinter {
  public:
   EventPrinter(const EventsOptions& options, Output& out) : options_(options), out_(out) {}
 
-  // The operation that the next event is about, unless it starts one.
-  void SetOperation(const std::optional<Operation>& operation) {
-    operation_id_ = operation ? operation->operation_id : "";
-  }
-
-  void Print(ShownEvent shown) {
+  // `operation_id` is that of the operation it belongs to.
+  void Print(ShownEvent shown, const std::string& operation_id) {
     const RecordedEvent& event = shown.event;
-    if (const auto* started = std::get_if<Started>(&event.event.body)) operation_id_ = started->operation_id;
-    if (const auto* imported = std::get_if<Imported>(&event.event.body)) operation_id_ = imported->operation_id;
     if (!options_.Wants(event.sequence)) return;
     const auto& wanted = options_.operation_id;
-    if (wanted && *wanted != operation_id_ && WithoutEpoch(*wanted) != operation_id_) return;
+    if (wanted && *wanted != operation_id && WithoutEpoch(*wanted) != operation_id) return;
     saw_operation_ = true;
     if (!options_.WantsKind(KindName(event.event.body))) return;
     if (options_.errors && !TellsOfAnError(event.event.body)) return;
     shown.notes.with_hash = options_.hash;
-    out_.Line(options_.json ? EventJson(shown, operation_id_) : EventText(shown));
+    out_.Line(options_.json ? EventJson(shown, operation_id) : EventText(shown));
   }
 
   // Whether an event of the operation asked for has come by, of whatever kind.
@@ -82,7 +76,6 @@ class EventPrinter {
  private:
   const EventsOptions& options_;
   Output& out_;
-  std::string operation_id_;
   bool saw_operation_ = false;
 };
 
@@ -95,12 +88,11 @@ bool IsRead(const Output& out) {
 absl::StatusOr<bool> PrintToEnd(const EventsOptions& options, Replayer& replayer, EventPrinter& printer,
                                 const Output& out, const std::atomic<int>* stop) {
   while (!out.closed() && (stop == nullptr || *stop == 0)) {
-    printer.SetOperation(replayer.state().operation);
     ASSIGN_OR_RETURN(std::optional<ShownEvent> shown, NextShown(replayer));
     if (!shown) return false;
     const Sequence sequence = shown->event.sequence;
     if (options.to && sequence > static_cast<Sequence>(*options.to)) return true;
-    printer.Print(*std::move(shown));
+    printer.Print(*std::move(shown), replayer.operation_id());
     if (options.IsLast(sequence)) return true;
   }
   return true;

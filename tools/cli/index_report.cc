@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/json/writer.h"
+#include "tools/cli/json_sink.h"
 #include "tools/cli/layout.h"
 #include "tools/cli/time_format.h"
 
@@ -52,45 +52,29 @@ Lines IndexReportText(const indexer::IndexReport& report) {
 }
 
 std::string IndexReportJson(const indexer::IndexReport& report) {
-  JsonWriter json;
-  const auto put = [&json](std::string_view key, std::string_view text) {
-    json.Key(key);
-    json.String(text);
-  };
+  JsonSink json;
   json.BeginObject();
-  put("operation_id", report.operation_id);
-  put("operation_type", Name(report.type));
-  put("status", report.paused ? "paused" : "completed");
-  json.Key("resumed");
-  json.Bool(report.resumed);
-  json.Key("started_over");
-  json.Bool(report.started_over);
-  json.Key("duration_s");
-  json.Float(report.duration_s);
+  Put(json, "operation_id", report.operation_id);
+  Put(json, "operation_type", Name(report.type));
+  Put(json, "status", std::string_view(report.paused ? "paused" : "completed"));
+  Put(json, "resumed", report.resumed);
+  Put(json, "started_over", report.started_over);
+  Put(json, "duration_s", report.duration_s);
   for (const indexer::NamedCounter& counter : indexer::kRunCounters) {
-    json.Key(counter.name);
-    json.Integer(report.counters.*counter.value);
+    Put(json, counter.name, report.counters.*counter.value);
   }
   json.Key("first_errors");
-  json.BeginArray();
+  json.BeginList();
   for (const FileError& error : report.first_errors) {
     json.BeginObject();
-    put("path", error.path);
-    put("message", error.message);
+    Put(json, "path", error.path);
+    Put(json, "message", error.message);
     json.EndObject();
   }
-  json.EndArray();
-  json.Key("left_out");
-  json.BeginArray();
-  for (const std::string& what : report.left_out) json.String(what);
-  json.EndArray();
-  put("catalog", report.catalog_path);
-  json.Key("damaged_catalog");
-  if (report.damaged_catalog) {
-    json.String(*report.damaged_catalog);
-  } else {
-    json.Null();
-  }
+  json.EndList();
+  Put(json, "left_out", report.left_out);
+  Put(json, "catalog", report.catalog_path);
+  Put(json, "damaged_catalog", report.damaged_catalog);
   json.EndObject();
   return json.Take();
 }

@@ -87,14 +87,10 @@ absl::Status EventIterator::Refill() {
 }
 
 absl::StatusOr<bool> EventIterator::ReadOne() {
-  const State& state = replayer_->state();
-  if (to_ && state.sequence >= *to_) return false;
-  // An event that takes the operation off the row belongs to it, too.
-  std::string operation_id = state.operation ? state.operation->operation_id : "";
+  if (to_ && replayer_->state().sequence >= *to_) return false;
   ASSIGN_OR_RETURN(std::optional<RecordedEvent> event, replayer_->Next());
   if (!event) return false;
-  if (state.operation) operation_id = state.operation->operation_id;
-  ahead_.push_back({*std::move(event), std::move(operation_id)});
+  ahead_.push_back({*std::move(event), replayer_->operation_id()});
   return true;
 }
 

@@ -7,6 +7,7 @@
 #define FOLDLOG_REPLAYER_H_
 
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -41,11 +42,16 @@ class Replayer {
   // As of the last event that Next() gave.
   const State& state() const { return state_; }
 
+  // The operation that the last event belongs to: the one that it starts, whether or not that follows, or the one that
+  // it found on the row, even if it took it off. Empty if there was none.
+  const std::string& operation_id() const { return operation_id_; }
+
  private:
   Replayer(EventReader reader, State state) : reader_(std::move(reader)), state_(std::move(state)) {}
 
   EventReader reader_;
   State state_;
+  std::string operation_id_;
 };
 
 }  // namespace foldlog

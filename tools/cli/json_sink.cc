@@ -1,0 +1,29 @@
+#include "tools/cli/json_sink.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/json/reader.h"
+#include "tools/cli/time_format.h"
+
+namespace foldlog::cli {
+
+void JsonSink::Real(double value) { std::isfinite(value) ? json_.Float(value) : json_.Null(); }
+
+void JsonSink::Time(TimeNs time) { json_.String(Rfc3339(time)); }
+
+// What a command takes for details is JSON in one line of ASCII; what a log holds may be anything.
+void JsonSink::Error(const FileError& error, TimeNs) {
+  BeginObject();
+  Put(*this, "path", error.path);
+  Put(*this, "error", error.message);
+  if (const std::string& details = error.details; !details.empty()) {
+    const bool one_line = std::all_of(details.begin(), details.end(), [](char c) { return c >= ' ' && c <= '~'; });
+    const absl::StatusOr<JsonSlice> value = ParseJson(details);
+    Key("details");
+    value.ok() && one_line ? json_.Raw(StandardJson(*value)) : json_.String(details);
+  }
+  EndObject();
+}
+
+}  // namespace foldlog::cli
