@@ -26,25 +26,25 @@ struct TailPosition {
 // Never the first word of a frame, which begins with kFrameMagic and a payload size of at most 4 MiB.
 inline constexpr std::uint64_t kSkipMark = 0xffffffff31534c46;  // "FLS1"
 
-// The start of the lap behind the one that `position` is in.
+// The first position of the lap behind the one that `position` is in.
 inline std::uint64_t NextLap(std::uint64_t position, std::uint64_t ring_words) {
   return position - position % ring_words + ring_words;
 }
 
-// Where the frame at `position` starts, `word` being what lies there: right there, or behind a skip mark.
+// Where the frame at `position` starts; `word` is the word found there. A skip mark sends the reader to the next lap.
 inline std::uint64_t FrameStart(std::uint64_t word, std::uint64_t position, std::uint64_t ring_words) {
   return word == kSkipMark ? NextLap(position, ring_words) : position;
 }
 
-// Where a run of so many words is put that continues at `position`: right there, or, if the lap has not that much left,
-// behind a skip mark.
+// Where the writer puts a run of `run_words` that continues at `position`: right there if the lap has room for it, else
+// at the start of the next lap, behind a skip mark.
 inline std::uint64_t PlaceOfRun(std::uint64_t position, std::size_t run_words, std::uint64_t ring_words) {
   const std::uint64_t lap = NextLap(position, ring_words);
   return position + run_words > lap ? lap : position;
 }
 
-// One thread. It looks at the ring only when asked for a frame or words, so it may stand where a writer is about to
-// write.
+// Threads: one. A cursor reads the ring only when it is asked for words or a frame, so it may stand where the writer
+// writes next.
 class RingCursor {
  public:
   RingCursor(std::span<const std::uint64_t> ring, const TailPosition& at) : ring_(ring), at_(at) {}
@@ -52,16 +52,16 @@ class RingCursor {
   const TailPosition& at() const { return at_; }
   Sequence sequence() const { return at_.chain.sequence; }
 
-  // The words from the start of the next frame to the end of its lap, whether there is a frame or not.
+  // The words from the start of the next frame to the end of its lap, whether they hold a frame or not.
   std::span<const std::uint64_t> Words() const { return ring_.subspan(Start() % ring_.size()); }
 
-  // The next frame if it is whole, intact, and continues the chain. For a ring that anything may have happened to.
+  // The next frame if it is whole, intact, and continues the chain. For recovery, whose ring may hold any bytes.
   std::optional<FrameView> NextOfChain() const { return FrameBehind(at_.chain, Words()); }
 
-  // The next frame by magic and size alone. For a ring whose writer is this process.
+  // The next frame by magic and size alone. For the drain, whose ring this process wrote or checked.
   std::optional<FrameView> NextUnchecked() const { return FrameAtStartOf(Words()); }
 
-  // The position behind `frame`, which is the next one.
+  // The position behind `frame`, which must be the next one.
   TailPosition Behind(const FrameView& frame) const { return {Start() + frame.size_words(), frame.end()}; }
 
   void StepOver(const FrameView& frame) { at_ = Behind(frame); }

@@ -32,13 +32,15 @@ static_assert(sizeof(TailHeader) == 48);
 constexpr std::uint64_t kTailMagic = 0x004c494154474c46;  // "FLGTAIL"
 constexpr std::uint32_t kTailVersion = 2;
 constexpr std::size_t kPageBytes = 4096;
-constexpr std::size_t kMarkOffset = kPageBytes;  // a page that is written again and again, and so not the header's
+constexpr std::size_t kMarkOffset = kPageBytes;  // not the header's page: this one is written at every flush
 constexpr std::size_t kRingOffset = kMarkOffset + kTailMarkBytes;
 
 std::string PathIn(const std::string& directory) { return directory + "/tail"; }
 
 std::uint64_t HashOf(const TailHeader& header) { return XXH3_64bits(&header, offsetof(TailHeader, hash)); }
 
+// Writes every page, zeros included: a block that is first allocated during a flush would make that flush write the
+// file system's journal, too.
 absl::Status WriteNewTail(int fd, const TailHeader& header, const std::string& path) {
   std::array<std::byte, kPageBytes> page = {};
   std::memcpy(page.data(), &header, sizeof header);
@@ -50,8 +52,8 @@ absl::Status WriteNewTail(int fd, const TailHeader& header, const std::string& p
   return FlushData(fd, path);
 }
 
-// What was a hole, as in a copy made by a program that saves space, becomes zeros that are there. (The blocks that the
-// file takes would not tell: file systems that compress need fewer.)
+// Replaces holes, as a copying program that saves space leaves them, by zeros that take blocks. SEEK_HOLE finds them;
+// the count of blocks would not, for file systems that compress need fewer.
 absl::Status FillHoles(int fd, std::uint64_t bytes, const std::string& path) {
   const off_t hole = lseek(fd, 0, SEEK_HOLE);
   if (hole < 0 || static_cast<std::uint64_t>(hole) >= bytes) return absl::OkStatus();
@@ -63,6 +65,8 @@ absl::Status FillHoles(int fd, std::uint64_t bytes, const std::string& path) {
   return FlushData(fd, path);
 }
 
+// Any byte of the file may be damaged: the size of the ring is used only after the hash, the limits and the file's size
+// agree with it.
 absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::string& path) {
   const auto damaged = [&](const char* what) {
     return absl::DataLossError(
@@ -97,6 +101,7 @@ TailFile::TailFile(Files files, Mapping map, std::uint64_t ring_words, std::stri
       path_(std::move(path)),
       log_id_(log_id),
       inode_(inode) {
+  // A reader has no map, and so neither ring_ nor mark_.
   if (!map_.valid()) return;
   ring_ = {reinterpret_cast<std::uint64_t*>(map_.data() + kRingOffset), ring_words};
   mark_ = std::make_unique<TailMark>(std::span<std::byte, kTailMarkBytes>(map_.data() + kMarkOffset, kTailMarkBytes));
@@ -113,6 +118,8 @@ absl::Status TailFile::Create(const std::string& directory, const LogId& log_id,
   header.hash = HashOf(header);
   const std::string path = PathIn(directory);
   const std::string temporary = path + ".new";
+  // The file gets its name when it is whole and flushed: a creation that is killed leaves only `tail.new`, which the
+  // next one overwrites.
   ASSIGN_OR_RETURN(const FileDescriptor file, OpenRegularFile(temporary, O_RDWR | O_CREAT | O_TRUNC));
   absl::Status status = WriteNewTail(file.get(), header, temporary);
   if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
@@ -122,6 +129,7 @@ absl::Status TailFile::Create(const std::string& directory, const LogId& log_id,
   return status;
 }
 
+// No more than the magic: the caller asks only to word an error, when log.mdb is no file of a log.
 bool TailFile::LooksLikeOne(const std::string& directory) {
   const absl::StatusOr<FileDescriptor> file = OpenRegularFile(PathIn(directory), O_RDONLY);
   std::uint64_t magic = 0;
@@ -133,6 +141,8 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
   std::string path = PathIn(directory);
   const bool writable = access == Access::kWrite;
   Files files;
+  // Opened anew for each, not duplicated: duplicates share one open file description, and the kernel reports a failed
+  // write to only one of them.
   for (FileDescriptor& each : files) {
     ASSIGN_OR_RETURN(each, OpenRegularFile(path, writable ? O_RDWR : O_RDONLY));
   }
@@ -145,6 +155,8 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
   if (fstat(file, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
   Mapping map;
   if (writable) {
+    // No reading ahead, neither by pread nor through the map: it would bring large folios into the cache (see the
+    // header).
     posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
     map = Mapping(file, bytes, /*writable=*/true);
     if (!map.valid()) return ErrnoStatus(errno, absl::StrCat("map ", path));
@@ -161,6 +173,7 @@ TailClaim TailFile::ReadClaim() const {
   return read ? ReadTailClaim(page) : TailClaim{};
 }
 
+// The message names both ways on, because only the user knows whether a copy of the file exists.
 absl::Status TailFile::CheckNothingIsMissing(Sequence end, Sequence durable) const {
   if (end >= durable) return absl::OkStatus();
   return absl::DataLossError(
@@ -172,6 +185,7 @@ absl::Status TailFile::CheckNothingIsMissing(Sequence end, Sequence durable) con
 absl::StatusOr<std::size_t> TailFile::ReadWords(std::uint64_t index, std::span<std::uint64_t> into) const {
   const std::uint64_t offset = kRingOffset + index * sizeof(std::uint64_t);
   while (true) {
+    // A result shorter than asked for is a success if it holds one word: the caller asks for the rest if it needs that.
     const ssize_t got = pread(files_[0].get(), into.data(), into.size_bytes(), static_cast<off_t>(offset));
     if (got >= static_cast<ssize_t>(sizeof(std::uint64_t)))
       return static_cast<std::size_t>(got) / sizeof(std::uint64_t);
@@ -189,12 +203,15 @@ absl::Status TailFile::WriteAgain(std::size_t index) const {
   const absl::Status written = WriteFully(files_[0].get(), std::as_bytes(ring_.subspan(index, 1)),
                                           kRingOffset + index * sizeof(std::uint64_t), path_);
   if (!absl::IsResourceExhausted(written)) return written;
-  // A limit that is set lower than the tail is long forbids to write there, but not to store.
+  // RLIMIT_FSIZE may be lower than the tail is long. It forbids the pwrite, but not a store through the map, which
+  // dirties the page as well. Atomic, for other threads read the ring.
   const std::atomic_ref word(ring_[index]);
   word.store(word.load(std::memory_order_relaxed), std::memory_order_relaxed);
   return absl::OkStatus();
 }
 
+// The first mark is written before the flush and so goes to the disk with it: after a power cut it tells that frames up
+// to `through` may be torn. The second reaches the disk with a later flush, and tells that they must be whole.
 absl::Status TailFile::Flush(std::size_t which, Sequence through) const {
   mark_->NoteFlushing(through);
   RETURN_IF_ERROR(FlushData(files_.at(which).get(), path_));

@@ -29,28 +29,31 @@ namespace foldlog {
 inline constexpr std::uint64_t kTailBytesMin = std::uint64_t{64} << 10;
 inline constexpr std::uint64_t kTailBytesMax = std::uint64_t{1} << 30;
 
+// Threads: Flush() may run kFlushesAtOnce times at once, each call with its own `which`; ReadWords(), ReadClaim() and
+// WriteAgain() are for any thread. Invariants: header and size never change after Create(); of a file opened for
+// writing every block exists, so that storing into the map cannot fail.
 class TailFile {
  public:
   enum class Access { kRead, kWrite };
 
-  // Creates the tail of the new log `log_id` in `directory`, whole and durable but for its entry in the directory, or
-  // leaves none. `ring_bytes` is made a multiple of the page size within the limits above.
+  // Creates the tail of the new log `log_id` in `directory`: either whole and durable, except for its entry in the
+  // directory, or not at all. `ring_bytes` is rounded down to whole pages, within the limits above.
   static absl::Status Create(const std::string& directory, const LogId& log_id, std::uint64_t ring_bytes);
 
-  // Whether there is a file in `directory` that begins like one.
+  // Whether `directory` has a file `tail` that begins with the magic number of one.
   static bool LooksLikeOne(const std::string& directory);
 
-  // NotFound if there is no such file; DataLoss if it is damaged, cut short or of another log. A sparse copy is filled
-  // if `access` allows writing: storing into a hole kills the process when the disk is full.
+  // NotFound if the file does not exist; DataLoss if it is damaged, cut short, or of another log. For writing, holes of
+  // a sparse copy are filled first: a store into a hole kills the process when the disk is full.
   static absl::StatusOr<std::unique_ptr<TailFile>> Open(const std::string& directory, const LogId& log_id,
                                                         Access access);
 
-  // Of a file opened for writing: the mapped words. Readers must not touch a map: a page that the disk can't read, or
-  // that is cut off, would kill them.
+  // The mapped words, for the writer only; empty in a file opened for reading. Readers use ReadWords(): a map would
+  // kill them at a page that the disk can't read, or that was cut off.
   std::span<std::uint64_t> ring() const { return ring_; }
 
-  // For readers. Words of the ring as they are now, from `index` on, as many as `into` has room for. DataLoss if they
-  // can't be read; fewer than asked for if that is so behind the first page.
+  // The size of the ring, and a copy of its words from `index` on, as many as `into` has room for. DataLoss if the
+  // first page can't be read; fewer words than asked for if a later one can't.
   std::uint64_t ring_words() const { return ring_words_; }
   absl::StatusOr<std::size_t> ReadWords(std::uint64_t index, std::span<std::uint64_t> into) const;
 
@@ -58,28 +61,29 @@ class TailFile {
   const LogId& log_id() const { return log_id_; }
   std::uint64_t inode() const { return inode_; }
 
-  // What the tail says of itself, as it is now; nothing if that can't be read. To be taken before the ring is looked
-  // at.
+  // What the tail's mark says now; nothing is claimed if it can't be read. A reader takes it before it looks at the
+  // ring: the ring may only grow meanwhile, so the claim never exceeds what the reader then finds.
   TailClaim ReadClaim() const;
 
-  // DataLoss, naming the events, if the log ends with `end` but had been durable up to `durable`.
+  // DataLoss, naming the events, if the log ends with `end` but events up to `durable` were durable.
   absl::Status CheckNothingIsMissing(Sequence end, Sequence durable) const;
 
-  // For the writer, which has found where the log ends: from now on no more than that is claimed, and no flush is at
-  // work.
+  // Lowers the mark to `durable`. For the writer during recovery, which knows where the log ends, before any flush
+  // begins.
   void ResetClaim(Sequence durable) const { mark_->Reset(durable); }
 
-  // Asks for all of it to be read into memory: after a power cut, whoever goes through it page by page waits for each.
+  // Asks the kernel to read the whole file into memory. After a power cut nothing is cached, and recovery, which goes
+  // through the ring page by page, would wait for each page.
   void ReadAhead() const;
 
-  // Writes a word of the ring again, as it is, so that the next flush writes its page. Found in the page cache after an
-  // earlier writer's death, it may have failed to reach the disk: the kernel then takes it for clean. Not by a store:
-  // others read the word meanwhile.
+  // Writes a word of the ring with its own value, so that the next flush writes its page. The page may stem from an
+  // earlier writer and have failed to reach the disk: the kernel marks such a page clean. It is a pwrite, not a store,
+  // because other threads read the word meanwhile.
   absl::Status WriteAgain(std::size_t index) const;
 
-  // Makes everything stored into the ring so far durable, which reaches to `through`. So many flushes may be at work at
-  // once if their `which` differs: each has a descriptor of its own, for the kernel tells each of them once that
-  // writing has failed.
+  // Makes durable what is in the ring, which reaches to event `through`. Up to kFlushesAtOnce flushes may run at once,
+  // each with its own `which`, and so its own descriptor: the kernel reports a failed write once to each descriptor,
+  // and both flushes have to learn of it.
   static constexpr std::size_t kFlushesAtOnce = 2;
   absl::Status Flush(std::size_t which, Sequence through) const;
 

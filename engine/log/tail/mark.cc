@@ -8,7 +8,8 @@
 namespace foldlog {
 namespace {
 
-// One in each of the first two sectors, written in turns: a power cut tears one of them at most.
+// The page has two slots, one in each of its first two sectors. Put() writes them in turns, so a power cut tears one of
+// them at most.
 struct Slot {
   std::uint64_t version;  // the higher one counts
   std::uint64_t durable;
@@ -22,7 +23,7 @@ constexpr std::size_t kSlotDistance = 512;
 
 std::uint64_t HashOf(const Slot& slot) { return XXH3_64bits(&slot, offsetof(Slot, hash)); }
 
-// The newest intact one; of version 0 if there is none.
+// The intact slot of the higher version; version 0 if neither is intact.
 Slot NewestSlot(std::span<const std::byte, kTailMarkBytes> page) {
   Slot newest = {};
   for (std::size_t i = 0; i < kSlots; ++i) {
@@ -40,12 +41,14 @@ TailClaim ReadTailClaim(std::span<const std::byte, kTailMarkBytes> page) {
   return {newest.durable, std::max(newest.durable, newest.flushing)};
 }
 
-// Nothing is written before there is something to say: opening a log makes no work for the disk.
+// The constructor only reads the page. Opening a log without appending to it must not dirty the page, or it would cost
+// a write to the disk.
 TailMark::TailMark(std::span<std::byte, kTailMarkBytes> page)
     : page_(page), version_(NewestSlot(page).version), claim_{.durable = ReadTailClaim(page).durable} {}
 
 void TailMark::NoteFlushing(Sequence through) {
   const std::lock_guard lock(mutex_);
+  // Two flushes may run at once and end in either order: neither may lower what the other has noted.
   claim_.flushing = std::max(claim_.flushing, through);
   Put();
 }
@@ -62,6 +65,7 @@ void TailMark::Reset(Sequence durable) {
   Put();
 }
 
+// Under mutex_. The other slot stays as it was: it counts if a power cut tears this one.
 void TailMark::Put() {
   Slot slot{.version = ++version_, .durable = claim_.durable, .flushing = claim_.flushing, .hash = 0};
   slot.hash = HashOf(slot);

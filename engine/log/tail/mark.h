@@ -1,7 +1,7 @@
-// The second page of the file `tail`: how far its writer knows the tail to be durable. Written into the mapped page
-// before and after each flush, it goes to the disk together with the next frames, at no flush of its own. So after a
-// power cut it tells what must be there from what the power cut may have torn: damage to the former is a loss.
-// schema/FORMAT.md has the layout.
+// The second page of the file `tail`: how far its writer knows the tail to be durable. TailMark writes it into the
+// mapped page before and after each flush, so it goes to the disk together with the next frames and needs no flush of
+// its own. After a power cut the mark separates the events that must be there, whose damage is a loss, from those that
+// the power cut may have torn. schema/FORMAT.md has the layout.
 
 #ifndef FOLDLOG_LOG_TAIL_MARK_H_
 #define FOLDLOG_LOG_TAIL_MARK_H_
@@ -17,17 +17,18 @@ namespace foldlog {
 
 // What a mark says.
 struct TailClaim {
-  Sequence durable = 0;   // events up to this one had been flushed, or were so found by an earlier writer
-  Sequence flushing = 0;  // and a flush of those up to this one had begun
+  Sequence durable = 0;   // events up to this one were flushed by this writer or an earlier one
+  Sequence flushing = 0;  // a flush of events up to this one had begun
   bool operator==(const TailClaim&) const = default;
 };
 
 inline constexpr std::size_t kTailMarkBytes = 4096;
 
-// What the page says; nothing is claimed where neither of its two places is intact.
+// What the newer intact slot of the page says, with durable <= flushing; zeros if neither slot is intact.
 TailClaim ReadTailClaim(std::span<const std::byte, kTailMarkBytes> page);
 
-// The page as its writer has it. Any thread.
+// The page, as the writer changes it. Threads: any. Invariant: within one writer's life both numbers only grow, but for
+// Reset().
 class TailMark {
  public:
   explicit TailMark(std::span<std::byte, kTailMarkBytes> page);
@@ -35,7 +36,7 @@ class TailMark {
   void NoteFlushing(Sequence through);
   void NoteFlushed(Sequence through);
 
-  // From now on no more is claimed than that.
+  // Claims `durable` and no more from now on.
   void Reset(Sequence durable);
 
  private:

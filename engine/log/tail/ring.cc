@@ -11,6 +11,8 @@
 namespace foldlog {
 
 void SeqLockedPosition::Store(const TailPosition& place) {
+  // An odd version tells loading threads that the three values do not belong together. The release stores keep them
+  // behind it.
   const std::uint64_t version = version_.load(std::memory_order_relaxed);
   version_.store(version + 1, std::memory_order_relaxed);
   position_.store(place.position, std::memory_order_release);
@@ -21,6 +23,8 @@ void SeqLockedPosition::Store(const TailPosition& place) {
 
 TailPosition SeqLockedPosition::Load() const {
   while (true) {
+    // The acquire loads keep the second look at the version behind the values. A thread that storing interrupts tries
+    // again; the stores are a few instructions, so it does not wait.
     const std::uint64_t before = version_.load(std::memory_order_acquire);
     const TailPosition place{position_.load(std::memory_order_acquire),
                              {sequence_.load(std::memory_order_acquire), hash_.load(std::memory_order_acquire)}};
@@ -31,6 +35,8 @@ TailPosition SeqLockedPosition::Load() const {
 TailRing::TailRing(std::span<std::uint64_t> words, const TailPosition& stored, const TailContents& found)
     : words_(words), found_end_(found.end.position), stored_(stored), end_(found.end), marks_(found.marks) {}
 
+// Without a lock: only the appending thread moves the end, and the stored position only grows, so the answer can at
+// worst be a false no.
 bool TailRing::HasRoom(std::size_t run_words, std::size_t reserve_words) const {
   const std::uint64_t place = PlaceOfRun(end_.position(), run_words, words_.size());
   return place + run_words + reserve_words <= stored_.position() + words_.size();
@@ -39,21 +45,25 @@ bool TailRing::HasRoom(std::size_t run_words, std::size_t reserve_words) const {
 void TailRing::Append(const FrameSpan& run) {
   const std::uint64_t position = end_.position();
   const std::uint64_t place = PlaceOfRun(position, run.words.size(), words_.size());
+  // The skip mark lies behind the end, where no thread reads yet; the store of end_ below publishes it together with
+  // the run.
   if (place != position) words_[position % words_.size()] = kSkipMark;
   std::memcpy(&words_[place % words_.size()], run.words.data(), run.words.size_bytes());
   end_.Store({place + run.words.size(), run.after});
 }
 
+// Only the drain gives words up, so it needs no lock to read them. Magic and size are enough, for this process
+// wrote or checked the frames; that they fail all the same shows that another program has written to the file.
 absl::StatusOr<TailRing::Run> TailRing::NextRun(std::size_t words_max) const {
   const TailPosition end = end_.Load();
   RingCursor cursor(words_, stored_.Load());
   const ChainEnd before = cursor.at().chain;
-  std::span<const std::uint64_t> piece;  // from the first of the frames on
+  std::span<const std::uint64_t> piece;  // starts with the first frame of the run
   std::size_t size = 0;
   while (cursor.sequence() < end.chain.sequence) {
     const std::span<const std::uint64_t> words = cursor.Words();
     if (size == 0) piece = words;
-    if (words.data() != piece.data() + size) break;  // in the next lap
+    if (words.data() != piece.data() + size) break;  // the next lap begins elsewhere, and a run lies in one piece
     const auto frame = cursor.NextUnchecked();
     if (!frame) return absl::DataLossError("the tail was changed by somebody else");
     if (size > 0 && size + frame->size_words() > words_max) break;
@@ -64,6 +74,7 @@ absl::StatusOr<TailRing::Run> TailRing::NextRun(std::size_t words_max) const {
 }
 
 void TailRing::Free(const TailPosition& place) {
+  // Exclusive: a thread in Read() may still copy the words that the next Append() overwrites.
   const std::unique_lock lock(freeing_);
   stored_.Store(place);
 }
@@ -75,7 +86,8 @@ void TailRing::Replace(const ChainEnd& end) {
   stored_.Store(place);
 }
 
-// The nearest known place from which the chain leads to `sequence`, which has not been freed.
+// The nearest known place from which the chain leads to `sequence`, whose words are not given up. Frames have no index
+// in the ring: a read that begins at the stored position walks over every frame in between.
 TailPosition TailRing::StartBefore(Sequence sequence) const {
   TailPosition start = stored_.Load();
   const auto take_if_nearer = [&](const TailPosition& place) {
@@ -89,6 +101,8 @@ TailPosition TailRing::StartBefore(Sequence sequence) const {
   return start;
 }
 
+// The shared lock keeps the words from being given up. Frames behind the end at the time of the call are left for the
+// next call.
 absl::StatusOr<std::optional<FrameRun>> TailRing::Read(Sequence from, std::size_t bytes_max) const {
   const std::shared_lock lock(freeing_);
   if (from <= stored_.sequence()) return std::optional<FrameRun>();

@@ -1,9 +1,9 @@
 // The ring of a tail as its writer uses it: frames go in at the front, runs of them leave at the back for LMDB.
 //
-// Threads: Append() is for the one appending thread, NextRun() and Free() for the one draining thread, Replace()
-// for the two of them standing still; the rest for any thread. Appending takes no lock.
+// Threads: Append() is for the appending thread, NextRun() and Free() for the drain. Replace() is for the appending
+// thread while the drain stands still. All else is for any thread. Appending takes no lock.
 //
-// Invariants: stored <= end, and they are less than a ring apart; between them lie whole frames of one chain; words
+// Invariants: stored <= end, and they are less than a ring apart. Between them lie whole frames of one chain. Words
 // behind the stored position are not written to before Free() has moved it.
 
 #ifndef FOLDLOG_LOG_TAIL_RING_H_
@@ -25,7 +25,8 @@
 
 namespace foldlog {
 
-// A place that one thread moves while others look at it without stopping it: a sequence lock.
+// A sequence lock. Threads: one stores, any number load without stopping it. Invariant: Load() returns what one Store()
+// stored, never a mixture of two.
 class SeqLockedPosition {
  public:
   explicit SeqLockedPosition(const TailPosition& place) { Store(place); }
@@ -43,30 +44,32 @@ class SeqLockedPosition {
 
 class TailRing {
  public:
-  // `stored`: everything before it is in LMDB; `found`: what is behind that.
+  // Everything before `stored` is in LMDB; `found` is what recovery found behind that.
   TailRing(std::span<std::uint64_t> words, const TailPosition& stored, const TailContents& found);
 
   std::size_t size_words() const { return words_.size(); }
 
-  // The largest run that Append() takes. Longer ones would leave too much of a lap unused.
+  // The largest run that Append() takes. A longer one could leave more than a quarter of a lap unused behind a skip
+  // mark.
   std::size_t run_words_max() const { return words_.size() / 4; }
 
-  // Whether `run_words` fit while `reserve_words` stay free.
+  // Whether a run of `run_words` fits and leaves `reserve_words` free.
   bool HasRoom(std::size_t run_words, std::size_t reserve_words) const;
 
-  // Copies `run`, which continues end() and fits, and makes it visible: kill-safe from then on.
+  // Copies `run`, which must continue end() and fit, and then moves the end, which makes it visible and kill-safe.
   void Append(const FrameSpan& run);
 
-  // The next frames that are not in LMDB and lie in one piece, up to `words_max` unless the first is larger. Empty if
-  // there are none. Valid until Free().
+  // The next frames that are not in LMDB and lie in one piece: up to `words_max`, or one frame if the first is larger.
+  // Empty if everything is stored. Valid until Free().
   struct Run {
     FrameSpan frames;
     TailPosition end;
   };
   absl::StatusOr<Run> NextRun(std::size_t words_max) const;
 
-  // Gives `use` the place in the ring of one word in each page that holds what was there when this was made, and is not
-  // in LMDB yet; nobody writes to those pages meanwhile. Ends with the first error. Any thread.
+  // Calls `use` with the index of one word in each page that holds frames which recovery found and LMDB does not have
+  // yet. No thread writes to those words meanwhile, for the lock keeps Free() from giving them up. Stops at the first
+  // error and returns it. Any thread.
   template <typename Use>
   absl::Status VisitPagesFound(const Use& use) const {
     constexpr std::uint64_t kPageWords = 4096 / sizeof(std::uint64_t);
@@ -78,13 +81,13 @@ class TailRing {
     return status;
   }
 
-  // Everything before `place` is in LMDB: its words may be used again. Waits for those who read them.
+  // Gives up the words before `place`, whose frames are in LMDB. Waits for threads that read them.
   void Free(const TailPosition& place);
 
-  // Events were put into LMDB without coming by here, all of the ring having been freed before.
+  // Moves both ends to `end` after a run was put into LMDB directly. Everything in the ring must be stored before.
   void Replace(const ChainEnd& end);
 
-  // Frames from `from` on, which is an event of the log. Nothing if it has been freed: it is in LMDB then.
+  // Frames from `from` on, which is an event of the log; nothing if its words were given up, for then LMDB has it.
   absl::StatusOr<std::optional<FrameRun>> Read(Sequence from, std::size_t bytes_max) const;
 
   TailPosition end() const { return end_.Load(); }
@@ -99,10 +102,10 @@ class TailRing {
   const std::uint64_t found_end_;
   SeqLockedPosition stored_;
   SeqLockedPosition end_;
-  const std::vector<TailPosition> marks_;  // in what was found, in order
+  const std::vector<TailPosition> marks_;  // in what recovery found, in order
   mutable std::mutex reading_;             // of read_to_
-  mutable TailPosition read_to_;           // where the last Read() ended: the next one is likely to go on there
-  mutable std::shared_mutex freeing_;      // held shared by readers of the words, so that freeing waits for them
+  mutable TailPosition read_to_;           // where the last Read() ended: the next one usually continues there
+  mutable std::shared_mutex freeing_;      // shared: reading words; exclusive: giving them up
 };
 
 }  // namespace foldlog

@@ -22,11 +22,12 @@ constexpr std::uint64_t kSharedMagic = 0x4d4853474c46;  // "FLGSHM"
 
 std::string PathIn(const std::string& directory) { return directory + "/tail-shm"; }
 
-// How often a reader looks who cannot be woken.
+// How often a reader looks at the log if it has no word to wait on: the file is missing or was cut short.
 constexpr std::chrono::milliseconds kLookInterval{100};
 
 using BootId = std::array<char, 40>;
 
+// Zeros if the kernel does not tell. Such a page is never believed, for it could be of any boot.
 BootId ThisBoot() {
   BootId id = {};
   const std::string text = ReadKernelBoot().id;
@@ -36,7 +37,7 @@ BootId ThisBoot() {
 
 }  // namespace
 
-// Aligned and in no need of a constructor, so that a page of zeros is one.
+// Without a constructor, and aligned for atomic access: a page of zeros, as a new file has, is a valid one.
 struct TailShared::Page {
   std::uint64_t magic;
   Futex wakes;
@@ -52,14 +53,15 @@ absl::StatusOr<TailShared> TailShared::OpenForWriting(const std::string& directo
   static_assert(sizeof(Page) == 88 && std::atomic_ref<std::uint64_t>::is_always_lock_free);
   const std::string path = PathIn(directory);
   ASSIGN_OR_RETURN(FileDescriptor file, OpenRegularFile(path, O_RDWR | O_CREAT));
-  // Storing into a page without a block behind it kills the process when the disk is full.
+  // A store into a page that has no block kills the process when the disk is full.
   if (const int error = posix_fallocate(file.get(), 0, kPageBytes); error != 0) {
     return ErrnoStatus(error, absl::StrCat("make room for ", path));
   }
   Mapping map(file.get(), kPageBytes, /*writable=*/true);
   TailShared shared(std::move(file), std::move(map));
   if (!shared.map_.valid()) return ErrnoStatus(errno, absl::StrCat("map ", path));
-  // Readers of an earlier writer may be looking: what they must not believe goes first.
+  // Readers of an earlier writer may look at the page meanwhile: what it said of another tail or boot is withdrawn
+  // before the names change.
   shared.SetDurable(0);
   shared.page()->log_id = tail.log_id();
   shared.page()->tail_inode = tail.inode();
@@ -85,6 +87,8 @@ bool TailShared::Read(Page& page) const {
 Sequence TailShared::durable(const TailFile& tail) const {
   static const BootId this_boot = ThisBoot();
   Page page = {};
+  // The inode tells a copy of the log, which has the same log id, from the original: what is durable there may be
+  // missing here.
   const bool of_this = Read(page) && page.log_id == tail.log_id() && page.tail_inode == tail.inode() &&
                        page.boot_id == this_boot && this_boot[0] != '\0';
   return of_this ? page.durable : 0;
@@ -105,6 +109,8 @@ std::uint32_t TailShared::wake_count() const {
   return Read(page) ? page.wakes.wake_count() : 0;
 }
 
+// The futex is used only if pread shows that the page is there. Otherwise the wait is a plain sleep; false if a signal
+// ended it.
 bool TailShared::Wait(std::uint32_t seen, std::chrono::milliseconds timeout) const {
   Page page = {};
   if (map_.valid() && Read(page)) return this->page()->wakes.Wait(seen, timeout);

@@ -7,11 +7,11 @@
 namespace foldlog {
 namespace {
 
-// Frames that are intact in themselves but newer than the end of the chain. Any word can be the first of one, for what
-// lies before it may be torn. What only looks like frames, each as long as can be, must not cost more than a ring full
-// of true ones: there is an end to what is hashed in vain, and then some may go uncounted.
+// Counts frames that are intact in themselves but newer than the end of the chain. Any word can be the first of one,
+// for the words before it may be torn. Words that only look like frames could make each word cost the hash of a largest
+// frame; so after hashing a ring full of words in vain, CountNewer() stops looking, and some frames may go uncounted.
 std::uint64_t CountNewer(std::span<const std::uint64_t> ring, Sequence end) {
-  const Sequence newest = end + ring.size() / kFrameHeaderWords;  // more do not fit in
+  const Sequence newest = end + ring.size() / kFrameHeaderWords;  // more frames do not fit
   std::uint64_t count = 0;
   std::size_t in_vain = 0;
   for (std::size_t at = 0; at < ring.size();) {
@@ -33,7 +33,8 @@ std::uint64_t CountNewer(std::span<const std::uint64_t> ring, Sequence end) {
   return count;
 }
 
-// The next frame, begun and not finished.
+// Whether `words` begin with the header of the next frame of the chain. The caller has found that the frame is not
+// intact.
 bool IsTornFrameBehind(const ChainEnd& end, std::span<const std::uint64_t> words) {
   FrameHeader header = {};
   if (words.size() < kFrameHeaderWords) return false;
@@ -44,11 +45,12 @@ bool IsTornFrameBehind(const ChainEnd& end, std::span<const std::uint64_t> words
 }  // namespace
 
 TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPosition& start, bool search_rest) {
+  // Frames between two marks: a read of the newest events walks over that many at most, and the marks stay few.
   constexpr Sequence kMarkEvery = 1024;
   TailContents contents;
   RingCursor cursor(ring, start);
   for (auto frame = cursor.NextOfChain(); frame; frame = cursor.NextOfChain()) {
-    // A chain cannot be longer than the ring, whatever the words say.
+    // A chain longer than the ring would run through its own start: the words are forged.
     if (cursor.Behind(*frame).position - start.position > ring.size()) break;
     cursor.StepOver(*frame);
     if (cursor.sequence() % kMarkEvery == 0) contents.marks.push_back(cursor.at());

@@ -1,4 +1,4 @@
-// What is found in a tail when nobody writes to it: recovery's walk along the chain.
+// Recovery's walk along the chain: which frames the ring of a tail holds while no writer is at work.
 
 #ifndef FOLDLOG_LOG_TAIL_WALK_H_
 #define FOLDLOG_LOG_TAIL_WALK_H_
@@ -11,16 +11,16 @@
 
 namespace foldlog {
 
-// What is found in a tail when nobody writes to it.
+// What ScanTail() found.
 struct TailContents {
-  TailPosition end;  // behind the last frame that continues the chain
-  std::vector<TailPosition> marks =
-      {};                       // places on the way, a thousand frames apart: who wants the last ones begins there
-  std::uint64_t discarded = 0;  // frames that do not, but are newer: what a power cut tore apart
+  TailPosition end;                      // behind the last frame that continues the chain
+  std::vector<TailPosition> marks = {};  // places on the way, so that a read need not begin at `stored`
+  std::uint64_t discarded = 0;           // newer frames that do not continue it: a power cut tore them apart
 };
 
-// Follows the chain from `start` on as far as it goes. `search_rest`: whether to look for newer frames behind the end.
-// After the death of a process there are none but one unfinished; looking through the whole ring takes a millisecond.
+// Follows the chain from `start` as far as it goes. With `search_rest` it also counts newer frames anywhere in the
+// ring, which takes a millisecond. A process that died without a power cut leaves at most one unfinished frame, which
+// is counted anyway.
 TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPosition& start, bool search_rest);
 
 }  // namespace foldlog

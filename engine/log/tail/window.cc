@@ -8,13 +8,13 @@
 namespace foldlog {
 namespace {
 
-// A first look is a page: often there is nothing new. Who goes on wants more.
+// The first read of a window is one page, because usually nothing is new. A walk that goes on reads more at once.
 constexpr std::size_t kFirstWords = 4096 / sizeof(std::uint64_t);
 constexpr std::size_t kMoreWords = (std::size_t{64} << 10) / sizeof(std::uint64_t);
 
 }  // namespace
 
-// `count` words from `index` on, or fewer if the ring ends.
+// `count` words from `index` on, or fewer if the ring ends before. They are read only if the copy does not have them.
 absl::StatusOr<std::span<const std::uint64_t>> TailWindow::Words(std::uint64_t index, std::size_t count) {
   count = std::min<std::uint64_t>(count, tail_.ring_words() - index);
   if (index < first_ || index + count > first_ + words_.size()) {
@@ -23,7 +23,8 @@ absl::StatusOr<std::span<const std::uint64_t>> TailWindow::Words(std::uint64_t i
   return std::span<const std::uint64_t>(words_).subspan(index - first_, count);
 }
 
-// Up to `wanted` words, but at least `needed`: what lies further on may be unreadable and does not matter.
+// Reads up to `wanted` words, and at least `needed`. Words behind those may be unreadable without any harm: nobody has
+// asked for them.
 absl::Status TailWindow::Fetch(std::uint64_t index, std::size_t wanted, std::size_t needed) {
   words_.resize(std::min<std::uint64_t>(wanted, tail_.ring_words() - index));
   first_ = index;
@@ -39,6 +40,7 @@ absl::Status TailWindow::Fetch(std::uint64_t index, std::size_t wanted, std::siz
   return absl::OkStatus();
 }
 
+// A copy from before this call may miss a frame that has come since: if it shows no frame, it is read once more.
 absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::FrameBehind(const TailPosition& at) {
   fresh_ = false;
   ASSIGN_OR_RETURN(const std::optional<Step> step, Look(at));
@@ -47,7 +49,8 @@ absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::FrameBehind(const Ta
   return Look(at);
 }
 
-// Only what claims to be the next frame of the chain is read and hashed as one.
+// Only a header that claims to be the next frame of the chain makes its payload be read and hashed. Most looks at the
+// end of the log so cost one page.
 absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::Look(const TailPosition& at) {
   const std::uint64_t ring_words = tail_.ring_words();
   std::uint64_t position = at.position;

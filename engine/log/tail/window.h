@@ -1,5 +1,5 @@
-// What a reader sees of a tail: pieces of the ring, copied by pread. The writer may overwrite the words at any moment,
-// the file may be cut short, and the disk may fail to read it: none of that does the reader harm.
+// A reader's view of a tail: pieces of the ring, copied by pread. The writer may overwrite the words at any moment, the
+// file may be cut short, and the disk may fail to read it; the reader gets old words or a status, never a signal.
 
 #ifndef FOLDLOG_LOG_TAIL_WINDOW_H_
 #define FOLDLOG_LOG_TAIL_WINDOW_H_
@@ -17,13 +17,15 @@
 
 namespace foldlog {
 
+// Threads: one. Invariant: words_ is a copy of the ring from first_ on, of one moment or several; so a frame in it is
+// believed only if its hash is right and it continues the chain.
 class TailWindow {
  public:
-  // `tail` was opened for reading, and must outlive this.
+  // `tail` must be open for reading and outlive the window.
   explicit TailWindow(const TailFile& tail) : tail_(tail) {}
 
-  // The frame behind `at`, as it was at one moment after this call began, and the place behind it; nothing if there is
-  // none. The frame is valid until the next call. DataLoss if the words can't be read.
+  // The frame behind `at`, as it was at some moment after the call began, and the place behind it; nothing if the
+  // writer has not come further. The frame is valid until the next call. DataLoss if the words can't be read.
   struct Step {
     std::span<const std::uint64_t> frame;
     TailPosition behind;
@@ -36,9 +38,9 @@ class TailWindow {
   absl::StatusOr<std::optional<Step>> Look(const TailPosition& at);
 
   const TailFile& tail_;
-  std::vector<std::uint64_t> words_;  // of the ring, from first_ on
+  std::vector<std::uint64_t> words_;  // copied from the ring, from first_ on
   std::uint64_t first_ = 0;
-  bool fresh_ = false;  // whether they were read for the frame that is sought
+  bool fresh_ = false;  // whether this call of FrameBehind() has read words_
 };
 
 }  // namespace foldlog

@@ -12,19 +12,19 @@
 namespace foldlog {
 namespace {
 
-// A backlog of so much is worth a transaction's two flushes; of a small tail, a quarter.
+// A backlog of 1 MiB is worth the two flushes of a transaction; in a small tail, a quarter of it.
 constexpr std::size_t kBacklogWords = (std::size_t{1} << 20) / sizeof(std::uint64_t);
 constexpr std::size_t kBacklogsInARing = 4;
 
-// The most that one transaction takes: where events come fast, the flushes are then a small part of it. A half of the
-// tail is left for what is appended meanwhile.
+// The most that one transaction takes: where events come fast, its flushes are then a small part of its time. The other
+// half of the tail is left for appends during the transaction.
 constexpr std::size_t kTransactionWords = (std::size_t{8} << 20) / sizeof(std::uint64_t);
 constexpr std::size_t kTransactionsInARing = 2;
 
-// How soon to try again after a disk was found full, if nobody asks for it before.
+// How soon the thread tries again after it found the disk full, unless a thread in DrainSome() asks before.
 constexpr std::chrono::milliseconds kRetryInterval{200};
 
-// Far more than are due in one transaction; a snapshot that is dropped costs some time later.
+// Far more than become due within one transaction. A dropped snapshot makes a later opening slower, and nothing else.
 constexpr std::size_t kSnapshotsMax = 64;
 
 }  // namespace
@@ -41,12 +41,16 @@ absl::Status TailDrain::Start() {
   return thread_.Start("foldlog-drain", [this] { Run(); });
 }
 
+// woken_ spares the appending thread this mutex until the drain has begun. The notification is under the mutex: the
+// drain looks at the backlog under it, so it either sees the append or is already waiting.
 void TailDrain::WakeUp() {
   woken_.store(true, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   wanted_.notify_one();
 }
 
+// Check() is under the mutex, as is the end of Run(): either the writer is seen to have stopped, or the drain still
+// makes the attempt that is asked for here.
 absl::Status TailDrain::DrainSome() {
   std::unique_lock lock(mutex_);
   RETURN_IF_ERROR(progress_.Check());
@@ -57,6 +61,7 @@ absl::Status TailDrain::DrainSome() {
   return last_attempt_;
 }
 
+// One attempt moves one run, and an attempt without frames still stores the snapshots that are due.
 absl::Status TailDrain::DrainAll() {
   const Sequence through = ring_.end_sequence();
   while (true) {
@@ -66,9 +71,11 @@ absl::Status TailDrain::DrainAll() {
   }
 }
 
+// The run is the next one for LMDB only when the ring is empty. It stays empty meanwhile, for the caller is the thread
+// that appends. A full disk or a run that is too long stores nothing, so neither stops the writer.
 absl::Status TailDrain::StoreDirectly(const FrameSpan& run) {
   RETURN_IF_ERROR(DrainAll());
-  const FileSizeSignalBlocked blocked;  // this may be a thread of the program's own
+  const FileSizeSignalBlocked blocked;  // the caller's thread, unlike the drain's, may get SIGXFSZ
   const std::lock_guard lock(storing_);
   const absl::Status stored = Put({run, ring_.end().position, {}});
   if (!stored.ok())
@@ -81,6 +88,7 @@ absl::Status TailDrain::StoreDirectly(const FrameSpan& run) {
 void TailDrain::AddSnapshot(const Snapshot& snapshot) {
   const std::lock_guard lock(mutex_);
   if (snapshots_.size() >= kSnapshotsMax) return;
+  // In order of their events. A snapshot may be of any event of the log, so it need not be the last.
   const auto behind = std::find_if(snapshots_.begin(), snapshots_.end(),
                                    [&](const Snapshot& other) { return other.at.sequence > snapshot.at.sequence; });
   snapshots_.insert(behind, snapshot);
@@ -93,6 +101,7 @@ std::optional<Snapshot> TailDrain::FindSnapshot(Sequence at_most) const {
   return found == snapshots_.rend() ? std::nullopt : std::optional(*found);
 }
 
+// attempted_ is notified, too: no attempt will come that a thread in DrainSome() could wait for.
 void TailDrain::Stop() {
   {
     const std::lock_guard lock(mutex_);
@@ -103,6 +112,9 @@ void TailDrain::Stop() {
   thread_.Join();
 }
 
+// The drain's own thread. It holds mutex_ except during an attempt, so that appends and snapshots do not wait for the
+// disk. After a full disk a backlog alone does not make an attempt due before kRetryInterval: trying at once would only
+// burn the processor.
 void TailDrain::Run() {
   std::unique_lock lock(mutex_);
   const auto due = [this] {
@@ -125,6 +137,8 @@ void TailDrain::Run() {
   }
 }
 
+// Only a full disk is known to have stored nothing. After any other failure the next transaction could store the same
+// frames twice or leave a gap, so the writer stops.
 absl::Status TailDrain::Attempt() {
   const std::lock_guard lock(storing_);
   RETURN_IF_ERROR(progress_.Check());
@@ -137,18 +151,21 @@ absl::Status TailDrain::MoveRun() {
   std::vector<Snapshot> snapshots = SnapshotsUpTo(run.end.chain.sequence);
   if (run.frames.words.empty() && snapshots.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(Put({run.frames, run.end.position, snapshots}));
+  // In this order: a reader that misses frames in the ring must find them in LMDB.
   ring_.Free(run.end);
   progress_.NoteDurable(run.end.chain.sequence);
   return absl::OkStatus();
 }
 
-// What is stored in a file that is no longer the log's is not stored.
+// If another file has taken the place of the log's, the transaction went into a file that nobody will read: it does not
+// count as stored.
 absl::Status TailDrain::Put(const Store::Addition& addition) {
   RETURN_IF_ERROR(store_.Append(addition));
   return watched_.Check();
 }
 
-// Taken for good: if the transaction fails, they are lost, and nothing with them.
+// Takes the snapshots out of the list for good. If the transaction fails they are lost: a later opening is slower, and
+// no event is missing.
 std::vector<Snapshot> TailDrain::SnapshotsUpTo(Sequence sequence) {
   const std::lock_guard lock(mutex_);
   const auto behind = std::find_if(snapshots_.begin(), snapshots_.end(),

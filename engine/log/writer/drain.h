@@ -1,5 +1,5 @@
-// The thread that moves frames from the tail into LMDB: long runs, one transaction each, so that a flush of LMDB's
-// is shared by thousands of events. Snapshots go along with the events that they are of.
+// The thread that moves frames from the tail into LMDB. It moves long runs, one transaction each, so that thousands of
+// events share the two flushes of a transaction. Snapshots go along with the events that they are of.
 
 #ifndef FOLDLOG_LOG_WRITER_DRAIN_H_
 #define FOLDLOG_LOG_WRITER_DRAIN_H_
@@ -21,37 +21,38 @@
 
 namespace foldlog {
 
-// Threads: NoteAppended() and StoreDirectly() are for the appending thread, the rest for any. Invariants: what the ring
-// gives up is stored; transactions hold the log's frames in order, without a gap; a transaction whose outcome is not
-// known stops the writer, and a full disk leaves everything as it was.
+// Threads: NoteAppended() and StoreDirectly() are for the appending thread, the rest for any. Invariants: the ring
+// gives up only words that are stored; transactions hold the log's frames in order, without a gap; a transaction whose
+// outcome is not known stops the writer; a full disk leaves everything as it was.
 class TailDrain {
  public:
   TailDrain(Store& store, const WatchedFiles& watched, TailRing& ring, WriterProgress& progress);
 
-  // To be called once, before anything else.
+  // Starts the thread. To be called once, before anything else. ResourceExhausted if the system has no thread for it.
   absl::Status Start();
 
-  // To be called when something was appended; cheap unless the thread has to be woken.
+  // To be called after each append. It costs two loads, unless the thread has to be woken.
   void NoteAppended() {
     if (ring_.backlog_words() >= backlog_words_ && !woken_.load(std::memory_order_relaxed)) WakeUp();
   }
 
-  // Waits for one transaction that moves frames. ResourceExhausted if the disk is full: the frames stay in the tail.
+  // Waits for one attempt to move frames. ResourceExhausted if the disk is full: the frames stay in the tail.
   absl::Status DrainSome();
 
-  // Waits until everything appended so far, and every snapshot, is in LMDB.
+  // Waits until LMDB has everything appended so far, and every snapshot.
   absl::Status DrainAll();
 
-  // Puts `run`, which is too long for the tail, into LMDB behind everything else. By the appending thread.
+  // Puts `run`, which is too long for the tail, into LMDB behind everything else, and makes it durable. By the
+  // appending thread, which waits for it.
   absl::Status StoreDirectly(const FrameSpan& run);
 
-  // Keeps the snapshot until the events before it are moved. If too many wait, it is dropped.
+  // Keeps the snapshot until its events are in LMDB. If kSnapshotsMax wait already, it is dropped.
   void AddSnapshot(const Snapshot& snapshot);
 
-  // The newest snapshot at or before `at_most` that waits.
+  // The newest waiting snapshot at or before `at_most`.
   std::optional<Snapshot> FindSnapshot(Sequence at_most) const;
 
-  // Ends the thread, without draining.
+  // Ends the thread after the attempt in progress. What is not moved yet stays in the tail.
   void Stop();
 
  private:
@@ -66,17 +67,17 @@ class TailDrain {
   const WatchedFiles& watched_;
   TailRing& ring_;
   WriterProgress& progress_;
-  const std::size_t backlog_words_;  // so much is worth a transaction
+  const std::size_t backlog_words_;  // a backlog of so much is worth a transaction
   const std::size_t transaction_words_;
 
-  std::mutex storing_;  // held by whoever writes to the store
+  std::mutex storing_;  // held while a thread writes to the store
 
   std::atomic<bool> woken_ = false;
   mutable std::mutex mutex_;  // of all below
   std::condition_variable wanted_;
   std::condition_variable attempted_;
   std::uint64_t attempts_ = 0;
-  std::uint64_t attempts_wanted_ = 0;  // by those who wait for one
+  std::uint64_t attempts_wanted_ = 0;  // the highest count that a thread in DrainSome() waits for
   absl::Status last_attempt_;
   bool stopping_ = false;
   std::vector<Snapshot> snapshots_;  // in order of their events

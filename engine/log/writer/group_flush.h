@@ -1,9 +1,9 @@
-// Group commit: of the threads that wait for the tail to become durable at the same time one, the leader, flushes it
+// Group commit: of the threads that wait at the same time for the tail to become durable, one, the leader, flushes it
 // for all (DeWitt et al., Implementation Techniques for Main Memory Database Systems, SIGMOD 1984).
 //
-// Two flushes can be at work at once: while one waits for the disk, the threads that it does not cover gather for the
-// next, which starts when the one before the last has ended. So the disk always has something to do, and waking those
-// whose events are durable costs nobody time.
+// Two flushes may run at once. While one waits for the disk, the threads that it does not cover gather for the next
+// round, whose flush begins when the one before the last has ended. So the disk always has work, and the time that
+// woken threads need does not delay the next flush.
 
 #ifndef FOLDLOG_LOG_WRITER_GROUP_FLUSH_H_
 #define FOLDLOG_LOG_WRITER_GROUP_FLUSH_H_
@@ -23,24 +23,24 @@
 namespace foldlog {
 
 // Threads: any number, in Sync(). Invariants: a round has one leader; a round begins to flush when the one before the
-// last has ended, so at most kFlushesAtOnce are at work; mutex_ is never held during a flush.
+// last has ended, so at most kFlushesAtOnce run; mutex_ is never held during a flush.
 class GroupFlush {
  public:
-  // Events that are in the ring already, and not known to be durable, may be in the page cache only.
+  // Events that are in the ring at this point may be in the page cache only: the first round writes their pages again.
   GroupFlush(const TailFile& file, const WatchedFiles& watched, const TailRing& ring, WriterProgress& progress)
       : file_(file), watched_(watched), ring_(ring), progress_(progress) {}
 
-  // Returns when all events up to `through` are durable, or the writer has stopped.
+  // Returns OK when all events up to `through` are durable, or why the writer has stopped. Blocks for a flush or two.
   absl::Status Sync(Sequence through);
 
  private:
-  // Rounds are numbered in the order in which they begin.
+  // A thread's part in a round. Rounds are numbered in the order in which they begin.
   struct Seat {
     std::uint64_t round;
     bool leads;
   };
   static constexpr std::size_t kFlushesAtOnce = TailFile::kFlushesAtOnce;
-  static constexpr std::size_t kRoundsAtOnce = kFlushesAtOnce + 1;  // one gathers
+  static constexpr std::size_t kRoundsAtOnce = kFlushesAtOnce + 1;  // the flushing rounds, and one that gathers
 
   Seat JoinRound();
   void Lead(std::uint64_t round);
@@ -54,14 +54,15 @@ class GroupFlush {
   const TailRing& ring_;
   WriterProgress& progress_;
   std::once_flag found_once_;
-  absl::Status found_written_;  // again, what was in the ring at the beginning
+  absl::Status found_written_;  // how writing the pages of recovered events again went
 
   std::mutex mutex_;
-  std::uint64_t gathering_ = 0;  // the round that takes threads in: the last that has not begun to flush
-  bool has_leader_ = false;      // that round
+  std::uint64_t gathering_ = 0;  // the round that threads join now; it has not begun to flush
+  bool has_leader_ = false;      // whether the gathering round has one
   std::atomic<int> gathered_ = 0;
 
-  // For each round at work the number of the last one in its place that has ended, plus one: what followers wait on.
+  // ended_[r % kRoundsAtOnce] is the number of the last round in that slot that has ended, plus one. Other threads of a
+  // round wait on it for their leader.
   std::array<std::atomic<std::uint64_t>, kRoundsAtOnce> ended_ = {};
 };
 

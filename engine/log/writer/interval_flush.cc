@@ -5,7 +5,7 @@
 
 namespace foldlog {
 
-// So short a bound that the thread would never rest is not kept to.
+// The shortest tick. A shorter bound is not kept to: the thread would never rest.
 constexpr std::chrono::nanoseconds kTickMin = std::chrono::microseconds(500);
 
 IntervalFlush::IntervalFlush(const TailRing& ring, GroupFlush& flush, WriterProgress& progress,
@@ -19,6 +19,7 @@ absl::Status IntervalFlush::Start() {
   return thread_.Start("foldlog-flush", [this] { Run(); });
 }
 
+// Under the mutex, so that the thread is either waiting, and woken, or has yet to look at ticking_.
 void IntervalFlush::StartTicking() {
   const std::lock_guard lock(mutex_);
   ticking_.store(true, std::memory_order_relaxed);
@@ -43,9 +44,12 @@ void IntervalFlush::Run() {
   }
 }
 
-// Readers are woken at each tick, too: whoever follows the log sees events before they are durable.
+// Readers are woken at each tick, too: a reader that follows the log may see events before they are durable. A wake-up
+// at each append would cost a system call each.
+//
+// The mutex is released during the flush and the wake-up, so that neither Stop() nor an append waits for the disk.
 void IntervalFlush::TickUntilIdle(std::unique_lock<std::mutex>& lock) {
-  std::array<Sequence, kTicksInBound - 1> seen;  // the end at the last ticks, the oldest at `oldest`
+  std::array<Sequence, kTicksInBound - 1> seen;  // the ring's end at the last ticks; the oldest is at `oldest`
   seen.fill(ring_.end_sequence());
   std::size_t oldest = 0;
   Sequence told = 0;
@@ -65,8 +69,8 @@ void IntervalFlush::TickUntilIdle(std::unique_lock<std::mutex>& lock) {
     seen[oldest] = end;
     oldest = (oldest + 1) % seen.size();
   }
-  // From here on an append wakes this thread, but for one whose thread has not seen this yet. What that one appended is
-  // surely seen here a tick later, which spares every append a memory fence.
+  // The appending thread reads ticking_ without a memory fence, so it may miss this store once and not wake the thread.
+  // Its event is visible here one tick later, when the end is looked at again. That look spares each append a fence.
   ticking_.store(false, std::memory_order_relaxed);
   changed_.wait_for(lock, tick_, [this] { return stopping_ || ticking_.load(std::memory_order_relaxed); });
   if (progress_.durable() < ring_.end_sequence() && progress_.Check().ok())

@@ -1,9 +1,9 @@
-// The thread that makes durable what nobody waits for: every event within a bound after it was appended.
+// The thread that makes durable what no thread waits for: every event within a bound after it was appended.
 //
-// It works in ticks, kTicksInBound to the bound. Each makes durable what was there that many ticks but one ago, if the
-// drain, or a thread in Sync(), has not done so meanwhile. So an event waits for at most the bound and a flush; and
-// where events come fast, the drain has nearly all of that time to make them durable in LMDB, and the tail need not be
-// flushed as well.
+// It works in ticks, kTicksInBound of them in the bound. Each tick makes durable what the ring held kTicksInBound - 1
+// ticks ago, unless the drain or a thread in Sync() has done so meanwhile. So an event waits for at most the bound and
+// one flush. Where events come fast, the drain has nearly all of that time to make them durable in LMDB, and the tail
+// need not be flushed as well.
 
 #ifndef FOLDLOG_LOG_WRITER_INTERVAL_FLUSH_H_
 #define FOLDLOG_LOG_WRITER_INTERVAL_FLUSH_H_
@@ -21,19 +21,21 @@
 namespace foldlog {
 
 // Threads: NoteAppended() is for the appending thread; Start() and Stop() for the log's owner. Invariant: while an
-// event is not known to be durable the thread ticks, or will have begun to within a tick.
+// event is not known to be durable, the thread ticks, or begins to within a tick.
 class IntervalFlush {
  public:
   IntervalFlush(const TailRing& ring, GroupFlush& flush, WriterProgress& progress, std::chrono::milliseconds bound);
 
-  // To be called once, before anything else.
+  // Starts the thread. To be called once, before anything else. ResourceExhausted if the system has no thread for it.
   absl::Status Start();
 
-  // To be called when something was appended; cheap unless the thread sleeps because nothing was for a while.
+  // To be called after each append. It costs one load, unless the thread sleeps because nothing was appended for a
+  // while.
   void NoteAppended() {
     if (!ticking_.load(std::memory_order_relaxed)) StartTicking();
   }
 
+  // Ends the thread, without a last flush: Close() flushes first.
   void Stop();
 
  private:

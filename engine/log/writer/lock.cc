@@ -31,8 +31,8 @@ constexpr std::string_view kTitle = "foldlog writer 1";
 // The record is padded to this size and written at once, so that a reader never meets the end of an older, longer one.
 constexpr std::size_t kRecordBytes = 4096;
 
-// Of the instances that closed in good order, so many are remembered: an opening that only looked, and closed again,
-// must not wipe out what is known of the owner of the operation before it. 40-odd bytes each.
+// How many clean closes a record remembers, at 40-odd bytes each. More than the last one: an opening that only looked
+// must not wipe out that the owner of the last operation had closed in good order.
 constexpr std::size_t kCleanClosesMax = 50;
 constexpr std::string_view kClosedCleanly = "closed_cleanly";
 constexpr const char* kEventsFromTail = "events_from_tail";
@@ -56,8 +56,9 @@ struct flock WholeFile(short type) {
   return lock;
 }
 
-// An open file description outlives its process in the children that inherited it, and the lock with it: a helper
-// forked by the indexer would keep the log locked after the indexer's death. So each child closes its copies at once.
+// A child made by fork() inherits the open file description, and with it the lock: a helper process of the indexer
+// would keep the log locked after the indexer's death. So each child closes its copies at once, in a handler that
+// fork() runs.
 class HeldInThisProcess {
  public:
   static HeldInThisProcess& Get() {
@@ -77,6 +78,7 @@ class HeldInThisProcess {
 
  private:
   HeldInThisProcess() {
+    // The parent holds mutex_ during fork(), so the child's copy of the set is whole.
     pthread_atfork([] { Get().mutex_.lock(); }, [] { Get().mutex_.unlock(); }, [] { Get().CloseInChild(); });
   }
 
@@ -97,6 +99,7 @@ std::string ReadRecord(int fd) {
   return text;
 }
 
+// One write of a fixed size, so that a reader sees an old or a new record, and not the end of the old behind the new.
 absl::Status WriteRecord(int fd, const std::string& path, std::string text) {
   text.resize(kRecordBytes, '\n');
   const FileSizeSignalBlocked blocked;
@@ -105,12 +108,14 @@ absl::Status WriteRecord(int fd, const std::string& path, std::string text) {
   return ErrnoStatus(put < 0 ? errno : ENOSPC, absl::StrCat("sign the writer lock ", path));
 }
 
+// A pid alone does not name a process: pids are used again, and each namespace counts its own.
 bool IsSameProcess(const Owner& a, const Owner& b) {
   return a.pid == b.pid && a.start_ticks == b.start_ticks && a.pid_namespace == b.pid_namespace &&
          a.boot_id == b.boot_id;
 }
 
-// What to do about the process that holds the log.
+// The next step for the user, by what the holder is. `kill` is named only where the holder's pid means the same process
+// here.
 std::string HowToGoOn(const WriterInfo& info, const Owner& self) {
   if (!info.writer) return "wait until it ends, or stop it";
   if (IsSameProcess(*info.writer, self)) return "use what it was opened with, or close that first";
@@ -134,6 +139,7 @@ absl::Status HeldByAnother(const std::string& directory, const WriterInfo& info,
                                                     HowToGoOn(info, self), ". Reading is possible meanwhile"));
 }
 
+// Zeros, which mean "not known", if the directory can't be inspected.
 LogPlace PlaceOf(const std::string& directory) {
   LogPlace place;
   struct stat info = {};
@@ -157,7 +163,7 @@ absl::StatusOr<FileDescriptor> OpenLockFile(const std::string& path, int flags) 
       absl::StrCat("the writer lock ", path, " is not a regular file; remove it, and the next writer makes a new one"));
 }
 
-// True: locked. False: somebody else has it.
+// True if the lock was taken, false if another open file description has it.
 absl::StatusOr<bool> TryLock(int fd, const std::string& path) {
   struct flock lock = WholeFile(F_WRLCK);
   if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return true;
@@ -171,13 +177,13 @@ absl::StatusOr<bool> IsHeld(int fd, const std::string& path) {
   return lock.l_type != F_UNLCK;
 }
 
-// How long somebody may wait for the lock. Each writer that gets it meanwhile is waited for anew: what stands in a
-// queue moves on, and what waits for one that stays does not wait for ever.
+// How long Acquire() waits for the lock. The time starts anew with each writer that gets the lock meanwhile: a queue of
+// short writers moves on, and a single long one is not waited for beyond the limit.
 class Patience {
  public:
   explicit Patience(std::chrono::milliseconds wait) : wait_(wait) {}
 
-  // Sleeps a while; false if it is time to give up, or the thread has handled a signal.
+  // Sleeps for a while. False if the time is up, or a signal ended the sleep.
   bool WaitFor(const WriterInfo& holder) {
     const std::string& instance = holder.writer ? holder.writer->instance : nobody_;
     if (instance != waited_for_) {
@@ -193,7 +199,7 @@ class Patience {
 
  private:
   using Clock = std::chrono::steady_clock;
-  // A step takes a few milliseconds; more often would only take the processor from it.
+  // A step holds the lock for a few milliseconds; looking more often would take the processor from it.
   static constexpr std::chrono::milliseconds kPauseMin{1};
   static constexpr std::chrono::milliseconds kPauseMax{20};
 
@@ -204,7 +210,7 @@ class Patience {
   std::chrono::milliseconds pause_ = kPauseMin;
 };
 
-// One line a fact. Text from the system is reduced to one printable line, whatever it holds.
+// One line for each fact. Control characters of names from the system become `?`, or a name could add lines of its own.
 void AppendLine(std::string& text, std::string_view name, std::string value) {
   for (char& c : value) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = '?';
@@ -248,7 +254,7 @@ std::optional<RecoveryReport> ParseRecovery(std::map<std::string, std::string>& 
   return complete ? std::optional(report) : std::nullopt;
 }
 
-// One that is missing or no number is 0: not known.
+// 0, which means "not known", if the fact is missing or no number.
 std::uint64_t ParseNumber(std::map<std::string, std::string>& facts, const char* name) {
   std::uint64_t number = 0;
   return absl::SimpleAtoi(facts[name], &number) ? number : 0;
@@ -304,6 +310,7 @@ WriterInfo ParseWriterRecord(std::string_view text) {
   std::map<std::string, std::string> facts;
   WriterInfo info;
   while (std::getline(lines, line)) {
+    // Unknown names are kept and ignored, so that records of newer versions can be read.
     const std::size_t space = line.find(' ');
     if (space == std::string::npos) continue;
     const std::string name = line.substr(0, space);
@@ -323,6 +330,7 @@ WriterInfo ParseWriterRecord(std::string_view text) {
   const bool numbers_ok = absl::SimpleAtoi(facts["pid_namespace"], &writer.pid_namespace) &&
                           absl::SimpleAtoi(facts["pid"], &writer.pid) &&
                           absl::SimpleAtoi(facts["start_ticks"], &writer.start_ticks);
+  // A writer that is named in part could be taken for another process.
   if (numbers_ok && !writer.instance.empty()) info.writer = std::move(writer);
   info.recovery = ParseRecovery(facts);
   info.use = ParseUse(facts[kUse]);
@@ -337,10 +345,10 @@ WriterLock::WriterLock(FileDescriptor file, std::string path, Owner self, Writer
 WriterLock::~WriterLock() {
   HeldInThisProcess::Get().Remove(file_.get());
   if (getpid() != self_.pid) {
-    file_.Release();  // the number may by now belong to another file of the child's
+    file_.Release();  // CloseInChild() has closed it, and the number may belong to another file of the child's
     return;
   }
-  // Unlocked by name, not only by closing: a child that was forked a moment ago may still hold a copy.
+  // Unlocked explicitly: closing would not unlock while a child that was just forked still has its copy.
   struct flock lock = WholeFile(F_UNLCK);
   fcntl(file_.get(), F_OFD_SETLK, &lock);
 }
@@ -351,7 +359,7 @@ absl::StatusOr<std::unique_ptr<WriterLock>> WriterLock::Acquire(const std::strin
   Patience patience(options.wait);
   while (true) {
     ASSIGN_OR_RETURN(FileDescriptor file, OpenLockFile(path, O_RDWR | O_CREAT));
-    // Owned before it is locked, so that a child forked in between does not keep it.
+    // Registered for closing in children before the lock is taken, so that no child forked in between keeps it.
     std::unique_ptr<WriterLock> writer(new WriterLock(std::move(file), path, self, options.use));
     const int fd = writer->file_.get();
     ASSIGN_OR_RETURN(const bool locked, TryLock(fd, path));
@@ -360,7 +368,7 @@ absl::StatusOr<std::unique_ptr<WriterLock>> WriterLock::Acquire(const std::strin
       RETURN_IF_ERROR(writer->Sign(directory, std::move(info)));
       return writer;
     }
-    // A file that lost its name between the opening and the locking protects nothing: the next one does.
+    // A lock on a file that lost its name between opening and locking protects nothing: the loop opens the new one.
     if (!locked && !patience.WaitFor(info)) return HeldByAnother(directory, info, self);
   }
 }
@@ -391,7 +399,7 @@ absl::StatusOr<WriterInfo> InspectWriterLock(const std::string& directory) {
   if (absl::IsNotFound(file.status())) return WriterInfo{.place = PlaceOf(directory)};
   RETURN_IF_ERROR(file.status());
   const int fd = file->get();
-  // The record is that of the holder only if the lock did not change hands meanwhile: then it is read once more.
+  // The record is the holder's only if the lock did not change hands while it was read. If it did, both are read again.
   constexpr int kLooksMax = 3;
   WriterInfo info;
   for (int look = 0; look < kLooksMax; ++look) {

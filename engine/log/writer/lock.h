@@ -1,6 +1,6 @@
 // The writer lock of a log directory: an open file description lock on `writer.lock`, with a record in the file that
-// says who holds it. The kernel drops the lock when its holder dies, however it dies; the record stays and tells the
-// next writer whether the last one said goodbye.
+// names its holder. The kernel drops the lock when its holder dies, however it dies. The record stays, and tells the
+// next writer whether the last one closed the log in good order.
 
 #ifndef FOLDLOG_LOG_WRITER_LOCK_H_
 #define FOLDLOG_LOG_WRITER_LOCK_H_
@@ -19,15 +19,18 @@
 
 namespace foldlog {
 
+// What the writer is, and how patient.
 struct WriterLockOptions {
   WriterUse use = WriterUse::kProgram;
-  std::chrono::milliseconds wait{0};  // for each writer that is before this one
+  std::chrono::milliseconds wait{0};  // how long to wait for each writer that holds the lock
 };
 
+// Threads: one at a time. Invariants: the lock is held as long as the object lives in the process that made it; the
+// record of `writer.lock` is that of the holder once Acquire() has returned.
 class WriterLock {
  public:
-  // Takes the lock and signs it. FailedPrecondition, naming the holder, if it is taken for longer than the options say.
-  // The lock is held until the object goes; a child made by fork() meanwhile does not hold it.
+  // Takes the lock and writes the record. FailedPrecondition, naming the holder, if another writer has it for longer
+  // than the options allow. A child made by fork() does not hold the lock.
   static absl::StatusOr<std::unique_ptr<WriterLock>> Acquire(const std::string& directory, const Owner& self,
                                                              const WriterLockOptions& options = {});
 
@@ -38,13 +41,13 @@ class WriterLock {
   // The holder, as it was described, and the place of the log.
   const Owner& self() const { return self_; }
 
-  // Who held it before, and how that ended.
+  // The record as it was before: who held the lock, and how that ended.
   const WriterInfo& previous() const { return previous_; }
 
-  // Records what the writer found when it opened the log.
+  // Adds to the record what this writer found when it opened the log.
   absl::Status NoteRecovery(const RecoveryReport& report);
 
-  // Records that the writer ends in good order.
+  // Adds this instance to the record's list of clean closes. Without it, the next writer takes this one for dead.
   absl::Status MarkCleanClose();
 
  private:
@@ -59,10 +62,11 @@ class WriterLock {
   std::optional<RecoveryReport> recovery_;
 };
 
-// Looks without taking. A directory without a lock file has no writer.
+// Reads the record without taking the lock. A directory without a lock file has no writer.
 absl::StatusOr<WriterInfo> InspectWriterLock(const std::string& directory);
 
-// The record's text, as FORMAT.md shows it. Parsing takes any bytes: what is no record gives an info without a writer.
+// The text of a record, as FORMAT.md shows it. ParseWriterRecord() takes any bytes: if they are no record, its result
+// has no writer.
 std::string FormatWriterRecord(const Owner& writer, const std::vector<std::string>& closed_cleanly,
                                const std::optional<RecoveryReport>& recovery = {}, WriterUse use = WriterUse::kProgram);
 WriterInfo ParseWriterRecord(std::string_view text);

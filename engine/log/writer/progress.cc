@@ -5,7 +5,8 @@
 
 namespace foldlog {
 
-// Two flushes and a transaction may end at the same time: under the mutex, the page grows with durable_.
+// Two flushes and a transaction may end at the same time. The mutex keeps durable_ and the shared page in step, so that
+// the page never falls back.
 void WriterProgress::NoteDurable(Sequence through) {
   {
     const std::lock_guard lock(mutex_);
@@ -13,6 +14,7 @@ void WriterProgress::NoteDurable(Sequence through) {
     durable_.store(through, std::memory_order_release);
     shared_.SetDurable(through);
   }
+  // Outside of the mutex: it is a system call.
   TellReaders();
 }
 
@@ -23,6 +25,7 @@ absl::Status WriterProgress::WhyStopped() const {
 
 absl::Status WriterProgress::Stop(const absl::Status& cause) {
   const std::lock_guard lock(mutex_);
+  // Later failures follow from the first, which is the one to mend.
   if (stopped_.load(std::memory_order_relaxed)) return why_;
   const bool damaged = absl::IsDataLoss(cause);
   const absl::StatusCode code = damaged ? absl::StatusCode::kDataLoss : absl::StatusCode::kUnavailable;
@@ -34,6 +37,7 @@ absl::Status WriterProgress::Stop(const absl::Status& cause) {
   why_ = absl::Status(code, absl::StrCat("the log ", log_name_, " has stopped: ", why, "; events up to ", durable(),
                                          damaged ? " were durable before that" : " are durable",
                                          ", whether later ones are stored is not known: ", next));
+  // Last: Check() reads why_ when it sees stopped_.
   stopped_.store(true, std::memory_order_release);
   return why_;
 }

@@ -1,5 +1,5 @@
-// Whether the files of a log are still in its directory. Who removes, renames or replaces one under the writer leaves
-// it writing to a file that nobody will ever read again: the writer has to notice before it promises anything more.
+// Whether the files of a log are still in its directory. If a program removes, renames or replaces one, the writer goes
+// on writing to a file that nobody will ever read again; it must notice before it promises anything more.
 
 #ifndef FOLDLOG_LOG_WRITER_WATCHED_FILES_H_
 #define FOLDLOG_LOG_WRITER_WATCHED_FILES_H_
@@ -15,13 +15,14 @@
 
 namespace foldlog {
 
+// Threads: any; nothing changes after In().
 class WatchedFiles {
  public:
-  // As they are now, opened a moment ago.
+  // The files as they are now. The writer must have opened them a moment ago.
   static absl::StatusOr<WatchedFiles> In(const std::string& directory);
 
-  // DataLoss, naming the file, if one is gone or is another. The directory itself may be renamed: its files are still
-  // in it then. Three system calls; any thread.
+  // DataLoss, naming the file, if one is gone or replaced. The directory itself may be renamed: it still has its files.
+  // Three system calls.
   absl::Status Check() const;
 
  private:

@@ -21,10 +21,13 @@
 namespace foldlog {
 namespace {
 
-// Holds hundreds of events that end or interrupt an operation, and leaves most of the smallest tail for the others.
+// The part of the ring that only Space::kReserve may use. It holds hundreds of events that end or interrupt an
+// operation, and an eighth of the smallest tail at most.
 constexpr std::size_t kReserveWords = (std::size_t{64} << 10) / sizeof(std::uint64_t);
 constexpr std::size_t kReserveShare = 8;
 
+// Threads: see EventLog, and engine/log/README.md for the order of the locks. Invariant: end_ is the end of the chain
+// that the next append must continue; only the appending thread moves it.
 class WriterLog final : public EventLog {
  public:
   explicit WriterLog(WriterLogParts parts)
@@ -44,7 +47,7 @@ class WriterLog final : public EventLog {
         drain_(std::make_unique<TailDrain>(*store_, watched_, ring_, progress_)),
         interval_(std::make_unique<IntervalFlush>(ring_, flush_, progress_, parts.flush_interval)) {}
 
-  // To be called once, before anything else. If it fails, the log is closed, and nothing was done to it.
+  // To be called once, before anything else. After a failure the log is closed, and its files are as they were.
   absl::Status Start() {
     absl::Status status = drain_->Start();
     if (status.ok()) status = interval_->Start();
@@ -52,13 +55,13 @@ class WriterLog final : public EventLog {
       closed_ = true;
       return LetGo(std::move(status));
     }
-    // What was found in the tail is not known to be durable: it will be within the interval.
+    // Recovered events may be in the page cache only: the interval flush makes them durable within its bound.
     if (ring_.backlog_words() > 0) interval_->NoteAppended();
     return absl::OkStatus();
   }
 
-  // In a child made by fork() the threads are not there, but what they waited for looks as if they were: it is left
-  // alone.
+  // A child made by fork() has copies of the threads' objects, but not the threads. Destroying those would wait for
+  // threads that do not exist, so the child leaks them.
   ~WriterLog() override {
     Close().IgnoreError();
     if (process_.IsInside()) return;
@@ -71,6 +74,7 @@ class WriterLog final : public EventLog {
     const FrameSpan frames = SpanOf(run);
     RETURN_IF_ERROR(CheckContinues(frames, end_, name_));
     if (frames.words.empty()) return absl::OkStatus();
+    // A run too long for the ring goes into LMDB in a transaction of its own.
     if (frames.words.size() > ring_.run_words_max()) return StoreDirectly(frames);
     RETURN_IF_ERROR(MakeRoom(frames.words.size(), space));
     ring_.Append(frames);
@@ -115,6 +119,7 @@ class WriterLog final : public EventLog {
     RETURN_IF_ERROR(CheckOpen());
     const LogExtent extent = CurrentExtent();
     RETURN_IF_ERROR(CheckReadable(from, extent, name_));
+    // The ring first: while Read() looks, the drain may move the frames on into LMDB, but never back.
     if (from > extent.end.sequence) return RunCollector(from, bytes_max).Take();
     ASSIGN_OR_RETURN(std::optional<FrameRun> run, ring_.Read(from, bytes_max));
     if (run) return *std::move(run);
@@ -125,7 +130,7 @@ class WriterLog final : public EventLog {
     RETURN_IF_ERROR(CheckProcess());
     const std::shared_lock open(closing_);
     RETURN_IF_ERROR(CheckOpen());
-    // First those that wait: one that is stored meanwhile is found in one place or the other.
+    // The waiting ones first: a snapshot that is stored meanwhile is then found in one place or the other.
     std::optional<Snapshot> waiting = drain_->FindSnapshot(at_most);
     ASSIGN_OR_RETURN(std::optional<Snapshot> stored, store_->file().FindSnapshot(at_most));
     return Newer(Newer(std::move(waiting), std::move(stored)), snapshots_.Find(at_most));
@@ -142,7 +147,8 @@ class WriterLog final : public EventLog {
   }
 
   absl::Status Close() override {
-    if (!CheckProcess().ok()) return absl::OkStatus();  // nothing here is the child's to close, not even the mutex
+    if (!CheckProcess().ok())
+      return absl::OkStatus();  // in a child of fork() even the mutex belongs to the parent's threads
     const std::unique_lock closing(closing_);
     if (closed_) return absl::OkStatus();
     closed_ = true;
@@ -158,8 +164,8 @@ class WriterLog final : public EventLog {
     return closed_ ? absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is closed")) : absl::OkStatus();
   }
 
-  // The first time, all of log.mdb is checked: opening does not need to wait for that, and nothing must be promised
-  // that a damaged file then cannot take.
+  // The first call checks all of log.mdb. Opening a log need not wait for that, but an append must: the writer would
+  // promise events that LMDB cannot take from a damaged file.
   absl::Status CheckWritable() {
     RETURN_IF_ERROR(CheckProcess());
     RETURN_IF_ERROR(CheckOpen());
@@ -171,14 +177,14 @@ class WriterLog final : public EventLog {
     return sound;
   }
 
-  // Each grows, and none may be seen beyond the next: what is stored is durable, and what is durable is there.
+  // Stored, durable and end are read in this order because each only grows: so none of them is seen beyond the next.
   LogExtent CurrentExtent() const {
     const Sequence stored = ring_.stored_sequence();
     const Sequence durable = std::max(progress_.durable(), stored);
     return {.base = base_, .end = ring_.end().chain, .durable_through = durable, .stored_through = stored};
   }
 
-  // Past the tail: one transaction of LMDB.
+  // Readers are told here, because the interval flush sees nothing new in the ring.
   absl::Status StoreDirectly(const FrameSpan& frames) {
     RETURN_IF_ERROR(drain_->StoreDirectly(frames));
     end_ = frames.after;
@@ -186,14 +192,15 @@ class WriterLog final : public EventLog {
     return absl::OkStatus();
   }
 
-  // Waits for the drain if need be. What is asked for always fits into an empty ring.
+  // Waits for the drain while the ring is full. A run of at most run_words_max() always fits into an empty ring.
   absl::Status MakeRoom(std::size_t words, Space space) {
     const std::size_t reserve = space == Space::kUnreserved ? reserve_words_ : 0;
     while (!ring_.HasRoom(words, reserve)) RETURN_IF_ERROR(drain_->DrainSome());
     return absl::OkStatus();
   }
 
-  // Durable first: that needs no room on the disk. What a full disk keeps from being drained stays in the tail.
+  // Flushes before it drains, because a flush of the tail needs no room on the disk. What a full disk keeps from being
+  // drained is durable in the tail, and so a close in good order.
   absl::Status Settle() {
     RETURN_IF_ERROR(progress_.Check());
     RETURN_IF_ERROR(flush_.Sync(ring_.end_sequence()));
@@ -202,13 +209,13 @@ class WriterLog final : public EventLog {
     return absl::IsResourceExhausted(stored) ? absl::OkStatus() : stored;
   }
 
-  // `status` is how it ends.
+  // Gives up threads, files and lock; `status` says how the log ended. The threads end first, for they use the rest.
   absl::Status LetGo(absl::Status status) {
     interval_->Stop();
     drain_->Stop();
-    store_.reset();  // before the lock, so that the next writer finds LMDB let go by this one
+    store_.reset();  // before the lock: the next writer must be alone with LMDB's file
     progress_.TellReaders();
-    if (status.ok()) status = lock_->MarkCleanClose();  // else it counts as one that died
+    if (status.ok()) status = lock_->MarkCleanClose();  // otherwise the next writer takes this one for dead
     lock_.reset();
     return status;
   }
@@ -231,7 +238,7 @@ class WriterLog final : public EventLog {
   bool closed_ = false;
   mutable std::shared_mutex closing_;  // shared: calls in progress; exclusive: Close()
 
-  // Their threads use all of the above.
+  // Last, because their threads use all members above.
   std::unique_ptr<TailDrain> drain_;
   std::unique_ptr<IntervalFlush> interval_;
 };

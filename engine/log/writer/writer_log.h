@@ -1,5 +1,5 @@
-// The log in a directory, opened for writing: new frames go to the tail, a memory copy away from surviving the process,
-// one shared flush away from surviving a power cut; a thread moves them on into LMDB.
+// The log in a directory, opened for writing. New frames go to the tail: a memory copy makes them survive the process,
+// a shared flush makes them survive a power cut. A thread moves them on into LMDB.
 
 #ifndef FOLDLOG_LOG_WRITER_WRITER_LOG_H_
 #define FOLDLOG_LOG_WRITER_WRITER_LOG_H_
@@ -20,7 +20,7 @@
 
 namespace foldlog {
 
-// What a log is made of, opened and checked.
+// The parts of a log, opened and checked by OpenLogForWriting().
 struct WriterLogParts {
   std::string name;                  // the directory
   std::unique_ptr<WriterLock> lock;  // held for as long as the log is open
@@ -30,12 +30,12 @@ struct WriterLogParts {
   TailShared shared;
   SnapshotCache snapshots;
   ChainEnd base;
-  TailPosition stored;  // the end of what is in LMDB
-  TailContents found;   // what is behind that in the tail
+  TailPosition stored;  // where the frames in LMDB end
+  TailContents found;   // what recovery found behind that in the tail
   std::chrono::milliseconds flush_interval;
 };
 
-// ResourceExhausted if the system has no threads left for it; the log is let go of then.
+// Starts the threads. ResourceExhausted if the system has no threads left; the log is closed again then.
 absl::StatusOr<std::unique_ptr<EventLog>> NewWriterLog(WriterLogParts parts);
 
 }  // namespace foldlog
