@@ -17,6 +17,7 @@ constexpr std::array<std::string_view, 4> kEvidenceNames = {"process_died", "mac
 const std::vector<std::string_view>& KindNames() {
   static const std::vector<std::string_view> names = {"started",   "checkpoint", "paused",  "resumed", "recovered",
                                                       "completed", "failed",     "cleared", "reset",   "imported"};
+  // KindName() takes the name by the index of the variant, so the order is that of EventBody.
   static_assert(std::variant_size_v<EventBody> == 10, "name the new kind here");
   return names;
 }

@@ -23,6 +23,8 @@ absl::StatusOr<std::optional<RecordedEvent>> EventReader::Next() {
   absl::StatusOr<Event> event = DecodeEvent(frame->payload);
   if (!event.ok()) {
     absl::Status named = frames_->InContext(event.status());
+    // The frame itself is intact, and so is the chain behind it: the caller may go on. Not so for a newer kind of
+    // event, which this version would silently skip.
     if (absl::IsDataLoss(named)) frames_->StepOver(*frame);
     return named;
   }

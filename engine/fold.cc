@@ -14,7 +14,8 @@
 namespace foldlog {
 namespace {
 
-// Nearly all events are plain checkpoints, which are folded from where they lie.
+// Nearly all events are plain checkpoints, which are folded where they lie, without an Event. A checkpoint that does
+// not fit goes the long way, which notes it as a misfit.
 absl::Status ApplyFrame(const FrameView& frame, const FrameReader& reader, State& state) {
   const Sequence sequence = frame.header.sequence;
   const std::optional<CheckpointView> plain = DecodePlainCheckpoint(frame.payload);
@@ -22,12 +23,12 @@ absl::Status ApplyFrame(const FrameView& frame, const FrameReader& reader, State
   absl::StatusOr<Event> event = DecodeEvent(frame.payload);
   if (event.ok()) return ApplyRecorded({sequence, frame.header.hash, *std::move(event)}, state);
   const absl::Status named = reader.InContext(event.status());
-  if (!absl::IsDataLoss(named)) return named;  // a newer version may understand it
+  if (!absl::IsDataLoss(named)) return named;  // of a newer version: not a misfit, but not to be skipped either
   NoteMisfit(std::string(named.message()), state);
   return absl::OkStatus();
 }
 
-// Takes the fold on from where the reader stands.
+// Folds the frames from where the reader stands up to `target`.
 absl::StatusOr<Fold> FoldOn(FrameReader& reader, Fold fold, Sequence target) {
   while (reader.position().sequence < target) {
     ASSIGN_OR_RETURN(const std::optional<FrameView> frame, reader.Peek());
@@ -39,7 +40,8 @@ absl::StatusOr<Fold> FoldOn(FrameReader& reader, Fold fold, Sequence target) {
   return fold;
 }
 
-// Stands behind the event that `snapshot` was taken after, if the log holds that very event.
+// A reader behind the event that `snapshot` was taken after; nothing if the log does not hold that very event, as after
+// a restored backup.
 std::optional<FrameReader> ReaderBehind(const Snapshot& snapshot, const EventLog& log, const LogExtent& extent) {
   if (snapshot.at == extent.base) return FrameReader(log, extent.base);
   if (snapshot.at.sequence <= extent.base.sequence) return std::nullopt;
@@ -54,7 +56,8 @@ std::optional<FrameReader> ReaderBehind(const Snapshot& snapshot, const EventLog
 
 absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
-  // What is the latest that is there is not the latest that was.
+  // Durable events are missing at the end: the latest state that can be folded is not the latest state that was. The
+  // caller gets the log's error, unless it asks for an event by number.
   if (!at && extent.missing_through > extent.end.sequence) return log.Read(extent.end.sequence + 1, 1).status();
   const Sequence target = at.value_or(extent.end.sequence);
   if (target > extent.end.sequence) {
@@ -68,7 +71,7 @@ absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
     std::optional<FrameReader> reader = ReaderBehind(*snapshot, log, extent);
     if (state.ok() && state->sequence == taken_at.sequence && reader) {
       absl::StatusOr<Fold> fold = FoldOn(*reader, {*std::move(state), taken_at, taken_at.sequence}, target);
-      // A misfit may as well be the snapshot's: the events before it tell.
+      // A misfit may be the fault of this snapshot: an older one, or none, shows whether it is the log's.
       if (!fold.ok() || !fold->state.misfit) return fold;
     }
     if (taken_at.sequence == 0) break;

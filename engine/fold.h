@@ -1,4 +1,4 @@
-// Folding a stored log: the newest usable snapshot, then the events after it.
+// Folding a stored log: the newest usable snapshot, then the events after it. Threads: any.
 
 #ifndef FOLDLOG_FOLD_H_
 #define FOLDLOG_FOLD_H_
@@ -13,12 +13,12 @@ namespace foldlog {
 
 struct Fold {
   State state = {};
-  ChainEnd at = {};            // the event that `state` is as of
+  ChainEnd at = {};            // the last event folded into `state`
   Sequence snapshot_used = 0;  // 0: none, folded from the first event
 };
 
-// The state after event `at`, the latest by default. A snapshot that cannot be read, or is of another fold version, or
-// of another history, is passed over: it is a cache. OutOfRange if the log does not reach `at`.
+// The state after event `at`, the latest by default. Snapshots are a cache: one that cannot be read, is of another fold
+// version, or of another history, is passed over. OutOfRange if the log does not reach `at`.
 absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at = std::nullopt);
 
 }  // namespace foldlog

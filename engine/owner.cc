@@ -1,4 +1,5 @@
-// What the facts about processes, locks and boots prove about an owner.
+// What the facts about processes, locks and boots prove about an owner. A fact that cannot be read proves nothing:
+// every doubt ends in kUnknown, never in "gone".
 
 #include "foldlog/owner.h"
 
@@ -36,8 +37,8 @@ std::string HostName() {
   return name.data();
 }
 
-// `pid` is its number to the caller, whose namespace is recorded with it: that of another user's process could not be
-// read, and need not be.
+// `pid` is the process's number for the caller, whose namespace is recorded with it. The process's own namespace may
+// not be readable for another user, and is not needed.
 Owner OwnerAt(std::int64_t pid, const ProcView& view, const std::optional<Process>& process, std::string instance) {
   Owner owner;
   owner.instance = std::move(instance);
@@ -56,6 +57,7 @@ Owner OwnerAt(std::int64_t pid, const ProcView& view, const std::optional<Proces
 
 enum class Liveness { kRunning, kGone, kUnknown };
 
+// `if_not_there` is what it proves that no process of the list is the owner.
 Liveness PresenceIn(const std::vector<Process>& processes, const Owner& owner, Liveness if_not_there) {
   for (const Process& process : processes) {
     if (IsOwner(process, owner)) return IsRunning(process) ? Liveness::kRunning : Liveness::kGone;
@@ -63,20 +65,21 @@ Liveness PresenceIn(const std::vector<Process>& processes, const Owner& owner, L
   return if_not_there;
 }
 
-// Whether /proc shows every process of the machine: it is that of the first pid namespace, whose number is fixed.
+// Whether /proc shows every process of the machine: then it belongs to the first pid namespace, whose inode number is
+// fixed.
 bool SeesTheMachine(const ProcView& view) {
   constexpr std::uint64_t kFirstPidNamespace = 0xeffffffc;
   return view.levels == 1 && view.pid_namespace == kFirstPidNamespace;
 }
 
-// The process that has the owner's pid in the caller's own namespace is the owner or not; there is no other candidate.
+// In the caller's own namespace only one process can have the owner's pid. It is the owner, or the owner is gone.
 Liveness PresenceAt(std::int64_t number, const Owner& owner) {
   const std::optional<Process> process = ReadProcess(number);
   if (!process || !process->start_ticks) return Liveness::kUnknown;
   return PresenceIn({*process}, owner, Liveness::kGone);
 }
 
-// Not being able to look (no descriptor left, another user's process with hidepid, no /proc) proves nothing.
+// Failing to look (no descriptor left, another user's process under hidepid, no /proc) proves nothing.
 Liveness PresenceOf(const Owner& owner) {
   const ProcView view = LookAtProc();
   const bool same_namespace = owner.pid_namespace != 0 && owner.pid_namespace == view.pid_namespace;
@@ -88,6 +91,7 @@ Liveness PresenceOf(const Owner& owner) {
   return PresenceIn(all.processes, owner, would_show ? Liveness::kGone : Liveness::kUnknown);
 }
 
+// Both predicates are false where an id is missing: then nothing is known.
 bool SameMachine(const Owner& a, const Owner& b) { return !a.machine_id.empty() && a.machine_id == b.machine_id; }
 
 bool OtherMachine(const Owner& a, const Owner& b) {
@@ -98,7 +102,7 @@ bool BootIdsDiffer(const Owner& a, const Owner& b) {
   return !a.boot_id.empty() && !b.boot_id.empty() && a.boot_id != b.boot_id;
 }
 
-// Containers on one kernel may each be given a boot id, so that only the kernel's own ones tell kernels apart.
+// A container manager may give each container a boot id of its own, so only the kernel's ids tell kernels apart.
 bool KernelsDiffer(const Owner& a, const Owner& b) {
   return BootIdsDiffer(a, b) && a.kernel_boot_id && b.kernel_boot_id;
 }
@@ -107,14 +111,15 @@ bool SameKernel(const Owner& a, const Owner& b) {
   return a.kernel_boot_id && b.kernel_boot_id && !a.boot_id.empty() && a.boot_id == b.boot_id;
 }
 
-// What became of an owner that is known to be gone.
+// The fate of an owner that is known to be gone: with its process, or with its whole machine.
 OwnerFate HowItWent(const Owner& owner, const Owner& self) {
   const bool rebooted = BootIdsDiffer(owner, self) && (SameMachine(owner, self) || KernelsDiffer(owner, self)) &&
                         !OtherMachine(owner, self);
   return rebooted ? OwnerFate::kMachineRebooted : OwnerFate::kProcessDied;
 }
 
-// While somebody holds a file open, neither its inode nor the device number of its file system is given to another.
+// Whether the log's lock file is the one that the owner locked. While a process holds a file open, its inode number and
+// the device number of its file system are not given to others.
 bool HasLockFileOf(const Owner& owner, const WriterInfo& lock, const Owner& self) {
   const LogPlace& then = owner.place;
   const LogPlace& now = lock.place;
@@ -122,7 +127,8 @@ bool HasLockFileOf(const Owner& owner, const WriterInfo& lock, const Owner& self
   return then.device == now.device || !SameKernel(owner, self);
 }
 
-// By the process alone. Of another boot's processes none is here; machines are asked last.
+// Judges by the process alone. A process of another boot is not here any more, if that boot was of this machine; the
+// place of the log tells machines apart where they have no id.
 OwnerFate FateOfProcess(const Owner& owner, const WriterInfo& lock, const Owner& self) {
   if (KernelsDiffer(owner, self)) {
     const bool same_place = lock.place.directory != 0 && !IsCopy(owner, lock) && !OtherMachine(owner, self);
@@ -139,9 +145,9 @@ OwnerFate FateOfProcess(const Owner& owner, const WriterInfo& lock, const Owner&
   return OwnerFate::kUnknown;
 }
 
-// The owner was to hold the writer lock as long as it lived. Locks belong to the kernel, whatever namespaces there are:
-// that somebody else has, or could take, the lock of the very same file proves that this owner has let go of it. What
-// remains to be told is whether it died or closed the log.
+// Judges an owner that holds the writer lock as long as it lives. Locks belong to the kernel, across all namespaces: if
+// another process has taken the lock of the very same file, this owner has let go of it. It remains to be told whether
+// the owner died or closed the log.
 OwnerFate FateOfHolder(const Owner& owner, const WriterInfo& lock, const Owner& self) {
   const bool is_copy = IsCopy(owner, lock);
   if (!is_copy && lock.held && lock.writer && lock.writer->instance == owner.instance) return OwnerFate::kAlive;
@@ -152,7 +158,7 @@ OwnerFate FateOfHolder(const Owner& owner, const WriterInfo& lock, const Owner& 
   const OwnerFate by_process = FateOfProcess(owner, lock, self);
   if (is_copy) return by_process;
   const bool may_hold_it = lock.held && !lock.writer;
-  // Somebody may have taken the lock file away, and a running owner hold one that no longer has a name.
+  // If the lock file was removed or replaced, a running owner may hold one that no longer has a name.
   const bool may_hold_another = !HasLockFileOf(owner, lock, self);
   if (may_hold_it || may_hold_another) return by_process == OwnerFate::kAlive ? OwnerFate::kUnknown : by_process;
   return by_process == OwnerFate::kAlive ? OwnerFate::kClosedWithoutEnd : HowItWent(owner, self);
@@ -188,6 +194,7 @@ Owner DescribeThisProcess(std::string instance) {
 }
 
 std::optional<Owner> DescribeProcess(std::int64_t pid, std::string instance) {
+  // kill() gives 0 and negative numbers another meaning: process groups.
   if (pid <= 0 || pid > std::numeric_limits<pid_t>::max()) return std::nullopt;
   if (kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return std::nullopt;
   const ProcView view = LookAtProc();
@@ -195,6 +202,8 @@ std::optional<Owner> DescribeProcess(std::int64_t pid, std::string instance) {
   return OwnerAt(pid, view, number ? ReadProcess(*number) : std::nullopt, std::move(instance));
 }
 
+// A rename keeps the directory's inode number. If the directory was made anew around the same files, the lock file
+// still has its own. A copy has neither, or is on another file system.
 bool IsCopy(const Owner& owner, const WriterInfo& lock) {
   const LogPlace& then = owner.place;
   const LogPlace& now = lock.place;
@@ -207,7 +216,7 @@ bool IsOwner(const Process& process, const Owner& owner) {
   const auto& pids = process.pids;
   const auto level = std::find(pids.begin(), pids.end(), owner.pid);
   if (level == pids.end() || !process.start_ticks) return false;
-  // A namespace's offset need not be a whole tick.
+  // Start times are compared with a tick to spare: a time namespace's offset need not be a whole number of ticks.
   const std::uint64_t earlier = std::min(*process.start_ticks, owner.start_ticks);
   const std::uint64_t later = std::max(*process.start_ticks, owner.start_ticks);
   if (owner.start_ticks == 0 || later - earlier > 1) return false;
@@ -217,6 +226,7 @@ bool IsOwner(const Process& process, const Owner& owner) {
 }
 
 OwnerFate AssessOwner(const Owner& owner, const WriterInfo& lock, const Owner& self) {
+  // The caller itself holds the log: no need to look.
   if (owner.holds_log && owner.instance == self.instance) return OwnerFate::kAlive;
   const OwnerFate fate = owner.holds_log ? FateOfHolder(owner, lock, self) : FateOfProcess(owner, lock, self);
   return IsCopy(owner, lock) && !IsGone(fate) ? OwnerFate::kCopied : fate;

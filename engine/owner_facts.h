@@ -1,4 +1,4 @@
-// What owners and others need to know of the running system.
+// Facts about the running system that owner.cc and other units share.
 
 #ifndef FOLDLOG_OWNER_FACTS_H_
 #define FOLDLOG_OWNER_FACTS_H_
@@ -9,7 +9,7 @@ namespace foldlog {
 
 struct Process;
 
-// Whether `process` is the one that `owner` names.
+// Whether `process` is the one that `owner` names: by pid, start time and, if known, pid namespace.
 bool IsOwner(const Process& process, const Owner& owner);
 
 }  // namespace foldlog

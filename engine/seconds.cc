@@ -19,8 +19,9 @@ absl::Status OutOfRange(double seconds) {
       absl::StrCat("the time ", seconds, " s is none that can be stored: it must lie between the years 1677 and 2262"));
 }
 
-// For more nanoseconds than a double can count. In binary, the seconds with so many places that 55 bits or more are
-// significant, but no more than 64; what is left goes into the last bit, so that no tie is seen where there is none.
+// For more nanoseconds than a double can count exactly. Computes the seconds in binary, with so many places that 55 to
+// 64 bits are significant. The remainder goes into the last bit, so that the one rounding to double sees no tie where
+// none is.
 double SecondsOfMany(std::uint64_t nanoseconds) {
   const std::uint64_t whole = nanoseconds / kBillion;  // 2^23 to 2^34
   const int places = whole < (std::uint64_t{1} << 30) ? 34 : 30;
@@ -33,6 +34,7 @@ double SecondsOfMany(std::uint64_t nanoseconds) {
 }  // namespace
 
 double SecondsOf(TimeNs time) {
+  // Unsigned: the smallest TimeNs has no positive counterpart.
   const std::uint64_t magnitude = time < 0 ? -static_cast<std::uint64_t>(time) : static_cast<std::uint64_t>(time);
   const double seconds = magnitude <= kExactInDouble
                              ? static_cast<double>(magnitude) / static_cast<double>(kNanosecondsPerSecond)
@@ -48,10 +50,12 @@ absl::StatusOr<TimeNs> TimeOf(double seconds) {
 
   const double whole = std::floor(magnitude);
   const double fraction = magnitude - whole;
+  // fma() gives the exact error of the product. It decides between the two nearest nanoseconds where the rounded
+  // product looks like a tie.
   const double product = fraction * static_cast<double>(kBillion);
   const double error = std::fma(fraction, static_cast<double>(kBillion), -product);  // of rounding the product: exact
   const double below = std::floor(product);
-  const double rest = product - below;  // if not a half, then further from it than `error` is large
+  const double rest = product - below;  // if it is not a half, `error` is too small to matter
   const bool odd = std::fmod(below, 2) != 0;
   const bool up = rest > 0.5 || (rest == 0.5 && (error > 0 || (error == 0 && odd)));
   const std::uint64_t nanoseconds =

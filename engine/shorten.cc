@@ -12,14 +12,14 @@ namespace {
 
 constexpr char kLeftOut[] = "statistics_left_out";
 
-// Shorter texts tell nothing beside their mark.
+// A shorter text would be little more than its mark.
 constexpr std::size_t kTextBytesMin = 64;
 
-// Of a statistic in a message: its struct, two texts in whole words.
+// The size of a statistic in a message: its struct, and two texts in whole words.
 constexpr std::size_t kStatStructBytes = 32;
 constexpr std::size_t kWordBytes = 8;
 
-// With texts and names cut to `text_bytes_max`.
+// The size of a text that is cut to `text_bytes_max`.
 std::size_t BytesOf(const std::string& text, std::size_t text_bytes_max) {
   return (std::min(text.size(), text_bytes_max) + kWordBytes - 1) / kWordBytes * kWordBytes;
 }
@@ -52,17 +52,20 @@ std::string ShortenText(std::string text, std::size_t bytes_max) {
   if (text.size() <= bytes_max) return text;
   const std::string mark = absl::StrCat(" … [cut, of ", text.size(), " bytes]");
   std::size_t end = bytes_max - std::min(bytes_max, mark.size());
+  // Goes back to the start of a character, but no further than one can be long: the text need not be UTF-8.
   for (std::size_t back = 1; back < kUtf8BytesMax && end > 0 && ContinuesCharacter(text[end]); ++back) --end;
   text.resize(end);
   return text + mark;
 }
 
 Stats ShortenStats(Stats stats, std::size_t bytes_max) {
+  // All texts are cut to one length, which is halved until they fit: short names stay whole.
   std::size_t length = bytes_max;
   while (length > kTextBytesMin && BytesOf(stats, length) > bytes_max) length = std::max(length / 2, kTextBytesMin);
   ShortenTexts(stats, length);
   if (BytesOf(stats, length) <= bytes_max) return stats;
 
+  // Room for the last statistic, which counts those left out.
   std::size_t bytes = BytesOf(std::pair<std::string, StatValue>(kLeftOut, std::int64_t{0}), length);
   std::size_t kept = 0;
   while ((bytes += BytesOf(stats[kept], length)) <= bytes_max) ++kept;

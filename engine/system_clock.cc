@@ -16,8 +16,8 @@ namespace {
 
 constexpr TimeNs kMillisecond = 1'000'000;
 
-// How long the wall clock may run before it is compared with the other one: a step is noticed within this time if it
-// goes forward, and at once if it goes back or further. Reading both for each event would double what a clock costs.
+// How long the wall clock runs before it is compared with the other one. A step forward is noticed within this time; a
+// step back, or one further forward, at once. Reading both clocks for each event would double its cost.
 constexpr TimeNs kCompareEvery = 100 * kMillisecond;
 
 TimeNs Read(clockid_t clock) {
@@ -27,18 +27,21 @@ TimeNs Read(clockid_t clock) {
   return std::min<TimeNs>(now.tv_sec, kSecondsMax) * kNanosecondsPerSecond + now.tv_nsec;  // no further than 2262
 }
 
-// What this process's time since boot is ahead of the machine's: containers may have a clock of their own.
+// How far this process's time since boot is ahead of the machine's: a container may have a time namespace.
 TimeNs TimeNamespaceOffset() {
   const timespec offset = ReadBootTimeOffset();
   return offset.tv_sec * kNanosecondsPerSecond + offset.tv_nsec;
 }
 
+// A hash of the kernel's boot id; 0 means unknown, so no known boot gets it.
 std::uint32_t IdOfThisBoot() {
   const std::string boot_id = ReadKernelBoot().id;
   if (boot_id.empty()) return 0;
   return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(XXH3_64bits(boot_id.data(), boot_id.size())));
 }
 
+// Threads: one at a time. Invariant: boot_.at changes only if the clocks have moved apart by more than reading them can
+// explain.
 class Clocks {
  public:
   Moment Now() {
@@ -48,7 +51,8 @@ class Clocks {
   }
 
  private:
-  // Two clocks can't be read at once, and this thread may lose its processor between them: of a few tries the best.
+  // Two clocks can't be read at the same instant, and the thread may lose its processor in between: the best of a few
+  // tries counts.
   Moment Compare() {
     constexpr int kTries = 3;
     constexpr TimeNs kGoodGap = kMillisecond / 100;
@@ -64,7 +68,7 @@ class Clocks {
       wall = now;
       booted_at = now - (before + taken / 2 - offset_);
     }
-    // What stays the same packs well, so a difference that may be the reading's own is none.
+    // A difference within the precision of the readings is ignored, because a boot that stays the same packs well.
     if (compared_at_ == kNever || std::abs(booted_at - boot_.at) > kMillisecond + gap) {
       boot_.at = (booted_at + kMillisecond / 2) / kMillisecond * kMillisecond;
     }

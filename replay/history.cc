@@ -14,7 +14,7 @@
 namespace foldlog {
 namespace {
 
-// Does such an event end what the state knows of the operation before it?
+// Whether such an event ends what the state knows of the operation before it.
 bool TakesOffTheRow(const EventBody& body) {
   return std::holds_alternative<Started>(body) || std::holds_alternative<Cleared>(body) ||
          std::holds_alternative<Reset>(body);
@@ -22,6 +22,8 @@ bool TakesOffTheRow(const EventBody& body) {
 
 }  // namespace
 
+// The state is copied only before events that may take an operation off the row: a copy for each event would cost far
+// more than the fold.
 absl::StatusOr<std::vector<HistoryEntry>> ReadHistory(const EventLog& log) {
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
   EventReader reader(log, extent.base);
@@ -29,7 +31,7 @@ absl::StatusOr<std::vector<HistoryEntry>> ReadHistory(const EventLog& log) {
   State state{.sequence = extent.base.sequence};
   while (true) {
     const absl::StatusOr<std::optional<RecordedEvent>> next = reader.Next();
-    if (!next.ok() && reader.position().sequence > state.sequence) {  // a frame that holds no event
+    if (!next.ok() && reader.position().sequence > state.sequence) {  // the frame is intact, but holds no event
       NoteMisfit(std::string(next.status().message()), state);
       continue;
     }
@@ -52,6 +54,7 @@ absl::StatusOr<std::vector<HistoryEntry>> ReadHistory(const EventLog& log) {
 
 absl::StatusOr<HistoryEntry> FindOperation(const EventLog& log, const std::string& operation_id) {
   ASSIGN_OR_RETURN(std::vector<HistoryEntry> history, ReadHistory(log));
+  // From the end: an id that was used again means its latest use.
   const auto found = std::find_if(history.rbegin(), history.rend(), [&](const HistoryEntry& entry) {
     return entry.operation.operation_id == operation_id;
   });

@@ -42,6 +42,7 @@ absl::StatusOr<Replayer> Replayer::From(const EventLog& log, Sequence from) {
   return Replayer(EventReader(log, fold.at), std::move(fold.state));
 }
 
+// The reader steps over a frame that is intact but holds no event; the state has to follow it, as a misfit.
 absl::StatusOr<std::optional<RecordedEvent>> Replayer::Next() {
   absl::StatusOr<std::optional<RecordedEvent>> event = reader_.Next();
   if (event.ok() && *event) {

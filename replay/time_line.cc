@@ -61,7 +61,7 @@ void TimeLine::Add(const MomentReader::Reading& reading) {
   stretch.latest = std::max(stretch.latest, at.time);
 }
 
-// From the latest boot to the first, for what follows bounds what was before.
+// From the latest boot to the first, because the times of later events bound those of earlier ones.
 void TimeLine::Correct(TimeNs now) {
   TimeNs bound = now;
   for (std::size_t end = stretches_.size(); end > 0;) {
@@ -72,7 +72,8 @@ void TimeLine::Correct(TimeNs now) {
   }
 }
 
-// The stretches from `begin` to `end` are one boot's, or of unknown ones. Returns the bound for those before them.
+// Corrects the stretches from `begin` to `end`, which are of one boot, or of unknown ones. Returns the bound for those
+// before them. The latest setting of the clock that keeps the boot within `bound` is believed.
 TimeNs TimeLine::CorrectBoot(std::size_t begin, std::size_t end, TimeNs bound) {
   const Stretch& newest = stretches_[end - 1];
   const std::int64_t lasted_ns = SaturatedMinus(newest.latest, newest.boot.at);
@@ -91,6 +92,8 @@ TimeNs TimeLine::CorrectBoot(std::size_t begin, std::size_t end, TimeNs bound) {
 }
 
 absl::StatusOr<Sequence> TimeLine::LastBy(TimeNs time) const {
+  // Only this stretch can hold the last event by `time`: every later one begins after it. It is read again only if it
+  // does not lie wholly before.
   const auto stretch = std::find_if(stretches_.rbegin(), stretches_.rend(), [&](const Stretch& candidate) {
     return SaturatedPlus(candidate.earliest, candidate.shift_ns) <= time;
   });

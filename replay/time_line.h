@@ -41,22 +41,22 @@ class MomentReader {
 
 class TimeLine {
  public:
-  // Reads all events. Nothing has happened after `now`.
+  // Reads all events. No event is taken to have happened after `now`.
   static absl::StatusOr<TimeLine> Of(const EventLog& log, TimeNs now);
 
-  // The last event that had happened by `time`; the sequence number before the first event if none had. Reads a part of
-  // the log again, if its clock was set.
+  // The last event that had happened by `time`; the sequence number before the first event if none had. If the clock
+  // was set, it reads a part of the log again.
   absl::StatusOr<Sequence> LastBy(TimeNs time) const;
 
  private:
-  // Events in a row under one setting of the clock.
+  // Consecutive events under one setting of the clock.
   struct Stretch {
     Boot boot = {};
     Sequence first = 0;
     Sequence last = 0;
-    TimeNs earliest = 0;  // as they were stamped
+    TimeNs earliest = 0;  // as the events have it
     TimeNs latest = 0;
-    std::int64_t shift_ns = 0;  // from there to when they happened
+    std::int64_t shift_ns = 0;  // to be added to the events' times
   };
 
   explicit TimeLine(const EventLog& log) : log_(&log) {}

@@ -1,5 +1,5 @@
-// How much address space the process may still have: RLIMIT_AS (ulimit -v) bounds it, and a map of a file takes it even
-// where nothing is read.
+// How much address space the process may still have. RLIMIT_AS (ulimit -v) bounds it, and a map of a file counts in
+// full, even if nothing is read through it.
 
 #ifndef FOLDLOG_BASE_ADDRESS_SPACE_H_
 #define FOLDLOG_BASE_ADDRESS_SPACE_H_
@@ -8,8 +8,8 @@
 
 namespace foldlog {
 
-// The largest map, in bytes and at most `wanted`, that leaves a part of what there is for everything else. `wanted`
-// where there is no limit.
+// The largest map, in bytes and at most `wanted`, that leaves a part of the address space for everything else. `wanted`
+// if there is no limit.
 std::uint64_t MapBytesWithinLimit(std::uint64_t wanted);
 
 }  // namespace foldlog

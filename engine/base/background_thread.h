@@ -1,6 +1,6 @@
-// A thread of the library's own, and the one way to have one: it takes no signals, which are the program's, and where
-// the system has no more threads to give there is a status instead of an exception. In a child made by fork() it is not
-// there, and its owner must not be destroyed.
+// A thread of the library, and the only way to start one. It takes no signals, which belong to the program. If the
+// system has no thread to give, Start() returns a status instead of throwing. In a child made by fork() the thread does
+// not exist, and its owner must not be destroyed.
 
 #ifndef FOLDLOG_BASE_BACKGROUND_THREAD_H_
 #define FOLDLOG_BASE_BACKGROUND_THREAD_H_
@@ -24,7 +24,8 @@ class BackgroundThread {
   BackgroundThread& operator=(const BackgroundThread&) = delete;
   ~BackgroundThread() { Join(); }
 
-  // `name` is what top and debuggers show, of at most 15 bytes. ResourceExhausted if there is no thread to be had.
+  // Starts `run` in a thread. `name`, of at most 15 bytes, is what top and debuggers show. ResourceExhausted if the
+  // system has no thread for it.
   template <typename Run>
   absl::Status Start(const char* name, Run run) {
     sigset_t all;
@@ -45,7 +46,7 @@ class BackgroundThread {
     return status;
   }
 
-  // The thread must have been told to end.
+  // Waits for the thread to end. The caller must have told it to.
   void Join() {
     if (thread_.joinable()) thread_.join();
   }

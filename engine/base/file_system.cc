@@ -23,6 +23,7 @@ void FileDescriptor::Close() {
   errno = error;
 }
 
+// An errno without a case of its own is Unavailable: nothing is known to be wrong with the data or the call.
 absl::Status ErrnoStatus(int error, std::string_view what) {
   const std::string message = absl::StrCat("cannot ", ToAbsl(what), ": ", std::generic_category().message(error));
   switch (error) {
@@ -58,7 +59,7 @@ FileSizeSignalBlocked::FileSizeSignalBlocked() {
   pthread_sigmask(SIG_BLOCK, &signal, &before_);
 }
 
-// The signal goes to the thread that writes: it is taken back before the thread can get it.
+// The kernel sends the signal to the thread that writes. This takes it back before the old mask would deliver it.
 FileSizeSignalBlocked::~FileSizeSignalBlocked() {
   if (sigismember(&before_, SIGXFSZ) == 1) return;
   sigset_t signal;
@@ -76,7 +77,7 @@ int ErrnoOfWritingTo(const std::string& path) {
   const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
   struct stat info = {};
   if (!file.valid() || fstat(file.get(), &info) != 0) return errno;
-  // As much as is written at once elsewhere: of a short write the first part has gone through.
+  // 1 MiB, as much as other writes have at once: a shorter one may fit below the limit that made those come short.
   const std::vector<std::byte> zeros(std::size_t{1} << 20);
   int error = 0;
   for (std::size_t done = 0; done < zeros.size() && error == 0;) {
@@ -93,6 +94,7 @@ int ErrnoOfWritingTo(const std::string& path) {
 absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flags) {
   constexpr mode_t kMode = 0666;
   FileDescriptor file(open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, kMode));
+  // O_NOFOLLOW reports links as ELOOP, O_NONBLOCK pipes without a reader as ENXIO.
   const bool is_something_else = !file.valid() && (errno == ELOOP || errno == EISDIR || errno == ENXIO);
   if (!file.valid() && !is_something_else) return ErrnoStatus(errno, absl::StrCat("open ", path));
   struct stat info = {};
@@ -103,6 +105,7 @@ absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flag
   return file;
 }
 
+// The lock file protects the names in its own directory only.
 absl::Status RefuseHardLinks(int fd, const std::string& path) {
   struct stat info = {};
   if (fstat(fd, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
@@ -134,6 +137,7 @@ absl::Status ReadFully(int fd, std::span<std::byte> into, std::uint64_t offset, 
   while (!into.empty()) {
     const ssize_t got = pread(fd, into.data(), into.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
+    // EIO is the medium's own failure: the bytes are lost. Other errors may pass.
     if (got < 0 && errno != EIO) return ErrnoStatus(errno, absl::StrCat("read ", path));
     if (got < 0) {
       const absl::Status why = absl::ErrnoToStatus(errno, "");
@@ -161,7 +165,8 @@ absl::Status WriteFully(int fd, std::span<const std::byte> bytes, std::uint64_t 
   return absl::OkStatus();
 }
 
-// Magic numbers as listed in statfs(2); those not in its list are from linux/magic.h and the file systems' sources.
+// Magic numbers from statfs(2); those missing in its list are from linux/magic.h and the file systems' sources. f_type
+// may be sign-extended.
 std::optional<std::string_view> UnsupportedFileSystem(long f_type) {
   switch (static_cast<unsigned long>(f_type) & 0xffffffff) {
     case 0x6969:
@@ -221,6 +226,7 @@ std::string ParentOf(const std::string& path) {
   return WithoutTrailingSlashes(path.substr(0, slash + 1));
 }
 
+// Tries the directory itself first, so that existing parents need not be writable or even visible.
 absl::Status CreateDirectories(const std::string& directory) {
   const std::string parent = ParentOf(directory);
   int error = mkdir(directory.c_str(), 0777) == 0 ? 0 : errno;
@@ -240,8 +246,8 @@ absl::Status SyncDirectory(const std::string& directory) {
   return absl::OkStatus();
 }
 
-// A parent that one may pass through but not read can't be opened. All of the file system can be written out then, by
-// way of what is below: slower, and only where a log is made.
+// A parent that the process may pass through but not read can't be opened for fsync. Then syncfs() writes out the whole
+// file system, by way of the directory itself: slower, but only when a log is created.
 absl::Status SyncEntryOf(const std::string& directory) {
   const absl::Status synced = SyncDirectory(ParentOf(directory));
   if (!absl::IsPermissionDenied(synced)) return synced;

@@ -1,4 +1,5 @@
-// Files and directories: descriptors with an owner, errors with a name, and the file systems that a log must not be on.
+// Files and directories: descriptors with an owner, errors that name the file, and the file systems that a log must not
+// be on.
 
 #ifndef FOLDLOG_BASE_FILE_SYSTEM_H_
 #define FOLDLOG_BASE_FILE_SYSTEM_H_
@@ -47,8 +48,8 @@ class FileDescriptor {
 // ResourceExhausted for a full disk, a quota or a limit.
 absl::Status ErrnoStatus(int error, std::string_view what);
 
-// As long as one lives, a write beyond the limit on file sizes (ulimit -f) gives the calling thread its error and no
-// signal, which would end the process.
+// While an object of this class lives, a write beyond the limit on file sizes (ulimit -f) gives the calling thread an
+// error, and no signal that would end the process.
 class FileSizeSignalBlocked {
  public:
   FileSizeSignalBlocked();
@@ -60,32 +61,33 @@ class FileSizeSignalBlocked {
   sigset_t before_ = {};
 };
 
-// For callers that learnt no more than that a write to the file `path` came short: what such a write fails with, found
-// out by trying to make the file longer; 0 if that works. What was added is taken away again.
+// The errno with which a write to the end of the file `path` fails now; 0 if it works. Found out by making the file
+// longer for a moment. For callers that learnt no more than that a write came short.
 int ErrnoOfWritingTo(const std::string& path);
 
-// Opens a file, with O_CREAT under the permissions that the umask allows. FailedPrecondition if `path` is anything but
-// a regular file: a link, a directory, a pipe, which is not waited for.
+// Opens a file; with O_CREAT, under the permissions that the umask allows. FailedPrecondition if `path` is not a
+// regular file but a link, a directory or a pipe, which this does not wait for.
 absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flags);
 
-// FailedPrecondition if the open file has a second name: it lets another directory's writer in, past this one's lock.
+// FailedPrecondition if the open file has a second name: a writer in another directory could reach it past this
+// directory's lock.
 absl::Status RefuseHardLinks(int fd, const std::string& path);
 
-// DataLoss if the open file is not, or no longer, the one that `path` names.
+// DataLoss if `path` does not name the open file, or no longer does.
 absl::Status CheckIsAtPath(int fd, const std::string& path);
 
-// Makes the contents of an open file durable (fdatasync). A flush that a signal interrupted has not been refused, and
-// is taken up again; any other failure is final, for the kernel may have dropped what it could not write.
+// Makes the contents of an open file durable (fdatasync). A flush that a signal interrupts is repeated. Any other
+// failure is final: the kernel may have dropped what it could not write, and a second flush would succeed without it.
 absl::Status FlushData(int fd, const std::string& path);
 
-// Fills `into` from `offset` on. DataLoss if the file ends before or cannot be read.
+// Fills `into` from `offset` on. DataLoss if the file ends before that, or the medium can't be read.
 absl::Status ReadFully(int fd, std::span<std::byte> into, std::uint64_t offset, const std::string& path);
 
-// Writes all of `bytes` at `offset`. Never a signal.
+// Writes all of `bytes` at `offset`. Raises no signal.
 absl::Status WriteFully(int fd, std::span<const std::byte> bytes, std::uint64_t offset, const std::string& path);
 
-// The name of a file system type (statfs f_type) on which a log is refused: network file systems, and FUSE, behind
-// which one may hide. Nothing if it is fine.
+// The name of a file system type (statfs f_type) on which a log is refused: network file systems, and FUSE, which may
+// hide one. Nothing for all others.
 std::optional<std::string_view> UnsupportedFileSystem(long f_type);
 
 // FailedPrecondition if `directory` is on a file system of that kind.
@@ -94,7 +96,8 @@ absl::Status CheckFileSystem(const std::string& directory);
 // "a/b///" is "a/b"; "/" stays.
 std::string WithoutTrailingSlashes(std::string path);
 
-// The directory that holds the entry of `path`, which has no trailing slash. Not lexical: ".." is left to the kernel.
+// The directory that holds the entry of `path`, which must not end with a slash. The kernel, not this function,
+// resolves "..".
 std::string ParentOf(const std::string& path);
 
 // Creates `directory` and its parents and makes the entries durable.

@@ -10,9 +10,9 @@
 namespace foldlog {
 namespace {
 
-// The number of this process among its ancestors that used the library. It stands in a page that the kernel wipes in a
-// child (madvise(2), MADV_WIPEONFORK), however the child was made: getpid() would be a system call, and a handler of
-// pthread_atfork() is not called for a plain clone().
+// The number of this process among its ancestors that used the library. It lies in a page that the kernel wipes in a
+// child (madvise(2), MADV_WIPEONFORK), whichever call made the child. getpid() would be a system call each time, and a
+// handler of pthread_atfork() is not called for a plain clone().
 class ProcessNumber {
  public:
   static std::uint64_t Get() {
@@ -29,16 +29,18 @@ class ProcessNumber {
     }
   }
 
+  // Kernels before 4.14 lack MADV_WIPEONFORK; there getpid() does.
   std::uint64_t Current() {
     if (current_ == nullptr) return static_cast<std::uint64_t>(getpid());
     const std::uint64_t number = current_->load(std::memory_order_relaxed);
     return number != 0 ? number : NewNumber();
   }
 
-  // In a child the page is wiped, but `last_` is what it was: the child's number is a new one.
+  // In a child the page is wiped, but last_ has the parent's value, so the child's number is a new one.
   std::uint64_t NewNumber() {
     std::uint64_t none = 0;
     const std::uint64_t number = last_.load(std::memory_order_relaxed) + 1;
+    // Another thread was first: its number is the process's.
     if (!current_->compare_exchange_strong(none, number)) return none;
     last_.store(number, std::memory_order_relaxed);
     return number;

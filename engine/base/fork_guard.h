@@ -1,4 +1,4 @@
-// What is open does not cross fork(): neither locks nor threads nor LMDB's reader slots follow into the child.
+// Open logs do not cross fork(): neither locks nor threads nor LMDB's environment follow into the child.
 
 #ifndef FOLDLOG_BASE_FORK_GUARD_H_
 #define FOLDLOG_BASE_FORK_GUARD_H_
@@ -10,15 +10,15 @@
 
 namespace foldlog {
 
-// Remembers the process that made it. Asking costs a load, for it is asked before every command.
+// Remembers the process that made it. A check costs one load, because every command makes one. Threads: any.
 class ForkGuard {
  public:
   ForkGuard();
 
   bool IsInside() const;
 
-  // FailedPrecondition in any process but that one. To be asked before a mutex is touched: in a child a thread that is
-  // not there may hold it.
+  // FailedPrecondition in any process but the one that made this. To be called before a mutex is locked: in a child, a
+  // thread that does not exist there may hold it.
   absl::Status Check(const std::string& log_name) const { return IsInside() ? absl::OkStatus() : Refuse(log_name); }
 
  private:

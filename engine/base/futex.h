@@ -1,6 +1,6 @@
-// A word by which threads wait for something to change elsewhere: in their process or, if it lies in memory that they
-// share, in another. A futex, because a condition variable neither works between processes that do not trust each other
-// nor tells of signals.
+// A word on which threads wait for a change elsewhere: in their process or, if the word lies in shared memory, in
+// another. It is a futex, because a condition variable neither works between processes that do not trust each other nor
+// reports signals.
 
 #ifndef FOLDLOG_BASE_FUTEX_H_
 #define FOLDLOG_BASE_FUTEX_H_
@@ -18,10 +18,10 @@
 
 namespace foldlog {
 
-// A word of zeros is one.
+// Threads: any. Zero bytes are a valid Futex.
 class Futex {
  public:
-  // Tells everybody who waits that something has changed. A system call.
+  // Wakes every waiting thread after a change. A system call.
   void Wake() {
     count_.fetch_add(1, std::memory_order_release);
     WakeWaiting();
@@ -30,11 +30,12 @@ class Futex {
   // Wakes current waiters only: a thread that is about to wait misses it. For readers, whose mapping is read-only.
   void WakeWaiting() const { syscall(SYS_futex, &count_, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0); }
 
-  // Changes with each Wake(); taken before looking, it makes sure that nothing is missed by Wait().
+  // Changes with each Wake(). A thread takes it before it looks for the change and passes it to Wait(), which so misses
+  // no Wake() in between.
   std::uint32_t wake_count() const { return count_.load(std::memory_order_acquire); }
 
-  // Returns when Wake() is called, if it has not been since `seen` was taken; after `timeout`; or for no reason. False
-  // if a signal was handled meanwhile.
+  // Returns when Wake() is called, at once if it was called since `seen` was taken, after `timeout`, or for no reason.
+  // False if the thread has handled a signal meanwhile.
   bool Wait(std::uint32_t seen, std::chrono::nanoseconds timeout) const {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
     const timespec time{seconds.count(), (timeout - seconds).count()};

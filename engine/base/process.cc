@@ -31,21 +31,22 @@ std::string ReadWhole(const std::string& path) {
   return whole.str();
 }
 
-// How far the caller's time namespace is ahead of the machine's; nothing if that can't be told. /proc adds it to the
-// start of every process.
+// How far the caller's time namespace is ahead of the machine's; nothing if that is not known. /proc adds it to the
+// start time of every process.
 std::optional<std::int64_t> TimeOffsetTicks() {
   struct stat own = {};
   struct stat of_children = {};
   if (stat("/proc/self/ns/time", &own) != 0) return 0;  // a kernel without time namespaces
   if (stat("/proc/self/ns/time_for_children", &of_children) != 0) return std::nullopt;
+  // timens_offsets shows the offset of the children's namespace, which here is not the caller's.
   if (own.st_ino != of_children.st_ino) return std::nullopt;
   const timespec offset = ReadBootTimeOffset();
   const std::int64_t ticks_a_second = sysconf(_SC_CLK_TCK);
   return offset.tv_sec * ticks_a_second + offset.tv_nsec / (std::nano::den / ticks_a_second);
 }
 
-// The file "stat" of a process or thread. The second field is the program's name in parentheses and may itself hold
-// spaces and parentheses, so fields are counted from the last one that closes.
+// Parses the file "stat" of a process or thread. Its second field is the program's name in parentheses. The name may
+// itself hold spaces and parentheses, so fields are counted from the last closing one.
 bool ParseStat(const std::string& text, Process& process) {
   const std::size_t name_begin = text.find('(');
   const std::size_t name_end = text.rfind(')');
@@ -64,7 +65,7 @@ bool ParseStat(const std::string& text, Process& process) {
   return !fields.fail();
 }
 
-// From the line NSpid of the file "status", which all may read. Kernels before 4.1 have none.
+// From the line NSpid of the file "status", which any user may read. Kernels before 4.1 have none.
 std::vector<std::int64_t> PidsOf(std::int64_t number) {
   std::ifstream file(PathOf(number, "status"));
   constexpr std::string_view kName = "NSpid:";
@@ -96,6 +97,7 @@ std::optional<Process> ReadProcess(std::int64_t number) {
   return process;
 }
 
+// The "stat" of a process shows its first thread; the others are listed in "task".
 bool IsRunning(const Process& process) {
   if (!IsDeadState(process.state)) return true;
   std::error_code error;
@@ -104,7 +106,7 @@ bool IsRunning(const Process& process) {
     Process thread;
     if (ParseStat(ReadWhole(task->path().string() + "/stat"), thread) && !IsDeadState(thread.state)) return true;
   }
-  return false;  // a zombie: it has given back everything it held
+  return false;  // a zombie, which holds no locks or files any more
 }
 
 std::vector<std::string> ArgumentsOf(std::int64_t number) {
@@ -126,12 +128,14 @@ ProcView LookAtProc() {
   std::int64_t number = 0;
   if (size <= 0 || std::from_chars(name.data(), name.data() + size, number).ec != std::errc()) return view;
   const std::vector<std::int64_t> pids = PidsOf(number);
+  // /proc is of a namespace that the caller is not in: its "self" is another process.
   if (!pids.empty() && pids.back() != getpid()) return view;
   view.self = number;
   view.levels = std::max<std::size_t>(pids.size(), 1);
   return view;
 }
 
+// With /proc of the caller's own namespace, pid and number are the same. Otherwise every process has to be looked at.
 std::optional<std::int64_t> NumberOf(std::int64_t pid, const ProcView& view) {
   if (view.levels == 1) return pid;
   if (view.levels == 0) return std::nullopt;
@@ -161,7 +165,7 @@ AllProcesses ReadAllProcesses() {
       all.complete = false;  // it is there, and could not be read
     }
   }
-  // Mounted with hidepid=2, /proc leaves out what belongs to others, and first of all this one.
+  // Mounted with hidepid=2, /proc hides other users' processes, and with them process 1.
   const bool shows_first = std::any_of(all.processes.begin(), all.processes.end(),
                                        [](const Process& process) { return process.number == 1; });
   all.complete = all.complete && !error && shows_first;
@@ -191,6 +195,7 @@ KernelBoot ReadKernelBoot() {
   std::ifstream file(kPath);
   std::getline(file, boot.id);
   struct statfs info = {};
+  // A container manager may mount a file of its own over boot_id, which then is not on procfs.
   boot.is_kernels = !boot.id.empty() && statfs(kPath, &info) == 0 && info.f_type == kProcFileSystem;
   return boot;
 }

@@ -13,7 +13,8 @@
 namespace foldlog {
 namespace {
 
-// So few bytes come whole, once the kernel's pool is ready after boot (getrandom(2)); a signal may come before.
+// getrandom(2) returns so few bytes at once, as soon as the kernel's pool is ready after boot; a signal may interrupt
+// the wait for that.
 bool FromKernel(std::span<std::uint8_t, 16> bytes) {
   ssize_t got = -1;
   do {
@@ -22,6 +23,7 @@ bool FromKernel(std::span<std::uint8_t, 16> bytes) {
   return got == static_cast<ssize_t>(bytes.size());
 }
 
+// For kernels and sandboxes without getrandom().
 bool FromDevice(std::span<std::uint8_t, 16> bytes) {
   const int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
@@ -30,7 +32,8 @@ bool FromDevice(std::span<std::uint8_t, 16> bytes) {
   return got == static_cast<ssize_t>(bytes.size());
 }
 
-// Ids must differ, they need not be secret: no two calls have the same time, process, count and place of the stack.
+// The last resort, without any source of randomness. Ids must differ, but need not be secret: no two calls share time,
+// process, count and stack address.
 void FromCircumstances(std::span<std::uint8_t, 16> bytes) {
   static std::atomic<std::uint32_t> count = 0;
   const auto now = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());

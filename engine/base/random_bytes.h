@@ -8,6 +8,7 @@
 
 namespace foldlog {
 
+// Always succeeds. Good enough for ids, which must differ; not for secrets.
 void FillWithRandomBytes(std::span<std::uint8_t, 16> bytes);
 
 }  // namespace foldlog

@@ -1,4 +1,5 @@
-// Sums of numbers that come from a disk: what does not fit becomes the largest or least that does.
+// Sums of numbers that come from a disk. A result that does not fit becomes the largest or smallest number that does:
+// overflow would be undefined behaviour.
 
 #ifndef FOLDLOG_BASE_SATURATED_H_
 #define FOLDLOG_BASE_SATURATED_H_

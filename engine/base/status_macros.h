@@ -1,4 +1,7 @@
 // Early return on error, for functions that return absl::Status or absl::StatusOr.
+//
+//   RETURN_IF_ERROR(Write(bytes));
+//   ASSIGN_OR_RETURN(const std::size_t size, SizeOf(file));
 
 #ifndef FOLDLOG_BASE_STATUS_MACROS_H_
 #define FOLDLOG_BASE_STATUS_MACROS_H_

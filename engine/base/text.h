@@ -1,4 +1,4 @@
-// Debian's Abseil is built with a string_view of its own; this is the bridge to it.
+// std::string_view as Abseil's: Debian's Abseil is built with a string_view type of its own.
 
 #ifndef FOLDLOG_BASE_TEXT_H_
 #define FOLDLOG_BASE_TEXT_H_

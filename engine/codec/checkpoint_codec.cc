@@ -27,8 +27,8 @@ std::size_t TextWords(const std::optional<std::string>& text) {
   return text ? (text->size() + kWordBytes - 1) / kWordBytes : 0;
 }
 
-// A list of bytes at `end`, with a pointer to it at `at`; an absent one is a null pointer. Returns the new end. The
-// words are zeros before.
+// Puts the bytes of `text` at `end` and a list pointer to them at `at`; an absent text is a null pointer. Returns the
+// new end. The words must be zero before.
 std::uint64_t* PutText(const std::optional<std::string>& text, std::uint64_t* at, std::uint64_t* end) {
   if (!text) return end;
   const auto offset = static_cast<std::uint64_t>(end - at - 1);
@@ -37,8 +37,8 @@ std::uint64_t* PutText(const std::optional<std::string>& text, std::uint64_t* at
   return end + TextWords(text);
 }
 
-// The text that the pointer at `at` leads to, if it is the one that PutText() would have put at `end`, which is moved
-// behind it. False if it is not.
+// Reads the text that the pointer at `at` leads to and moves `end` behind it. False if pointer or text are not exactly
+// where PutText() would have put them.
 bool TakeText(const std::uint64_t* at, std::span<const std::uint64_t> words, std::size_t& end,
               std::optional<std::string_view>& text) {
   if (*at == 0) return true;
@@ -60,6 +60,7 @@ std::size_t PlainCheckpointWords(const Checkpoint& checkpoint) {
          TextWords(checkpoint.last_processed_file);
 }
 
+// resize() gives zeros, which absent texts and the padding rely on.
 void EncodePlainCheckpoint(const Moment& at, Epoch epoch, const Checkpoint& checkpoint,
                            std::vector<std::uint64_t>& words) {
   const std::size_t start = words.size();
@@ -78,6 +79,8 @@ void EncodePlainCheckpoint(const Moment& at, Epoch epoch, const Checkpoint& chec
   PutText(checkpoint.last_processed_file, &pointers[1], end);
 }
 
+// Every word is compared or used: a message that passes is byte for byte what the encoder makes of the result, except
+// for the padding of texts.
 std::optional<CheckpointView> DecodePlainCheckpoint(std::span<const std::uint64_t> words) {
   std::size_t end = kRootWords + kDataWords + kPointers;
   if (words.size() < end || words[0] != kRoot) return std::nullopt;
@@ -89,6 +92,7 @@ std::optional<CheckpointView> DecodePlainCheckpoint(std::span<const std::uint64_
                       .epoch = data[1],
                       .files_processed = static_cast<std::int64_t>(data[3])};
   if (data[4] != 0) view.batch_num = static_cast<std::int64_t>(data[4] ^ kNoBatch);
+  // Negative counts are damage, which event_codec reports with words.
   if (view.files_processed < 0 || view.batch_num.value_or(0) < 0) return std::nullopt;
   if (!TakeText(&pointers[0], words, end, view.current_path)) return std::nullopt;
   if (!TakeText(&pointers[1], words, end, view.last_processed_file)) return std::nullopt;

@@ -1,6 +1,6 @@
-// The one event that comes in millions a second, encoded and decoded by hand: the very bytes that Cap'n Proto's builder
-// makes of it (codec_test compares them), in a tenth of the time. For plain checkpoints, those without an error, which
-// are nearly all of them; the others are event_codec's.
+// Checkpoints come by millions a second, so they are encoded and decoded by hand: into the same bytes that Cap'n
+// Proto's builder makes (the codec's tests compare them), in a tenth of the time. Only for plain checkpoints, those
+// without an error, which are nearly all of them; event_codec does the others.
 
 #ifndef FOLDLOG_CODEC_CHECKPOINT_CODEC_H_
 #define FOLDLOG_CODEC_CHECKPOINT_CODEC_H_
@@ -18,13 +18,14 @@ namespace foldlog {
 
 inline bool IsPlain(const Checkpoint& checkpoint) { return !checkpoint.error; }
 
-// The size of the message that EncodePlainCheckpoint() appends to `words`.
+// The size in words of the message that EncodePlainCheckpoint() appends to `words`.
 std::size_t PlainCheckpointWords(const Checkpoint& checkpoint);
 void EncodePlainCheckpoint(const Moment& at, Epoch epoch, const Checkpoint& checkpoint,
                            std::vector<std::uint64_t>& words);
 
-// The checkpoint whose message `words` is, if it lies there as the encoder above would have laid it out. Nothing for
-// any other message, which may still be a checkpoint, or damage: event_codec tells. The texts are those in `words`.
+// The checkpoint in the message `words`, if it lies there as the encoder lays it out; its texts are views into `words`.
+// Nothing for any other message: event_codec tells whether that is a checkpoint of another layout, another event, or
+// damage.
 std::optional<CheckpointView> DecodePlainCheckpoint(std::span<const std::uint64_t> words);
 
 }  // namespace foldlog

@@ -1,5 +1,5 @@
-// A checkpoint as the fold sees it: where it lies, be that in an event, in a caller's struct or in the bytes of a
-// frame. For the paths that are taken millions of times a second; its texts are somebody else's.
+// A checkpoint as the fold sees it, in place: in an event, in a caller's struct, or in the bytes of a frame. For code
+// that handles millions a second; its texts are views of memory that another object owns.
 
 #ifndef FOLDLOG_CODEC_CHECKPOINT_VIEW_H_
 #define FOLDLOG_CODEC_CHECKPOINT_VIEW_H_
@@ -24,6 +24,7 @@ struct CheckpointView {
   bool has_error = false;
 };
 
+// The view of a caller's checkpoint, which must outlive it.
 inline CheckpointView ViewOf(const Moment& at, Epoch epoch, const Checkpoint& checkpoint) {
   return {.at = at,
           .epoch = epoch,
@@ -34,7 +35,7 @@ inline CheckpointView ViewOf(const Moment& at, Epoch epoch, const Checkpoint& ch
           .has_error = checkpoint.error.has_value()};
 }
 
-// Apply() for a checkpoint.
+// Apply() (state.h) for a checkpoint.
 absl::Status ApplyCheckpoint(Sequence sequence, const CheckpointView& checkpoint, State& state);
 
 }  // namespace foldlog

@@ -7,6 +7,7 @@ absl::StatusOr<std::int64_t> FromPlainCount(std::int64_t stored, const char* wha
   return stored;
 }
 
+// -1 is "absent"; no writer stores another negative number.
 absl::StatusOr<std::optional<std::int64_t>> FromCount(std::int64_t stored, const char* what) {
   if (stored == -1) return std::optional<std::int64_t>();
   if (stored < 0) return absl::DataLossError(absl::StrCat("negative ", what, ": ", stored));
@@ -101,6 +102,7 @@ absl::StatusOr<Stats> DecodeStats(capnp::List<schema::Statistic>::Reader in) {
   return stats;
 }
 
+// A number beyond the known ones is not damage: a newer version may have written it.
 absl::StatusOr<OperationType> DecodeOperationType(schema::OperationType type) {
   if (type > schema::OperationType::RECOVERY) {
     return absl::UnimplementedError("an operation of a newer type; read this log with a newer foldlog");
@@ -116,6 +118,7 @@ void SizeBound::Add(const Owner& owner) {
   Add(owner.host);
 }
 
+// A list element takes a pointer, or a struct of a few words.
 void SizeBound::Add(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     Add(path);

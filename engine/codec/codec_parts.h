@@ -1,5 +1,5 @@
-// The pieces that event and state messages share, and the frame around every message: one segment out, one segment in,
-// exceptions turned into a status.
+// The pieces that event and state messages share, and the way every message is encoded and decoded: one segment out,
+// one segment in, exceptions turned into a status.
 
 #ifndef FOLDLOG_CODEC_CODEC_PARTS_H_
 #define FOLDLOG_CODEC_CODEC_PARTS_H_
@@ -60,8 +60,8 @@ absl::StatusOr<Stats> DecodeStats(capnp::List<schema::Statistic>::Reader in);
 
 absl::StatusOr<OperationType> DecodeOperationType(schema::OperationType type);
 
-// Room that fits any event or state in one segment: the bytes of its strings plus `fixed_words` for structs and
-// pointers and `kWordsPerElement` for each list element.
+// Room that fits any event or state in one segment: the bytes of its strings, `fixed_words` for structs and pointers,
+// and kWordsPerElement for each list element. With too small a bound, encoding fails.
 class SizeBound {
  public:
   SizeBound() = default;
@@ -80,7 +80,7 @@ class SizeBound {
   std::size_t words_ = kFixedWords;
 };
 
-// Builds a message of root type `Root` in one segment at the end of `words`: in place, for it is done for every event.
+// Builds a message of root type `Root` in one segment at the end of `words`. In place, because every event is built so.
 template <typename Root, typename Fill>
 absl::Status EncodeMessage(const SizeBound& bound, std::vector<std::uint64_t>& words, Fill fill) {
   const std::size_t old_size = words.size();
@@ -97,9 +97,9 @@ absl::Status EncodeMessage(const SizeBound& bound, std::vector<std::uint64_t>& w
   }
 }
 
-// Reads a message of root type `Root` from one segment and hands it to `read`, which returns a StatusOr. Pointers in
-// the message are bounds-checked by Cap'n Proto; how much it may follow is limited, so that a message whose pointers
-// overlap cannot unfold into more than a small multiple of itself.
+// Reads a message of root type `Root` from one segment and passes it to `read`, which returns a StatusOr. Cap'n Proto
+// checks the bounds of pointers. The traversal limit keeps a message whose pointers overlap from unfolding into more
+// than a small multiple of itself.
 template <typename Root, typename Read>
 auto DecodeMessage(std::span<const std::uint64_t> words, Read read)
     -> decltype(read(std::declval<typename Root::Reader>())) {

@@ -1,4 +1,4 @@
-// What to do about damage of stored events, for messages.
+// The next step after damage of stored events, for messages.
 
 #ifndef FOLDLOG_CODEC_DAMAGE_ADVICE_H_
 #define FOLDLOG_CODEC_DAMAGE_ADVICE_H_
@@ -10,7 +10,7 @@ namespace foldlog {
 inline constexpr const char* kDamageAdvice =
     "; keep a copy of the log's directory and restore the last backup, or read what can be read with events --from N";
 
-// The same behind a message that may have come with it from below: it is said once.
+// `message` with the advice, unless a layer below has added it already.
 inline std::string WithDamageAdvice(std::string message) {
   return message.find(kDamageAdvice) == std::string::npos ? message.append(kDamageAdvice) : message;
 }

@@ -1,6 +1,6 @@
 #include "engine/codec/frame.h"
 
-// Inlined: every frame is hashed when it is written and when it is read.
+// XXH3 is inlined, because every frame is hashed when it is written and when it is read.
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -17,13 +17,13 @@ namespace {
 constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
 constexpr std::size_t kHashedFromWord = offsetof(FrameHeader, previous_hash) / kWordBytes;
 
-// From the previous hash to the end of the payload: one stretch, so that it can be checked in place. The payload's size
-// is in it as the length of the stretch.
+// Covers one piece of memory, from previous_hash to the end of the payload, so that a frame is checked in place. The
+// payload's size is covered as the length of that piece.
 std::uint64_t HashFrame(const std::uint64_t* frame, std::size_t size_words) {
   return XXH3_64bits(frame + kHashedFromWord, (size_words - kHashedFromWord) * kWordBytes);
 }
 
-// The payload stands behind the room for a header at word `start`, and ends the run.
+// Writes the header of the frame at word `start`, whose payload ends the run, and makes it the run's end.
 void Seal(std::size_t start, FrameRun& run) {
   std::uint64_t* const frame = run.words.data() + start;
   const std::size_t size_words = run.words.size() - start;
@@ -33,6 +33,7 @@ void Seal(std::size_t start, FrameRun& run) {
                      .previous_hash = run.after.hash,
                      .sequence = run.after.sequence + 1};
   std::memcpy(frame, &header, sizeof header);
+  // Hashed where it lies: the other fields must be in place first.
   header.hash = HashFrame(frame, size_words);
   std::memcpy(frame + offsetof(FrameHeader, hash) / kWordBytes, &header.hash, sizeof header.hash);
   run.after = {header.sequence, header.hash};
@@ -49,6 +50,7 @@ absl::Status TooLarge(std::size_t payload_words) {
 std::uint64_t GenesisHash(std::span<const std::uint8_t> log_id) { return XXH3_64bits(log_id.data(), log_id.size()); }
 
 absl::Status AppendFrame(const Event& event, FrameRun& run) {
+  // The payload is encoded directly behind the room for its header. If that fails, the run shrinks back to what it was.
   const std::size_t start = run.words.size();
   run.words.resize(start + kFrameHeaderWords);
   absl::Status encoded = EncodeEvent(event, run.words);
@@ -62,6 +64,7 @@ absl::Status AppendFrame(const Event& event, FrameRun& run) {
   return absl::OkStatus();
 }
 
+// The size is known beforehand, so nothing has to be undone.
 absl::Status AppendCheckpointFrame(const Moment& at, Epoch epoch, const Checkpoint& checkpoint, FrameRun& run) {
   if (!IsPlain(checkpoint)) return AppendFrame({at.time, epoch, checkpoint, at.boot}, run);
   const std::size_t payload_words = PlainCheckpointWords(checkpoint);
@@ -73,6 +76,7 @@ absl::Status AppendCheckpointFrame(const Moment& at, Epoch epoch, const Checkpoi
   return absl::OkStatus();
 }
 
+// The good case first; the rest only finds words for what is wrong.
 absl::StatusOr<FrameView> PeekFrame(std::span<const std::uint64_t> words) {
   if (const std::optional<FrameView> frame = FrameAtStartOf(words)) return *frame;
   if (words.size() < kFrameHeaderWords) return absl::DataLossError("the frame header is cut short");

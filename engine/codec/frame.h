@@ -1,5 +1,5 @@
-// Frames: an event's payload with a header that numbers it, seals it with a hash and chains it to the frame before.
-// The layout is written down in schema/FORMAT.md; the same bytes are used wherever events are stored or sent.
+// Frames: an event's payload with a header that numbers it, seals it with a hash, and chains it to the frame before.
+// schema/FORMAT.md has the layout; the same bytes are used wherever events are stored or sent.
 
 #ifndef FOLDLOG_CODEC_FRAME_H_
 #define FOLDLOG_CODEC_FRAME_H_
@@ -36,7 +36,7 @@ inline constexpr std::size_t kFrameHeaderWords = sizeof(FrameHeader) / sizeof(st
 // Holds a path of 1 MiB several times over, and still keeps one frame from filling a tail or a transaction.
 inline constexpr std::size_t kMaxPayloadBytes = std::size_t{4} << 20;
 
-// A frame inside a larger buffer.
+// A frame inside a larger buffer, which must outlive it.
 struct FrameView {
   FrameHeader header;
   std::span<const std::uint64_t> payload;
@@ -45,15 +45,15 @@ struct FrameView {
   ChainEnd end() const { return {header.sequence, header.hash}; }
 };
 
-// The hash that the first frame of a log names as its predecessor's: of the log's id, so that no frame of another log
-// can ever continue this one.
+// The hash that the first frame of a log names as its predecessor's. It is that of the log's id, so no frame of another
+// log can continue this one.
 std::uint64_t GenesisHash(std::span<const std::uint8_t> log_id);
 
 // Appends `event` to `run` as its next frame. InvalidArgument if it is larger than kMaxPayloadBytes; `run` is then
 // unchanged.
 absl::Status AppendFrame(const Event& event, FrameRun& run);
 
-// The same bytes for a checkpoint, faster, and without an Event being made of it.
+// AppendFrame() for a checkpoint: the same bytes, faster, and without an Event.
 absl::Status AppendCheckpointFrame(const Moment& at, Epoch epoch, const Checkpoint& checkpoint, FrameRun& run);
 
 // The frame at the start of `words`, which may go on behind it. Checks size and magic only: enough to step over it.
@@ -71,16 +71,16 @@ inline std::optional<FrameView> FrameAtStartOf(std::span<const std::uint64_t> wo
   return frame;
 }
 
-// The same, with DataLoss that says what is wrong.
+// FrameAtStartOf(), with DataLoss that says what is wrong.
 absl::StatusOr<FrameView> PeekFrame(std::span<const std::uint64_t> words);
 
-// Whether `frame` is intact: its hash covers all of it but magic and size, which were checked before.
+// Whether the hash of `frame` is right. It covers all but magic and size, which FrameAtStartOf() has checked.
 bool IsIntact(const FrameView& frame);
 
-// The frame at the start of `words`, if it is whole, intact, and the next one of the chain.
+// The frame at the start of `words` if it is whole, intact, and the next of the chain that ends with `end`.
 std::optional<FrameView> FrameBehind(const ChainEnd& end, std::span<const std::uint64_t> words);
 
-// The same, with DataLoss.
+// IsIntact(), with DataLoss.
 absl::Status CheckFrameHash(const FrameView& frame);
 
 }  // namespace foldlog

@@ -9,8 +9,8 @@
 
 namespace foldlog {
 
-// Large enough that fetching is a small part of decoding, small enough to sit in a cache; and as long as the batches of
-// the store, which are unpacked whole.
+// Large enough that reading is a small part of decoding, small enough for a processor's cache, and as long as the
+// store's batches, which are unpacked as a whole.
 constexpr std::size_t kReadBytes = std::size_t{256} << 10;
 
 FrameReader::FrameReader(const EventLog& log, Sequence from)
@@ -19,6 +19,7 @@ FrameReader::FrameReader(const EventLog& log, Sequence from)
 FrameReader::FrameReader(const EventLog& log, const ChainEnd& after)
     : log_(&log), position_(after), link_known_(true) {}
 
+// A reader that starts at a sequence number learns from its first run which hash its first frame must name.
 absl::Status FrameReader::Refill() {
   ASSIGN_OR_RETURN(run_, log_->Read(position_.sequence + 1, kReadBytes));
   offset_words_ = 0;
@@ -32,7 +33,7 @@ absl::Status FrameReader::Refill() {
 absl::Status FrameReader::InContext(const absl::Status& status) const {
   const Sequence sequence = position_.sequence + 1;
   const std::string message = absl::StrCat("event ", sequence, " of the log ", log_->name(), ": ", status.message());
-  // What the log says of its pages and batches comes with advice.
+  // Errors about pages and batches bring their own advice.
   if (!absl::IsDataLoss(status) || absl::StrContains(status.message(), kDamageAdvice)) {
     return absl::Status(status.code(), message);
   }
@@ -43,6 +44,7 @@ absl::Status FrameReader::InContext(const absl::Status& status) const {
                    sequence + 1));
 }
 
+// The frame is checked here and not when the run is read: the frames before a damaged one are still given out.
 absl::StatusOr<std::optional<FrameView>> FrameReader::Peek() {
   if (offset_words_ == run_.words.size()) {
     RETURN_IF_ERROR(Refill());
@@ -53,7 +55,7 @@ absl::StatusOr<std::optional<FrameView>> FrameReader::Peek() {
   return WhatIsWrong(words);
 }
 
-// With the frame at the start of `words`, which cannot be taken.
+// Why the frame at the start of `words` is not the next one: its header, its hash, or its place in the chain.
 absl::Status FrameReader::WhatIsWrong(std::span<const std::uint64_t> words) const {
   const absl::StatusOr<FrameView> frame = PeekFrame(words);
   if (!frame.ok()) return InContext(frame.status());

@@ -1,5 +1,5 @@
-// Walks the frames of a log in order and checks every one on the way, without decoding it. EventReader is this, with
-// the decoding; folding a long log is done with this.
+// Walks the frames of a log in order and checks each on the way, without decoding it. EventReader adds the decoding;
+// the fold uses this.
 
 #ifndef FOLDLOG_CODEC_FRAME_READER_H_
 #define FOLDLOG_CODEC_FRAME_READER_H_
@@ -16,24 +16,24 @@
 
 namespace foldlog {
 
-// The log must outlive it; one thread at a time.
+// The log must outlive it. Threads: one at a time.
 class FrameReader {
  public:
-  // Starts at sequence number `from`, taking the first frame's link on trust.
+  // Starts at sequence number `from`. Which frame comes before that is not checked.
   FrameReader(const EventLog& log, Sequence from);
 
   // Continues a chain whose end is known: the first frame must name `after.hash`.
   FrameReader(const EventLog& log, const ChainEnd& after);
 
   // The next frame, valid until the reader is used again; nothing at the end of the log. DataLoss if it is damaged or
-  // breaks the chain. The reader stays before it until it is told to step over it.
+  // breaks the chain. The reader stays before the frame until StepOver().
   absl::StatusOr<std::optional<FrameView>> Peek();
   void StepOver(const FrameView& frame);
 
-  // The end of the chain as far as it was stepped over.
+  // The end of the chain behind the last frame that was stepped over.
   const ChainEnd& position() const { return position_; }
 
-  // `status`, which is of the next frame, with the frame's name.
+  // `status`, an error about the next frame, with that frame's number and the log's name.
   absl::Status InContext(const absl::Status& status) const;
 
  private:

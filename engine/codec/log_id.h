@@ -1,4 +1,4 @@
-// The identity of a log: random bytes, given at its creation, in all of its files.
+// The identity of a log: random bytes, given at its creation, and repeated in each of its files.
 
 #ifndef FOLDLOG_CODEC_LOG_ID_H_
 #define FOLDLOG_CODEC_LOG_ID_H_

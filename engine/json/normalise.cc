@@ -16,7 +16,7 @@
 namespace foldlog {
 namespace {
 
-// A stretch without escapes, with those that it needs.
+// Appends a piece of a string that holds no escapes, with the escapes that Python would write for it.
 void AppendPlain(std::string_view bytes, std::string& out) {
   std::string quoted;
   AppendJsonString(bytes, quoted);
@@ -29,7 +29,7 @@ char Unescaped(char letter) {
   return found == std::string_view::npos ? letter : "\b\f\n\r\t"[found];
 }
 
-// Escapes stay code unit for code unit, so that lone surrogates do.
+// Escapes above ASCII are copied code unit by code unit: Python writes each surrogate, lone or not, as it was read.
 void AppendString(std::string_view text, std::string& out) {
   text = text.substr(1, text.size() - 2);
   out += '"';
@@ -57,6 +57,8 @@ void AppendString(std::string_view text, std::string& out) {
 
 absl::Status Append(const JsonSlice& value, std::size_t depth, std::string& out);
 
+// As a Python dict: a repeated key keeps its first place and its last value. Keys are compared in their written form,
+// so that "\u0061" and "a" are the same.
 absl::Status AppendObject(const JsonSlice& object, std::size_t depth, std::string& out) {
   std::vector<std::pair<std::string, JsonSlice>> members;
   std::unordered_map<std::string, std::size_t> places;
@@ -98,7 +100,8 @@ void AppendFloat(const JsonSlice& number, std::string& out) {
 }
 
 absl::Status Append(const JsonSlice& value, std::size_t depth, std::string& out) {
-  if (depth > kJsonDepthMax) {  // no slice that was checked is
+  // The recursion needs its own bound, although ParseJson() accepts no deeper value.
+  if (depth > kJsonDepthMax) {
     return absl::InvalidArgumentError(absl::StrCat("JSON is nested more than ", kJsonDepthMax, " levels deep"));
   }
   switch (value.kind) {
@@ -113,6 +116,7 @@ absl::Status Append(const JsonSlice& value, std::size_t depth, std::string& out)
       AppendFloat(value, out);
       return absl::OkStatus();
     case JsonSlice::Kind::kInteger:
+      // Python's int("-0") is 0.
       out += value.text == "-0" ? std::string_view("0") : value.text;
       return absl::OkStatus();
     case JsonSlice::Kind::kBool:

@@ -10,8 +10,8 @@
 
 namespace foldlog {
 
-// `value` is one that ParseJson() has checked. Of a repeated key the last value stays, in the first one's place.
-// InvalidArgument if it is nested too deeply.
+// `value` must come from ParseJson(). A repeated key keeps its last value, in the place of the first. InvalidArgument
+// if `value` is nested too deeply.
 absl::StatusOr<std::string> NormaliseJson(const JsonSlice& value);
 
 }  // namespace foldlog

@@ -18,7 +18,7 @@ using Kind = JsonSlice::Kind;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// The scanner: where the next token begins and ends. Knows nothing of nesting.
+// Finds where the next token begins and ends. It knows nothing of nesting, which Value() keeps track of.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : text_(text) {}
@@ -32,12 +32,13 @@ class Scanner {
     }
   }
 
-  // The next character that is no space, 0 at the end.
+  // The next character that is not white space; 0 at the end.
   char Peek() {
     SkipSpace();
     return position_ < text_.size() ? text_[position_] : '\0';
   }
 
+  // Steps over `c` if it is next. The text may hold zero bytes, so 0 alone does not mean its end.
   bool Take(char c) {
     if (Peek() != c || position_ >= text_.size()) return false;
     ++position_;
@@ -66,7 +67,7 @@ class Scanner {
     return JsonSlice{Kind::kString, From(start)};
   }
 
-  // A number or a word.
+  // A number or a word. The words include those that Python writes beyond the standard.
   absl::StatusOr<JsonSlice> Scalar() {
     struct Word {
       std::string_view text;
@@ -84,6 +85,7 @@ class Scanner {
   }
 
  private:
+  // Leaves position_ at the last character of the escape; the caller steps over it.
   absl::Status Escape() {
     ++position_;
     if (position_ >= text_.size()) return Wrong("the rest of an escape");
@@ -112,6 +114,7 @@ class Scanner {
     return true;
   }
 
+  // A leading zero ends the integer part, so "01" is the number 0 followed by garbage.
   absl::StatusOr<JsonSlice> Number() {
     const std::size_t start = position_;
     TakeOneOf("-");
@@ -133,7 +136,8 @@ class Scanner {
   std::size_t position_ = 0;
 };
 
-// One value, checked in all its depth. The open objects and arrays are kept as characters, not on the stack.
+// Checks one value in all its depth. `open` holds the closing characters that are still due, instead of a recursion,
+// whose depth the text would decide.
 absl::StatusOr<JsonSlice> Value(Scanner& scanner) {
   std::string open;
   const char first = scanner.Peek();
@@ -159,7 +163,7 @@ absl::StatusOr<JsonSlice> Value(Scanner& scanner) {
     } else {
       ASSIGN_OR_RETURN(last, c == '"' ? scanner.String() : scanner.Scalar());
     }
-    // A value ends here, and perhaps what it stands in.
+    // A value ends here, and with it each object or array that closes now.
     while (!open.empty() && scanner.Take(open.back())) open.pop_back();
     if (open.empty()) break;
     if (!scanner.Take(',')) return scanner.Wrong(std::string("',' or '") + open.back() + "'");
@@ -201,8 +205,8 @@ void AppendUtf8(std::uint32_t code, std::string& out) {
   }
 }
 
-// The escape \uXXXX whose first digit is at `at`, with the one behind it if the two are a pair. Moves `at` to the last
-// digit. False for a lone surrogate that stands for no byte.
+// Appends the character of the escape \uXXXX whose first digit is at `at`, together with the next escape if the two are
+// a surrogate pair. Moves `at` to the last digit. False for a lone surrogate that stands for no byte.
 bool AppendUnicodeEscape(std::string_view text, std::size_t& at, std::string& out) {
   std::uint32_t unit = HexadecimalAt(text, at);
   at += 3;
@@ -213,6 +217,7 @@ bool AppendUnicodeEscape(std::string_view text, std::size_t& at, std::string& ou
       at += 6;
     }
   }
+  // Python's surrogateescape: the surrogate stands for one byte that is not UTF-8.
   if (unit >= 0xdc80 && unit <= 0xdcff) {
     out += static_cast<char>(unit - 0xdc00);
     return true;
@@ -231,6 +236,7 @@ absl::StatusOr<JsonSlice> ParseJson(std::string_view text) {
   return value;
 }
 
+// The text was checked, so the scanner cannot fail here.
 std::vector<std::pair<JsonSlice, JsonSlice>> JsonMembers(const JsonSlice& object) {
   std::vector<std::pair<JsonSlice, JsonSlice>> members;
   Scanner scanner(object.text);
@@ -287,7 +293,7 @@ std::string StandardJson(const JsonSlice& value) {
       continue;
     }
     if (c == '"') in_string = !in_string;
-    // Outside of strings no other word begins with a capital.
+    // Outside of strings only these two words begin with a capital letter.
     const std::string_view word = c == 'N' ? "NaN" : c == 'I' ? "Infinity" : "";
     if (in_string || word.empty()) {
       standard += c;

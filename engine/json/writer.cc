@@ -10,7 +10,7 @@
 namespace foldlog {
 namespace {
 
-// Python leaves exactly these alone.
+// Characters that json.dumps writes as they are.
 bool IsPlain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
 
 void AppendCodeUnit(std::uint32_t unit, std::string& out) {
@@ -19,7 +19,7 @@ void AppendCodeUnit(std::uint32_t unit, std::string& out) {
   for (int shift = 12; shift >= 0; shift -= 4) out += kDigits[(unit >> shift) & 0xf];
 }
 
-// Letter of the two-character escape of an ASCII character, 0 if it has none.
+// The letter of a two-character escape; 0 if the character has none.
 char ShortEscape(char32_t c) {
   switch (c) {
     case '"':
@@ -40,6 +40,7 @@ char ShortEscape(char32_t c) {
   }
 }
 
+// Code points above U+FFFF become a surrogate pair, and a byte that is not UTF-8 a lone low surrogate, as in Python.
 void AppendEscaped(const Utf8Character& character, char first_byte, std::string& out) {
   const char32_t code = character.code_point;
   if (!character.valid) {
@@ -57,7 +58,7 @@ void AppendEscaped(const Utf8Character& character, char first_byte, std::string&
 
 bool IsContinuation(unsigned char byte) { return (byte & 0xc0) == 0x80; }
 
-// The second byte decides whether a sequence is overlong, a surrogate or beyond U+10FFFF.
+// The second byte decides whether a sequence is overlong, a surrogate, or beyond U+10FFFF.
 bool SecondByteFits(unsigned char lead, unsigned char second) {
   switch (lead) {
     case 0xe0:
@@ -73,7 +74,7 @@ bool SecondByteFits(unsigned char lead, unsigned char second) {
   }
 }
 
-// 0 for bytes that start no character.
+// The length of the character that starts with `lead`; 0 for bytes that start none.
 std::size_t SequenceLength(unsigned char lead) {
   if (lead < 0x80) return 1;
   if (lead < 0xc2) return 0;  // continuation bytes, and leads of overlong forms only
@@ -83,7 +84,7 @@ std::size_t SequenceLength(unsigned char lead) {
   return 0;
 }
 
-// d.ddd times ten to the `exponent`, without an exponent.
+// Writes d.ddd × 10^exponent without an exponent. Python always shows at least one digit behind the point.
 void AppendFixed(std::string digits, int exponent, std::string& out) {
   if (exponent < 0) {
     out += "0.";
@@ -149,7 +150,7 @@ void AppendPythonFloat(double value, std::string& out) {
   const std::size_t number = text[e + 1] == '+' ? e + 2 : e + 1;  // from_chars takes no plus sign
   std::from_chars(text.data() + number, text.data() + text.size(), exponent);
 
-  // Where repr() turns to exponents; its digits and its two-digit exponents are those of to_chars.
+  // Here repr() uses an exponent. Its digits, and its exponents of at least two digits, are those of to_chars.
   if (exponent < -4 || exponent >= 16) {
     out += text;
     return;
@@ -159,6 +160,7 @@ void AppendPythonFloat(double value, std::string& out) {
   AppendFixed(std::move(digits), exponent, out);
 }
 
+// Writes the separator that is due. A value behind its key needs none, for the key has written it.
 void JsonWriter::BeforeValue() {
   if (after_key_) {
     after_key_ = false;
@@ -238,6 +240,7 @@ void JsonWriter::Raw(std::string_view value) {
   text_ += value;
 }
 
+// Keeps the writer usable even if the caller left objects open.
 std::string JsonWriter::Take() {
   has_members_.clear();
   after_key_ = false;

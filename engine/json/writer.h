@@ -1,8 +1,8 @@
-// A JSON writer whose text equals Python's json.dumps with default settings, byte for byte.
+// A JSON writer whose text equals that of Python's json.dumps with default settings, byte for byte.
 //
-// Separators are ", " and ": ", everything outside ASCII is escaped, floats are the shortest text that reads back, and
-// bytes that are not UTF-8 become the lone surrogates \udc80 … \udcff, as Python's surrogateescape writes them. So
-// programs that read a path from this JSON get back the exact bytes of the file name.
+// Separators are ", " and ": ", everything outside ASCII is escaped, and floats are the shortest text that reads back
+// as the same value. Bytes that are not UTF-8 become the lone surrogates \udc80 … \udcff, as Python's surrogateescape
+// writes them: a program that reads a path from this JSON gets the exact bytes of the file name.
 //
 //   JsonWriter json;
 //   json.BeginObject();
@@ -10,7 +10,8 @@
 //   json.EndObject();
 //   std::cout << json.text();
 //
-// The caller keeps the order legal (a key before each member's value); nesting is tracked only to place separators.
+// The caller keeps the order legal (a key before each member's value); the writer tracks nesting only to place
+// separators. Threads: one.
 
 #ifndef FOLDLOG_JSON_WRITER_H_
 #define FOLDLOG_JSON_WRITER_H_
@@ -55,8 +56,8 @@ void AppendJsonString(std::string_view bytes, std::string& out);
 // Python's repr() of a float, appended to `out`.
 void AppendPythonFloat(double value, std::string& out);
 
-// The character at the start of `bytes`, which must not be empty. Strict as Python: overlong forms, surrogates, code
-// points above U+10FFFF and truncated sequences are not valid, and then the character stands for one byte only.
+// The character at the start of `bytes`, which must not be empty. As strict as Python: overlong forms, surrogates, code
+// points above U+10FFFF and truncated sequences are not valid, and the result then stands for one byte.
 struct Utf8Character {
   bool valid = false;
   char32_t code_point = 0;

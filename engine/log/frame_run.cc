@@ -16,6 +16,7 @@ absl::Status CheckStartsAt(const FrameSpan& run, const ChainEnd& end, const std:
                                          "; decide again on its latest state"));
 }
 
+// Only links and sizes are checked, no hash: the frames were just made by this process.
 absl::Status CheckContinues(const FrameSpan& run, const ChainEnd& end, const std::string& name) {
   RETURN_IF_ERROR(CheckStartsAt(run, end, name));
   return WalkChain(run, [](const FrameView&) {});
@@ -41,13 +42,14 @@ absl::Status CheckSnapshotPlace(const Snapshot& snapshot, const LogExtent& exten
       absl::StrCat("a snapshot at event ", snapshot.at.sequence, " is of no event of the log ", name));
 }
 
+// A caller may pass any bytes_max, so it alone does not decide how much memory is reserved.
 constexpr std::size_t kReservedWordsMax = (std::size_t{256} << 10) / sizeof(std::uint64_t);
 
 RunCollector::RunCollector(Sequence from, std::size_t bytes_max) : words_max_(bytes_max / sizeof(std::uint64_t)) {
   run_.before = run_.after = {from - 1, 0};
 }
 
-// Looks at every frame, and copies those wanted at once.
+// Looks at each frame, and copies the wanted ones in one piece.
 absl::StatusOr<bool> RunCollector::Add(std::span<const std::uint64_t> words) {
   std::size_t begin = 0;
   std::size_t end = 0;
@@ -62,12 +64,13 @@ absl::StatusOr<bool> RunCollector::Add(std::span<const std::uint64_t> words) {
     const bool first = run_.empty() && begin == end;
     full = !first && run_.words.size() + end - begin + size > words_max_;
     if (full) break;
+    // The run starts here; the link that it continues is known only from its first frame.
     if (first) run_.before.hash = frame.header.previous_hash;
     run_.after = frame.end();
     end += size;
   }
   const auto wanted = words.subspan(begin, end - begin);
-  // Memory is asked for once: growing would touch several times as many fresh pages as are needed in the end.
+  // Reserved once: growing step by step would touch several times as many fresh pages as the run needs in the end.
   if (run_.words.empty()) run_.words.reserve(std::max(wanted.size(), std::min(words_max_, kReservedWordsMax)));
   run_.words.insert(run_.words.end(), wanted.begin(), wanted.end());
   return !full && run_.words.size() < words_max_;

@@ -1,4 +1,5 @@
-// What every adapter does with runs of frames, so that all of them refuse the same things with the same words.
+// Checks and helpers for runs of frames that all adapters share, so that each refuses the same calls with the same
+// words.
 
 #ifndef FOLDLOG_LOG_FRAME_RUN_H_
 #define FOLDLOG_LOG_FRAME_RUN_H_
@@ -16,7 +17,7 @@
 
 namespace foldlog {
 
-// Consecutive frames that are somebody else's.
+// Consecutive frames in memory that another object owns.
 struct FrameSpan {
   std::span<const std::uint64_t> words;
   ChainEnd before;
@@ -27,7 +28,7 @@ struct FrameSpan {
 
 inline FrameSpan SpanOf(const FrameRun& run) { return {run.words, run.before, run.after}; }
 
-// Gives each frame of `run` to `use`. InvalidArgument if the run is not the chain that it says it is.
+// Calls `use` with each frame of `run`. InvalidArgument if the run is not the chain that it claims to be.
 template <typename Use>
 absl::Status WalkChain(const FrameSpan& run, const Use& use) {
   ChainEnd at = run.before;
@@ -44,31 +45,31 @@ absl::Status WalkChain(const FrameSpan& run, const Use& use) {
                          : absl::InvalidArgumentError("the frames to append do not end where they claim to");
 }
 
-// Aborted unless `run` starts where the log ends: optimistic concurrency.
+// Aborted unless `run` starts where the log ends (optimistic concurrency): another writer of the state came first.
 absl::Status CheckStartsAt(const FrameSpan& run, const ChainEnd& end, const std::string& name);
 
-// The same, and that it is a chain.
+// CheckStartsAt(), and InvalidArgument unless the run is a chain.
 absl::Status CheckContinues(const FrameSpan& run, const ChainEnd& end, const std::string& name);
 
-// OutOfRange unless `from` is an event of the log or the place right behind the last one.
+// OutOfRange unless `from` is an event of the log or one past its end.
 absl::Status CheckReadable(Sequence from, const LogExtent& extent, const std::string& name);
 
 // OutOfRange if `through` is behind the end of the log.
 absl::Status CheckSyncable(Sequence through, const LogExtent& extent, const std::string& name);
 
-// InvalidArgument unless the snapshot is of an event of the log.
+// InvalidArgument unless the snapshot is of an event of the log, or of its base.
 absl::Status CheckSnapshotPlace(const Snapshot& snapshot, const LogExtent& extent, const std::string& name);
 
-// Collects stored frames from sequence number `from` on, up to `bytes_max`, but at least one.
+// Collects stored frames from sequence number `from` on, up to `bytes_max`, but at least one. Threads: one.
 class RunCollector {
  public:
   RunCollector(Sequence from, std::size_t bytes_max);
 
-  // Takes what is wanted of the frames in `words`; those before `from` are stepped over. False if no more is wanted.
+  // Copies those frames of `words` that are wanted, and skips those before `from`. False once no more are wanted.
   // DataLoss if there is no frame where one should be.
   absl::StatusOr<bool> Add(std::span<const std::uint64_t> words);
 
-  // Whether so many bytes more can be taken whole; always if nothing was taken yet.
+  // Whether `bytes` more can be taken as a whole; always if nothing was taken yet.
   bool HasRoom(std::size_t bytes) const {
     return run_.empty() || run_.words.size() + bytes / sizeof(std::uint64_t) <= words_max_;
   }

@@ -29,13 +29,13 @@ namespace {
 
 using Create = LogDirectoryOptions::Create;
 
-// What an interrupted creation may leave. Anything else means that the directory is somebody else's.
+// Files that an interrupted creation may leave. Any other file means that the directory serves another purpose.
 const std::set<std::string>& LeftOfCreation() {
   static const std::set<std::string> names = {"writer.lock", "tail.new", "tail", "log.mdb.new"};
   return names;
 }
 
-// What file systems, desktops and file servers put into directories without being asked.
+// Entries that file systems, desktops and file servers make in directories unasked.
 bool IsPutByTheSystem(std::string_view name) {
   static const std::set<std::string_view> names = {
       "lost+found", ".DS_Store",   ".directory",  ".fseventsd",   ".Spotlight-V100",           ".Trashes",
@@ -54,6 +54,7 @@ absl::Status CheckIsDirectory(const std::string& directory) {
   return absl::OkStatus();
 }
 
+// By lstat: a symbolic link counts as there, and is refused when it is opened.
 absl::StatusOr<bool> HasLogFile(const std::string& directory) {
   struct stat info = {};
   if (lstat(PathOfLogFile(directory).c_str(), &info) == 0) return true;
@@ -61,6 +62,7 @@ absl::StatusOr<bool> HasLogFile(const std::string& directory) {
   return ErrnoStatus(errno, absl::StrCat("look into the log ", directory));
 }
 
+// A log takes over its whole directory. One that holds other files is likely a mistake in the path.
 absl::Status CheckMayBecomeLog(const std::string& directory) {
   std::error_code error;
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
@@ -74,7 +76,8 @@ absl::Status CheckMayBecomeLog(const std::string& directory) {
   return absl::OkStatus();
 }
 
-// A log that was opened once has both of these, and an interrupted creation has not.
+// A log that was opened once has both files; an interrupted creation has at most the tail. Creating a new log beside
+// them would bury the lost one.
 absl::Status CheckLogFileIsNotLost(const std::string& directory) {
   struct stat info = {};
   for (const char* name : {"/tail", "/tail-shm"}) {
@@ -90,6 +93,8 @@ absl::Status NoLogHere(const std::string& directory) {
   return absl::NotFoundError(absl::StrCat("there is no log at ", directory, "; start or index creates one"));
 }
 
+// Whether `directory` holds a log already. It runs before the lock is taken, so that a refused opening leaves no lock
+// file in a directory of another kind, and once more under the lock.
 absl::StatusOr<bool> PrepareDirectory(const std::string& directory, Create create) {
   if (directory.empty()) return absl::InvalidArgumentError("the log's directory has no name");
   if (create != Create::kNever) RETURN_IF_ERROR(CreateDirectories(directory));
@@ -112,7 +117,8 @@ absl::StatusOr<bool> PrepareDirectory(const std::string& directory, Create creat
   return exists;
 }
 
-// The log begins to exist when log.mdb gets its name; the tail has to be there for good before that.
+// The log begins to exist when log.mdb gets its name. Tail and entry must be durable before that: a power cut must not
+// leave log.mdb without its tail.
 absl::Status CreateLog(const std::string& directory, std::uint64_t tail_bytes) {
   LogId log_id = {};
   FillWithRandomBytes(log_id);
@@ -121,17 +127,17 @@ absl::Status CreateLog(const std::string& directory, std::uint64_t tail_bytes) {
   return Store::Create(directory, log_id);
 }
 
-// By the holder of the writer lock: only then is it certain that no other process is creating the file right now.
+// The caller holds the writer lock: only then is it certain that no other process is creating the file right now.
 absl::Status EnsureLogExists(const std::string& directory, const LogDirectoryOptions& options) {
   ASSIGN_OR_RETURN(const bool exists, PrepareDirectory(directory, options.create));
   if (!exists) RETURN_IF_ERROR(CreateLog(directory, options.tail_bytes));
-  // The entries, of the file in the directory and of the directory in its parent, may also come from a creation that
-  // was killed before it made them durable.
+  // Also for a log that exists: a creation may have been killed before it made these entries durable, of the file in
+  // the directory and of the directory in its parent.
   RETURN_IF_ERROR(SyncDirectory(directory));
   return exists ? absl::OkStatus() : SyncEntryOf(directory);
 }
 
-// What is in the place of log.mdb may be no such file at all. Beside a tail, it was one.
+// The file named log.mdb may be of another kind. A tail beside it shows that it was a log's and has been overwritten.
 absl::StatusOr<std::unique_ptr<LogFile>> OpenLogFile(const std::string& directory) {
   const std::string path = PathOfLogFile(directory);
   absl::StatusOr<std::unique_ptr<LogFile>> file = LogFile::Open(path, directory);
@@ -156,6 +162,8 @@ absl::StatusOr<std::unique_ptr<TailFile>> OpenTail(const std::string& directory,
 
 }  // namespace
 
+// The order is that of engine/log/README.md. Nothing is written to the log's files before the lock is held; the shared
+// page says what is durable only after recovery has judged the end of the tail.
 absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const LogDirectoryOptions& options) {
   const FileSizeSignalBlocked blocked;
   const std::string directory = WithoutTrailingSlashes(given);
@@ -200,7 +208,9 @@ absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& g
   ASSIGN_OR_RETURN(auto tail, OpenTail(directory, file->log_id(), TailFile::Access::kRead));
   TailShared shared = TailShared::OpenForReading(directory);
   Sequence durable = shared.durable(*tail);
-  if (durable == 0) {  // nobody says: so it is made so
+  // Where the shared page does not tell how far events are durable, the reader flushes log.mdb itself: what it calls
+  // durable must survive a power cut.
+  if (durable == 0) {  // after a reboot, or in a copy
     ASSIGN_OR_RETURN(const CommitRecord commit, file->ReadCommit());
     RETURN_IF_ERROR(file->MakeDurable());
     durable = commit.end.sequence;

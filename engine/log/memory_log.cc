@@ -19,14 +19,18 @@
 namespace foldlog {
 namespace {
 
+// Threads: any, under one mutex. Runs are kept as they were appended: a copy of each, found by its first sequence
+// number.
 class MemoryLog final : public EventLog {
  public:
   MemoryLog() {
+    // A random id, as a log on disk has: frames of one log cannot be appended to another.
     const std::string id = NewUuid();
     base_.hash = GenesisHash({reinterpret_cast<const std::uint8_t*>(id.data()), id.size()});
     end_ = base_;
   }
 
+  // Memory has no reserve: Space makes no difference.
   absl::Status Append(const FrameRun& run, Space) override {
     const std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(CheckOpen());
@@ -87,6 +91,7 @@ class MemoryLog final : public EventLog {
       RETURN_IF_ERROR(CheckOpen());
       return end_.sequence;
     };
+    // Counted before the wait reads the end, so an append behind that look sees a waiting thread and wakes it.
     ++waiting_;
     absl::StatusOr<bool> more = foldlog::WaitForMore(changed_, behind, timeout, end);
     --waiting_;
@@ -109,7 +114,8 @@ class MemoryLog final : public EventLog {
     return closed_ ? absl::FailedPreconditionError("the log (memory) is closed") : absl::OkStatus();
   }
 
-  // A system call, if there is anybody to wake. Under the mutex, behind the change: who comes later will see that.
+  // Called under the mutex, behind the change: a thread that begins to wait later sees the change itself. The system
+  // call is made only if a thread waits.
   void WakeWaiting() {
     if (waiting_ > 0) changed_.Wake();
   }

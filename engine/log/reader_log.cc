@@ -20,16 +20,18 @@
 namespace foldlog {
 namespace {
 
-// How often Close() wakes who has not noticed.
+// How often Close() wakes threads that wait and have not noticed it yet.
 constexpr std::chrono::milliseconds kWakeInterval{1};
 
-// A commit that is just being written may look like one whose meta page is damaged.
+// How often LookForEnd() looks again before it reports damage: a commit in progress may look like a damaged meta page.
 constexpr int kLooksMax = 4;
 constexpr std::chrono::milliseconds kLookDelay{2};
 
-// Sees the tail without any lock, so that it can never stop the writer. The writer may overwrite what it reads at any
-// moment: a frame is copied first, and believed only if the copy is intact and the next one of the chain. As no frame
-// is overwritten before it is in LMDB, one that is found neither in the tail nor in LMDB does not exist yet.
+// Takes no lock that the writer knows, so it can never stop the writer. The writer may overwrite the words that it
+// reads at any moment: a frame is copied first, and believed only if the copy is intact and continues the chain. No
+// frame is overwritten before LMDB has it, so an event found in neither place does not exist yet.
+//
+// Threads: any. Invariant: the chain leads to known_, which only moves forward.
 class ReaderLog final : public EventLog {
  public:
   explicit ReaderLog(ReaderLogParts parts)
@@ -50,11 +52,14 @@ class ReaderLog final : public EventLog {
     return LookForEnd();
   }
 
+  // Events up to LastSeen() are in log.mdb. Newer ones are searched in the tail first.
   absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const override {
     ASSIGN_OR_RETURN(const auto open, LockOpen());
     if (from <= file_->LastSeen()) return file_->Read(from, bytes_max);
     ASSIGN_OR_RETURN(CommitRecord commit, file_->ReadCommit());
     while (from > commit.end.sequence) {
+      // The drain may move the frames on to log.mdb while this looks for them. Then the next commit record names them,
+      // and the loop ends.
       TailPosition at = StartBefore(from, commit);
       RunCollector collector(from, bytes_max);
       const auto collect = [&](std::span<const std::uint64_t> frame, const ChainEnd& end) -> absl::StatusOr<bool> {
@@ -74,13 +79,14 @@ class ReaderLog final : public EventLog {
         return run;
       }
       ASSIGN_OR_RETURN(commit,
-                       file_->ReadCommit());  // what was looked for in the tail has come, or moved on, meanwhile
+                       file_->ReadCommit());  // the event has come, or has moved on into log.mdb
     }
     return file_->Read(from, bytes_max);
   }
 
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {
     ASSIGN_OR_RETURN(const auto open, LockOpen());
+    // Both are caches: whichever is newer saves more folding.
     ASSIGN_OR_RETURN(std::optional<Snapshot> stored, file_->FindSnapshot(at_most));
     return Newer(snapshots_.Find(at_most), std::move(stored));
   }
@@ -96,10 +102,11 @@ class ReaderLog final : public EventLog {
     return more;
   }
 
-  // Who waits for more is woken until it has seen that the log is closed: only the writer can wake so that nobody
-  // misses it who is about to wait.
+  // Wakes waiting threads again and again until each has seen that the log is closed. A reader may not store to the
+  // shared word, so a thread that is just about to wait can miss a single wake-up.
   absl::Status Close() override {
-    if (!process_.IsInside()) return absl::OkStatus();  // nothing here is the child's to close, not even the mutex
+    if (!process_.IsInside())
+      return absl::OkStatus();  // in a child of fork() even the mutex belongs to the parent's threads
     {
       const std::unique_lock closing(closing_);
       file_.reset();
@@ -111,7 +118,7 @@ class ReaderLog final : public EventLog {
   const std::string& name() const override { return name_; }
 
  private:
-  // The caller keeps the result for as long as it uses the files: Close() waits for it.
+  // The caller holds the result while it uses the files. Close() waits for that.
   absl::StatusOr<std::shared_lock<std::shared_mutex>> LockOpen() const {
     RETURN_IF_ERROR(process_.Check(name_));
     std::shared_lock open(closing_);
@@ -124,11 +131,12 @@ class ReaderLog final : public EventLog {
     return absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is open for reading only"));
   }
 
-  // To be asked before looking for the end of the log: what becomes durable meanwhile is not missed then.
+  // To be read before the end of the log is looked for: a bound that is read later could lie beyond that end, and look
+  // like loss.
   Sequence KnownDurable() const { return std::max(shared_.durable(*tail_), tail_->ReadClaim().durable); }
 
-  // A commit is seen in log.mdb a moment before it has reached the disk: until then it counts as neither durable nor
-  // stored.
+  // log.mdb shows a commit a moment before it has reached the disk. Until another source says that it is durable, it
+  // counts as neither durable nor stored.
   LogExtent ToExtent(const CommitRecord& commit, const ChainEnd& end, Sequence durable) const {
     LogExtent extent = foldlog::ToExtent(commit);
     extent.end = end;
@@ -138,7 +146,8 @@ class ReaderLog final : public EventLog {
     return extent;
   }
 
-  // DataLoss if it comes before something that is known to have been there.
+  // The last event in log.mdb and tail together. DataLoss if log.mdb tells of events behind it. The commit record is
+  // read again after the walk, because a run that the drain moves meanwhile leaves the ring.
   absl::StatusOr<LogExtent> LookForEnd() const {
     ASSIGN_OR_RETURN(CommitRecord commit, file_->ReadCommit());
     for (int looks = 1;;) {
@@ -146,7 +155,7 @@ class ReaderLog final : public EventLog {
       TailPosition at = StartBefore(std::numeric_limits<Sequence>::max(), commit);
       RETURN_IF_ERROR(Walk(at, [](auto, const auto&) { return true; }));
       ASSIGN_OR_RETURN(commit, file_->ReadCommit());
-      if (commit.end.sequence > at.chain.sequence) continue;  // the writer has moved it on meanwhile
+      if (commit.end.sequence > at.chain.sequence) continue;  // the drain has overtaken the walk
       const absl::Status whole = file_->CheckNothingIsMissing(at.chain);
       if (whole.ok()) return ToExtent(commit, at.chain, durable);
       if (looks++ == kLooksMax) return whole;
@@ -154,15 +163,16 @@ class ReaderLog final : public EventLog {
     }
   }
 
-  // The nearest known place in the tail from which the chain leads to `sequence`.
+  // The nearest known place in the tail from which the chain leads to `sequence`. known_ is of use only while the ring
+  // still holds the frames behind it.
   TailPosition StartBefore(Sequence sequence, const CommitRecord& commit) const {
     const std::lock_guard lock(mutex_);
     if (known_.chain.sequence > commit.end.sequence && known_.chain.sequence < sequence) return known_;
     return {commit.tail_position, commit.end};
   }
 
-  // Gives every frame behind `at` to `use`, a copy valid during the call, and moves `at` behind it, until there are no
-  // more or `use` wants none; then the place is remembered.
+  // Calls `use` with each frame behind `at`, a copy that is valid during the call, and moves `at` behind it. Stops at
+  // the end of the tail, or when `use` returns false, and remembers the place for the next call.
   template <typename Use>
   absl::Status Walk(TailPosition& at, const Use& use) const {
     TailWindow window(*tail_);
@@ -170,6 +180,8 @@ class ReaderLog final : public EventLog {
     absl::StatusOr<std::optional<TailWindow::Step>> step = window.FrameBehind(at);
     for (; step.ok() && step->has_value(); step = window.FrameBehind(at)) {
       const auto& [frame, behind] = **step;
+      // A walk longer than the ring follows words that the writer keeps replacing; its caller looks again from the
+      // start.
       if (behind.position - start > tail_->ring_words()) break;
       const absl::StatusOr<bool> wanted = use(frame, behind.chain);
       RETURN_IF_ERROR(wanted.status());
@@ -184,15 +196,15 @@ class ReaderLog final : public EventLog {
 
   const ForkGuard process_;
   const std::string name_;
-  std::unique_ptr<LogFile> file_;  // nothing once closed
+  std::unique_ptr<LogFile> file_;  // null once closed
   const std::unique_ptr<TailFile> tail_;
   const TailShared shared_;
   const SnapshotCache snapshots_;
   const Sequence durable_when_opened_;
   mutable std::atomic<int> waiting_ = 0;  // threads in WaitForMore()
   mutable std::shared_mutex closing_;     // shared: calls in progress; exclusive: Close()
-  mutable std::mutex mutex_;              // of known_
-  mutable TailPosition known_;            // a place that the chain is known to lead to
+  mutable std::mutex mutex_;              // guards known_
+  mutable TailPosition known_;            // the furthest place that a walk has come to
 };
 
 }  // namespace

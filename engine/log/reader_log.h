@@ -1,6 +1,6 @@
-// The log in a directory, opened for reading beside its writer, whether one is at work or not. It reads files with
-// pread and nothing else: it needs no lock and no permission to write, leaves nothing behind, and no file that is
-// damaged, cut short or unreadable can do it harm.
+// The log in a directory, opened for reading, whether a writer is at work or not. It reads files with pread and nothing
+// else. It needs no lock and no permission to write, leaves nothing behind, and no file that is damaged, cut short or
+// unreadable can end the process.
 
 #ifndef FOLDLOG_LOG_READER_LOG_H_
 #define FOLDLOG_LOG_READER_LOG_H_
@@ -16,17 +16,17 @@
 
 namespace foldlog {
 
-// What a log is made of, opened for reading.
+// The parts of a log, opened for reading by OpenLogForReading().
 struct ReaderLogParts {
   std::string name;  // the directory
   std::unique_ptr<LogFile> file;
   std::unique_ptr<TailFile> tail;
   TailShared shared;
   SnapshotCache snapshots;
-  Sequence durable;  // known to be, whatever `shared` says
+  Sequence durable;  // events up to this one are durable, whatever `shared` says
 };
 
-// Append(), Sync() and PutSnapshot() of the result are refused.
+// The result refuses every call that writes. Threads: any, as EventLog says of const calls.
 std::unique_ptr<EventLog> NewReaderLog(ReaderLogParts parts);
 
 }  // namespace foldlog

@@ -8,20 +8,22 @@
 namespace foldlog {
 namespace {
 
-// How the last writer ended; nothing if there was none, or its record is lost.
+// How the last writer ended; nothing if the log had none, or its record is lost.
 std::optional<OwnerFate> FateOfLastWriter(const WriterInfo& previous, const Owner& self) {
   if (!previous.writer) return std::nullopt;
   return AssessOwner(*previous.writer, previous, self);
 }
 
-// Processes that die leave the page cache as it is. Whatever is not known to have ended so, and within this very boot,
-// may have been a power cut.
+// A process that dies leaves the page cache as it is. Only a death that is proven to have been one, within this boot,
+// rules out a power cut.
 bool PowerMayHaveGone(std::optional<OwnerFate> last_writer, const WriterInfo& previous, const Owner& self) {
   const bool same_boot = previous.writer && !self.boot_id.empty() && previous.writer->boot_id == self.boot_id;
   return !same_boot || (last_writer != OwnerFate::kProcessDied && last_writer != OwnerFate::kClosedWithoutEnd);
 }
 
-// Tells what a power cut may tear from what it must not, and what nobody can tell.
+// Compares the end of the chain with what was durable. Events up to durable must be there. Events behind them that a
+// flush was working on are in doubt: nobody knows whether it ended, and so whether anyone was told that they are
+// durable.
 absl::Status JudgeEnd(const RecoveryInput& input, Sequence end, RecoveryReport& report) {
   const TailFile& tail = input.tail;
   const TailClaim claim = tail.ReadClaim();
@@ -32,6 +34,8 @@ absl::Status JudgeEnd(const RecoveryInput& input, Sequence end, RecoveryReport& 
   }
   const Sequence in_doubt_from = std::max(end, durable);
   if (claim.flushing > in_doubt_from) report.events_in_doubt = claim.flushing - in_doubt_from;
+  // A claim beyond the end would make the next opening report the same loss again, of events that this writer is about
+  // to number anew.
   if (end < claim.durable || claim.flushing > claim.durable) tail.ResetClaim(std::min(end, claim.durable));
   return absl::OkStatus();
 }
@@ -44,6 +48,8 @@ absl::StatusOr<RecoveredLog> Recover(const RecoveryInput& input) {
   RecoveryReport& report = recovered.report;
   report.last_writer = FateOfLastWriter(input.previous, input.self);
   const bool power_may_have_gone = PowerMayHaveGone(report.last_writer, input.previous, input.self);
+  // After a power cut nothing is cached, and torn frames may lie before newer ones; after the mere death of a process
+  // neither is so.
   if (power_may_have_gone) input.tail.ReadAhead();
   recovered.found = ScanTail(input.tail.ring(), recovered.stored, /*search_rest=*/power_may_have_gone);
   const ChainEnd& end = recovered.found.end.chain;

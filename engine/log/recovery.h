@@ -1,6 +1,6 @@
-// What a writer finds out before it goes on with a log: how the last writer ended, how far the events reach that are
-// there, and whether any are missing that had been durable. It reads log.mdb and the tail, and changes nothing but the
-// tail's claim. engine/log/README.md tells the whole of an opening.
+// What a writer finds out before it continues a log: how the last writer ended, how far the events reach, and whether
+// any are missing that were durable. It reads log.mdb and the tail, and changes nothing but the tail's claim.
+// engine/log/README.md describes the whole opening.
 
 #ifndef FOLDLOG_LOG_RECOVERY_H_
 #define FOLDLOG_LOG_RECOVERY_H_
@@ -14,20 +14,21 @@
 
 namespace foldlog {
 
-// What the files of the log say, and who asks. The caller holds the writer lock.
+// What the files of the log say, and which process asks. The caller holds the writer lock.
 struct RecoveryInput {
   const LogFile& file;
   const TailFile& tail;
-  Sequence durable_by_shared;  // what the shared page says is durable; 0 if nothing
-  const WriterInfo& previous;  // the writer lock as it was before it was taken
+  Sequence durable_by_shared;  // how far events are durable by the shared page; 0: it does not say
+  const WriterInfo& previous;  // the writer lock before this writer took it
   const Owner& self;
-  bool accept_loss;  // whether to go on though durable events are missing
+  bool accept_loss;  // whether to go on although durable events are missing
 };
 
+// What Recover() found.
 struct RecoveredLog {
-  ChainEnd base;        // what the chain starts behind
-  TailPosition stored;  // the end of what is in log.mdb
-  TailContents found;   // what is behind that in the tail
+  ChainEnd base;        // the chain starts behind this
+  TailPosition stored;  // where the frames in log.mdb end
+  TailContents found;   // what the tail holds behind that
   RecoveryReport report;
 };
 

@@ -12,8 +12,8 @@ namespace {
 // Soon enough for a person who watches, long enough that a burst of checkpoints is one transaction.
 constexpr std::chrono::milliseconds kPauseMin(20);
 
-// Between two changes, so many times what the last one took: a list of a million errors must not be written all the
-// time.
+// A pause is at least so many times as long as the last change took: a row with a million errors must not be written
+// all the time.
 constexpr int kPauseFactor = 10;
 
 // While nothing happens, the pauses grow up to this.
@@ -21,15 +21,17 @@ constexpr std::chrono::milliseconds kPauseIdleMax(160);
 
 constexpr std::chrono::milliseconds kRetryInterval(1000);
 
-// Others may hold a lock for ever. The last change gets more time than those that are tried again.
+// How long a change waits for a lock, which another program may hold for ever. The last change waits longer, because it
+// is not tried again.
 constexpr std::chrono::milliseconds kPatience(250);
 constexpr std::chrono::milliseconds kLastPatience(1000);
 
+// A user that never takes the news must not make them pile up.
 constexpr std::size_t kNewsMax = 16;
 
 constexpr const char* kMakesUp = "; \"foldlog project --sqlite FILE\" makes up for what it missed";
 
-// It may go well in a moment, with nobody doing anything about the mirror.
+// Errors that may pass without anybody doing anything about the mirror.
 bool MayPass(const absl::Status& status) { return absl::IsUnavailable(status) || absl::IsResourceExhausted(status); }
 
 }  // namespace
@@ -42,6 +44,7 @@ absl::StatusOr<std::unique_ptr<MirrorFollower>> MirrorFollower::Start(const std:
   ASSIGN_OR_RETURN(std::unique_ptr<SqliteMirror> mirror, SqliteMirror::Open(path, log));
   mirror->WaitForLocks(kPatience);
   std::unique_ptr<MirrorFollower> follower(new MirrorFollower(std::move(mirror)));
+  // By the caller's thread, so that a file which can never be the mirror is refused at once.
   const absl::Status first = follower->Attempt();
   if (!first.ok() && !MayPass(first)) return first;
   follower->Tell(first);
@@ -75,6 +78,7 @@ absl::Status MirrorFollower::Stop() {
   return status();
 }
 
+// Without mutex_, except to set ended_: status() and TakeNews() must not wait for SQLite.
 absl::Status MirrorFollower::Attempt() {
   if (const absl::Status read = mirror_->ReadOn(); !read.ok()) {
     pause_ = kRetryInterval;
@@ -89,7 +93,7 @@ absl::Status MirrorFollower::Attempt() {
   return changed.status();
 }
 
-// Only what is new: the same error is told once.
+// Adds what has changed since the last attempt: the same error is reported once.
 void MirrorFollower::Tell(const absl::Status& status) {
   const auto add = [this](std::string text) {
     if (news_.size() == kNewsMax) news_.pop_front();
@@ -105,7 +109,7 @@ void MirrorFollower::Tell(const absl::Status& status) {
   add(absl::StrCat(mirror_->name(), " is up to date again"));
 }
 
-// Once more after the word to stop, so that what was appended before it is shown.
+// The thread. After the request to stop it makes one more attempt, which shows what was appended before the request.
 void MirrorFollower::Run() {
   bool last = false;
   while (!last && !ended()) {

@@ -5,12 +5,12 @@
 //   ...
 //   RETURN_IF_ERROR(mirror->Stop());
 //
-// One rule for whoever follows, the program, the module or an indexer: what goes wrong with the file is told and tried
-// again every second, for a lock is let go, a disk gets room, and a wrong file is moved away; nothing that happens to
-// the file ends the following. A file that was renamed, deleted or replaced is made anew at its path, and that is told,
-// too. Only if the log cannot be read any more, the following ends.
+// One rule for every user, be it the program, the module or an indexer. An error of the file is reported and tried
+// again every second, because locks are released, disks get room, and wrong files are moved away; no error of the file
+// ends the thread. If the file was renamed, deleted or replaced, it is made anew at its path, which is reported, too.
+// The thread ends only if the log cannot be read any more.
 //
-// Any thread may call it.
+// Threads: any.
 
 #ifndef FOLDLOG_PROJECTION_MIRROR_FOLLOWER_H_
 #define FOLDLOG_PROJECTION_MIRROR_FOLLOWER_H_
@@ -33,8 +33,9 @@ namespace foldlog {
 
 class MirrorFollower {
  public:
-  // The log must outlive the follower. A file that cannot be the mirror of this log is an error here; one that is
-  // locked, or without room, is only told of. ResourceExhausted, too, if there is no thread to be had.
+  // Makes the first change, and starts the thread. The log must outlive the follower. A file that cannot be the mirror
+  // of this log is an error here; one that is locked, or without room, is only reported. ResourceExhausted, too, if the
+  // system has no thread for it.
   static absl::StatusOr<std::unique_ptr<MirrorFollower>> Start(const std::string& path, const EventLog& log);
   ~MirrorFollower();
   MirrorFollower(const MirrorFollower&) = delete;
@@ -43,14 +44,14 @@ class MirrorFollower {
   // How the latest attempt went.
   absl::Status status() const;
 
-  // True: the log cannot be read, as status() says, and nothing is followed any more.
+  // True once the log cannot be read, as status() says: the thread has ended.
   bool ended() const;
 
-  // What a person should be told since the last call, a sentence each; the latest few.
+  // What the user should be told since the last call, a sentence each; the latest few.
   std::vector<std::string> TakeNews();
 
-  // Shows what the log holds now, and ends. The status is that of this last attempt. It takes two or three seconds at
-  // most if the file is locked; the next mirror of the file makes up for it. A second Stop() does nothing.
+  // Makes a last change, and ends the thread; the status is that of this change. If the file is locked it takes two or
+  // three seconds at most, and the next mirror of the file makes up for it. A second Stop() does nothing.
   absl::Status Stop();
 
  private:
@@ -59,7 +60,7 @@ class MirrorFollower {
   void Tell(const absl::Status& status);
   void Run();
 
-  std::unique_ptr<SqliteMirror> mirror_;  // the thread's, once that runs
+  std::unique_ptr<SqliteMirror> mirror_;  // used by the thread alone once that runs
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   absl::Status status_;
@@ -67,7 +68,7 @@ class MirrorFollower {
   bool ended_ = false;
   bool stopping_ = false;
   std::chrono::milliseconds pause_;  // the thread's
-  int replaced_ = 0;                 // as far as told of
+  int replaced_ = 0;                 // mirror_->replaced() as far as reported
   BackgroundThread thread_;
 };
 

@@ -53,6 +53,7 @@ std::string_view Name(Type type) {
   return "of an unknown type";
 }
 
+// SQLite's columns take values of any type, whatever the table declares.
 absl::Status CheckType(const SqliteDatabase& database, const SqliteQuery& query, int column, Type type) {
   const Type is = query.TypeOf(column);
   if (is == type) return absl::OkStatus();
@@ -61,6 +62,7 @@ absl::Status CheckType(const SqliteDatabase& database, const SqliteQuery& query,
                                                  ToAbsl(Name(type))));
 }
 
+// As text, because SQLite's integers are signed.
 std::string Hexadecimal(std::uint64_t number) { return absl::StrCat(absl::Hex(number, absl::kZeroPad16)); }
 
 std::uint64_t FromHexadecimal(const std::string& text) {
@@ -71,7 +73,7 @@ std::uint64_t FromHexadecimal(const std::string& text) {
 
 }  // namespace
 
-// Names are compared as SQLite does. Only tables have a page of their own.
+// Compares names as SQLite does. Only a real table has a root page.
 absl::StatusOr<bool> HasTable(SqliteDatabase& database, std::string_view table) {
   ASSIGN_OR_RETURN(const auto find, database.Prepare("SELECT type = 'table' AND rootpage > 0 FROM sqlite_master "
                                                      "WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')"));
@@ -83,6 +85,7 @@ absl::StatusOr<bool> HasTable(SqliteDatabase& database, std::string_view table) 
       absl::StrCat(database.name(), ": its ", ToAbsl(table), " is a view or a virtual table; give another file"));
 }
 
+// More columns than these do no harm; they are left alone.
 absl::Status CheckRowTable(SqliteDatabase& database) {
   ASSIGN_OR_RETURN(const auto list, database.Prepare("SELECT name FROM pragma_table_info('indexing_state')"));
   SqliteQuery query(*list);
@@ -107,6 +110,7 @@ absl::Status CreateTables(SqliteDatabase& database) {
 
 absl::StatusOr<std::optional<SingleRow>> ReadRow(SqliteDatabase& database) {
   ASSIGN_OR_RETURN(const auto select,
+                   // Two rows are asked for, so that a second one is noticed.
                    database.Prepare("SELECT id, operation_type, status, checkpoint_data, started_at, updated_at, "
                                     "completed_at FROM indexing_state LIMIT 2"));
   SqliteQuery query(*select);
@@ -184,6 +188,7 @@ absl::Status WriteRecord(SqliteDatabase& database, const MirrorRecord& record) {
   return query.Finish();
 }
 
+// Over JSON, which keeps the columns apart: "a" and "bc" differ from "ab" and "c".
 std::string RowHash(const std::optional<SingleRow>& row) {
   JsonWriter json;
   json.BeginArray();

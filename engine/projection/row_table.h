@@ -1,4 +1,5 @@
-// The table `indexing_state` with its single row, and the mirror's own record beside it. SQL and nothing else.
+// The table `indexing_state` with its single row, and the mirror's own record beside it. SQL and nothing else. Threads:
+// as for the connection, one at a time.
 
 #ifndef FOLDLOG_PROJECTION_ROW_TABLE_H_
 #define FOLDLOG_PROJECTION_ROW_TABLE_H_
@@ -17,32 +18,32 @@ namespace foldlog {
 
 // What the mirror wrote last.
 struct MirrorRecord {
-  std::string log = {};       // for people
-  ChainEnd shown = {};        // the event that the row is as of; its hash tells the log
-  std::string row_hash = {};  // of the row
+  std::string log = {};       // the log's name, for messages
+  ChainEnd shown = {};        // the last event that the row shows; its hash identifies the log
+  std::string row_hash = {};  // RowHash() of the row that was written
 };
 
-// Whether the file has such a table. FailedPrecondition if something else has its name: behind a view or a virtual
-// table there is code of others, which is not run.
+// Whether the file has such a table. FailedPrecondition if the name belongs to a view or a virtual table: reading one
+// would run code of the file's owner.
 absl::StatusOr<bool> HasTable(SqliteDatabase& database, std::string_view table);
 
 // FailedPrecondition if the table lacks a column, naming it.
 absl::Status CheckRowTable(SqliteDatabase& database);
 
-// Makes the tables that are missing.
+// Creates the tables that are missing.
 absl::Status CreateTables(SqliteDatabase& database);
 
-// The row; nothing if the table is empty. InvalidArgument if there are several, or a column is of a type or the id a
-// number that no such row has: the message names it.
+// The row; nothing if the table is empty. InvalidArgument, naming the column, if the table has several rows, another
+// id, or a value of another type than such a row has.
 absl::StatusOr<std::optional<SingleRow>> ReadRow(SqliteDatabase& database);
 
-// Nothing takes the row away.
+// Replaces the row; deletes it if `row` is nothing.
 absl::Status WriteRow(SqliteDatabase& database, const std::optional<SingleRow>& row);
 
 absl::StatusOr<std::optional<MirrorRecord>> ReadRecord(SqliteDatabase& database);
 absl::Status WriteRecord(SqliteDatabase& database, const MirrorRecord& record);
 
-// Of every column, and of there being a row at all.
+// A hash of all columns, and of whether there is a row.
 std::string RowHash(const std::optional<SingleRow>& row);
 
 }  // namespace foldlog

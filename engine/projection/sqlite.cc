@@ -21,10 +21,10 @@ namespace {
 // Long enough for another program's commit or a backup's checkpoint, short enough for a person to wait.
 constexpr std::chrono::milliseconds kPatience(5000);
 
-// How many instructions of SQLite's machine run between two looks at the clock.
+// How many instructions SQLite's virtual machine runs between two looks at the clock.
 constexpr int kInstructionsBetweenLooks = 20000;
 
-// The file system may know better than SQLite why a file cannot be opened.
+// SQLite only says that it cannot open the file; the errno of the file system says why.
 absl::StatusCode CodeOfOpening(int error) {
   switch (error) {
     case ENOENT:
@@ -68,6 +68,7 @@ absl::StatusCode CodeOf(int code, int error) {
   }
 }
 
+// SQLite's progress handler: a result other than 0 interrupts the statement.
 int IsOverdue(void* deadline) {
   return std::chrono::steady_clock::now() > *static_cast<std::chrono::steady_clock::time_point*>(deadline) ? 1 : 0;
 }
@@ -91,6 +92,7 @@ absl::StatusOr<std::string> SqlitePath(const std::string& path, std::string_view
   return absolute.string();
 }
 
+// Everything but letters, digits and slashes is escaped: `?` and `%` have a meaning in a URI.
 std::string SqliteUri(std::string_view absolute_path) {
   std::string uri = "file:";
   for (const char c : absolute_path) {
@@ -127,7 +129,8 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::
   std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(name, absolute, handle));
   if (code != SQLITE_OK) return database->Error(code);
   sqlite3_extended_result_codes(handle, 1);
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);  // its views and triggers are others' work
+  // The schema of a foreign file is not trusted: its views and triggers may call no function with side effects.
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   database->WaitForLocks(kPatience);
   struct stat facts {};
   if (stat(absolute.c_str(), &facts) == 0) {
@@ -137,7 +140,7 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::
   return database;
 }
 
-// v2: with a statement still about, it would wait for it instead of leaking.
+// close_v2: with a statement still alive, it closes when that is finalized, where close() would fail and leak.
 SqliteDatabase::~SqliteDatabase() { sqlite3_close_v2(handle_); }
 
 absl::StatusOr<std::unique_ptr<SqliteStatement>> SqliteDatabase::Prepare(const std::string& sql) {
@@ -154,8 +157,8 @@ absl::Status SqliteDatabase::Execute(const std::string& sql) {
 
 std::int64_t SqliteDatabase::RowsChanged() const { return sqlite3_changes64(handle_); }
 
-// SQLite compares the inode's number at the path that it has resolved; this, also the device, and where a symbolic link
-// leads by now.
+// SQLite compares only the inode number at the path that it resolved when it opened the file. This also compares the
+// device, and follows a symbolic link to where it leads now.
 bool SqliteDatabase::HasMoved() const {
   int moved = 0;
   if (sqlite3_file_control(handle_, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0) return true;
@@ -177,10 +180,11 @@ bool SqliteDatabase::IsReadOnly() const { return sqlite3_db_readonly(handle_, "m
 absl::Status SqliteDatabase::Error(int code) const { return SqliteStatus(code, handle_, name_); }
 
 SqliteTransaction::~SqliteTransaction() {
-  // If this fails, SQLite has rolled back already; the error that led here is the one to report.
+  // If this fails, SQLite has rolled back already. The caller reports the error that led here.
   if (open_) database_.Execute("ROLLBACK").IgnoreError();
 }
 
+// IMMEDIATE takes the write lock now: a transaction that reads first could fail when it comes to write.
 absl::Status SqliteTransaction::Begin() {
   RETURN_IF_ERROR(database_.Execute("BEGIN IMMEDIATE"));
   open_ = true;
@@ -200,7 +204,8 @@ SqliteQuery::~SqliteQuery() {
   sqlite3_clear_bindings(statement_.handle_);
 }
 
-// No destructor for the bytes: they are the caller's. Never a null pointer, which would bind NULL instead of nothing.
+// No destructor for the bytes: the caller owns them. The pointer is never null, which would bind NULL instead of an
+// empty value.
 void SqliteQuery::BindBlob(int parameter, std::string_view bytes) {
   const char* data = bytes.empty() ? "" : bytes.data();
   Note(sqlite3_bind_blob64(statement_.handle_, parameter, data, bytes.size(), nullptr));
@@ -252,7 +257,7 @@ SqliteQuery::Type SqliteQuery::TypeOf(int column) const {
 }
 
 std::string SqliteQuery::Bytes(int column) const {
-  // Text as UTF-8, whatever the file's encoding is.
+  // column_text() converts to UTF-8, whatever the file's encoding is.
   const void* data = sqlite3_column_type(statement_.handle_, column) == SQLITE_TEXT
                          ? static_cast<const void*>(sqlite3_column_text(statement_.handle_, column))
                          : sqlite3_column_blob(statement_.handle_, column);

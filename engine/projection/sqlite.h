@@ -37,13 +37,15 @@ namespace foldlog {
 
 class SqliteStatement;
 
+// A connection. Threads: one at a time. Its statements must be destroyed first.
 class SqliteDatabase {
  public:
-  // kUnchanging: only read, without locks, beside which no journal counts. For who has made sure of that.
+  // kUnchanging: SQLite reads the file without locks and ignores its journals. The caller must have made sure that no
+  // program changes the file and that no journal counts.
   enum class Access { kCreate, kUnchanging };
 
-  // SQLite reads nothing yet, so that a damaged or foreign file shows with the first statement only. `what` the file is
-  // to the user stands before its path in messages. The path is a path whatever it looks like (file:…, :memory:).
+  // SQLite reads nothing yet, so a damaged or foreign file shows only at the first statement. `what` says what the file
+  // is to the user, and stands before its path in messages. A name such as file:… or :memory: is a path, too.
   static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(const std::string& path, std::string_view what,
                                                               Access access = Access::kCreate);
   ~SqliteDatabase();
@@ -55,17 +57,17 @@ class SqliteDatabase {
   // One statement without parameters, run to its end.
   absl::Status Execute(const std::string& sql);
 
-  // By the latest statement that writes, without what triggers did.
+  // The rows that the latest writing statement changed, without those that triggers did.
   std::int64_t RowsChanged() const;
 
-  // Whether the file behind this connection is no longer the one at its path: renamed, deleted or replaced. What is
-  // written then is not found again.
+  // Whether the path no longer names the file behind this connection, because it was renamed, deleted or replaced.
+  // Nobody would find what is written to it.
   bool HasMoved() const;
 
-  // How long a statement waits for a lock of another program before it is Unavailable; 5 s unless told.
+  // How long a statement waits for a lock of another program before it fails with Unavailable; 5 s by default.
   void WaitForLocks(std::chrono::milliseconds patience);
 
-  // Statements that have not ended by then are stopped: Unavailable. A crafted file can make a query endless.
+  // Stops statements that run beyond `deadline`, with Unavailable: a crafted file can make a query endless.
   void SetDeadline(std::chrono::steady_clock::time_point deadline);
 
   bool IsReadOnly() const;
@@ -76,7 +78,7 @@ class SqliteDatabase {
   // For messages: what it is, and its path in quotes.
   const std::string& name() const { return name_; }
 
-  // For a copy that goes by the name of what it was copied from.
+  // For a copy that is to be called by the name of its original.
   void set_name(std::string name) { name_ = std::move(name); }
 
  private:
@@ -91,17 +93,17 @@ class SqliteDatabase {
   std::chrono::steady_clock::time_point deadline_;
 };
 
-// What it is and its path in quotes, as messages say it.
+// `what` and the path in quotes, as messages show them.
 std::string SqliteFileName(std::string_view what, const std::string& path);
 
-// The path from the root on, with which SQLite takes no name for anything but a path. NotFound, FailedPrecondition if
-// something that is no regular file is there: a pipe would be waited for.
+// The absolute path, which SQLite cannot take for anything but a path. NotFound; FailedPrecondition if the path names
+// anything but a regular file: opening a pipe would wait.
 absl::StatusOr<std::string> SqlitePath(const std::string& path, std::string_view name);
 
-// The same as a URI, to which parameters can be added.
+// The path as a URI, to which parameters can be added.
 std::string SqliteUri(std::string_view absolute_path);
 
-// What a failed call on `handle` means.
+// The status for a failed call on `handle`.
 absl::Status SqliteStatus(int code, sqlite3* handle, std::string_view name);
 
 // One transaction, rolled back unless committed.

@@ -25,7 +25,7 @@ constexpr std::chrono::milliseconds kPatience(5000);
 // A trigger of the file's owner may make a change endless.
 constexpr std::chrono::seconds kWritingTimeMax(10);
 
-// The link of the chain at an event, which tells one log from another; nothing if the log does not reach it.
+// The link of the chain at an event; nothing if the log does not reach it. The hash tells one log from another.
 absl::StatusOr<std::optional<ChainEnd>> LinkAt(const EventLog& log, Sequence sequence) {
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
   if (sequence == extent.base.sequence) return std::optional(extent.base);
@@ -36,8 +36,8 @@ absl::StatusOr<std::optional<ChainEnd>> LinkAt(const EventLog& log, Sequence seq
   return std::optional(ChainEnd{event->sequence, event->hash});
 }
 
-// What a power cut takes back is shown again at the next event. In WAL mode that is all that it can do; with a rollback
-// journal, less care than SQLite's own could damage the file.
+// After a power cut the next event shows again what was lost, so a mirror needs no full durability. In WAL mode, NORMAL
+// risks nothing else. With a rollback journal, less than SQLite's default could damage the file, so it stays.
 absl::Status ChooseDurability(SqliteDatabase& database) {
   ASSIGN_OR_RETURN(const auto pragma, database.Prepare("PRAGMA journal_mode"));
   SqliteQuery query(*pragma);
@@ -45,8 +45,8 @@ absl::Status ChooseDurability(SqliteDatabase& database) {
   return query.Bytes(0) == "wal" ? database.Execute("PRAGMA synchronous = NORMAL") : absl::OkStatus();
 }
 
-// A log's directory belongs to the log, whose empty files would make fine databases. With two names, each would have a
-// journal of its own, and one of them be missed.
+// All names in a log's directory belong to the log; its files could even be taken for empty databases. A file with two
+// names would have a journal for each, and SQLite would miss one of them.
 absl::Status CheckPlace(const std::string& path, const std::string& name, const EventLog& log) {
   struct stat file {};
   if (stat(path.c_str(), &file) == 0 && file.st_nlink > 1) {
@@ -64,7 +64,7 @@ absl::Status CheckPlace(const std::string& path, const std::string& name, const 
   return absl::OkStatus();
 }
 
-// Codes of SQLite that a person can do something about.
+// Adds the next step to errors of SQLite that the user can do something about.
 absl::Status Explained(const absl::Status& status) {
   if (absl::IsPermissionDenied(status)) {
     return absl::PermissionDeniedError(
@@ -84,7 +84,7 @@ absl::StatusOr<bool> WasImportedFrom(const SingleRow& row, const EventLog& log, 
   return imported == row;
 }
 
-// Whether the file is this log's to write: its own earlier mirror, one without a row, or one whose row was imported.
+// Whether this log may write the file: it holds its own earlier mirror, no row, or the row that was imported from it.
 absl::Status CheckOwnership(SqliteDatabase& database, const EventLog& log, const State& state) {
   ASSIGN_OR_RETURN(const std::optional<MirrorRecord> record, ReadRecord(database));
   if (!record) {
@@ -107,6 +107,7 @@ absl::Status CheckOwnership(SqliteDatabase& database, const EventLog& log, const
 template <typename Value>
 void Compare(std::string_view column, const Value& is, const Value& should_be, std::vector<std::string>& findings) {
   if (is == should_be) return;
+  // checkpoint_data may be megabytes long.
   constexpr std::size_t kShownMax = 200;
   const auto shown = [](const Value& value) {
     std::string text;
@@ -154,13 +155,13 @@ void SqliteMirror::WaitForLocks(std::chrono::milliseconds patience) {
   if (database_) database_->WaitForLocks(patience);
 }
 
-// A connection to the file that is at the path now.
+// Connects to the file that is at the path now, unless it is connected to it.
 absl::Status SqliteMirror::Connect() {
   if (database_ && !database_->HasMoved()) return absl::OkStatus();
   if (database_) {
     ++replaced_;
-    // What is in the -wal belongs to the file that was here, wherever that is now; SQLite would take it for part of the
-    // one that is here.
+    // The -wal at this path still belongs to the file that was here. Left as it is, SQLite would take it for part of
+    // the file that is here now.
     database_->Execute("PRAGMA wal_checkpoint(TRUNCATE)").IgnoreError();
   }
   database_.reset();
@@ -177,7 +178,7 @@ absl::Status SqliteMirror::Connect() {
   return absl::OkStatus();
 }
 
-// As far as the log is durable: a mirror of events that a power cut took back would be one of another log.
+// Only as far as the log is durable: a power cut can take back later events, and the mirror would show another history.
 absl::Status SqliteMirror::ReadOn() {
   ASSIGN_OR_RETURN(const LogExtent extent, log_.Extent());
   if (!state_) {
@@ -196,6 +197,7 @@ absl::Status SqliteMirror::ReadOn() {
   return absl::OkStatus();
 }
 
+// Ownership is checked inside the transaction, so that no other program can change the row in between.
 absl::Status SqliteMirror::Write(bool heal) {
   const auto start = std::chrono::steady_clock::now();
   RETURN_IF_ERROR(Connect());
@@ -274,6 +276,8 @@ absl::StatusOr<MirrorReport> SqliteMirror::Check(const std::string& path, const 
     report.findings.push_back(absl::StrCat("it shows event ", *report.shown, " of another log, ", shown.record->log));
     return report;
   }
+  // Compared with the log at the event that the file shows, not at its end: a mirror that is behind is not a foreign
+  // write.
   ASSIGN_OR_RETURN(const Fold fold, FoldLog(log, *report.shown));
   ASSIGN_OR_RETURN(const std::optional<SingleRow> should_be, ProjectSingleRow(log, fold.state));
   CompareRows(shown.row, should_be, report.findings);

@@ -27,18 +27,18 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// As for any other lock (sqlite.cc).
+// As long as sqlite.cc waits for any lock.
 constexpr std::chrono::milliseconds kPatience(5000);
 constexpr std::chrono::milliseconds kRetryInterval(10);
 
-// What is read is a row or two.
+// Callers read a row or two.
 constexpr std::chrono::seconds kReadingTimeMax(10);
 
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
 constexpr const char* kJournals[] = {"-wal", "-journal"};
 
-// A directory that nobody else can look into, with what is in it.
+// A directory that only this user can look into; the destructor removes it with its contents.
 class PrivateDirectory {
  public:
   static absl::StatusOr<PrivateDirectory> Make() {
@@ -62,7 +62,7 @@ class PrivateDirectory {
   std::string path_;
 };
 
-// The first `bytes` of `source`, piece by piece. False if it has fewer, or `use` says so.
+// Passes the first `bytes` of `source` to `use`, piece by piece. False if the source has fewer, or `use` returns false.
 template <typename Source, typename Use>
 absl::StatusOr<bool> ForEachPiece(const Source& source, std::uint64_t bytes, const Use& use) {
   std::vector<std::byte> piece(kPieceBytes);
@@ -76,7 +76,7 @@ absl::StatusOr<bool> ForEachPiece(const Source& source, std::uint64_t bytes, con
   return true;
 }
 
-// A copy of one file, and whether the file still is what was copied.
+// A copy of one file, which can be compared with the file later.
 class Copy {
  public:
   template <typename Source>
@@ -95,6 +95,7 @@ class Copy {
 
   // What was added behind it does not count.
   template <typename Source>
+  // Whether the source still begins with what was copied. Bytes that were appended since do not count.
   absl::StatusOr<bool> BeginsLike(const Source& source) const {
     std::vector<std::byte> ours(kPieceBytes);
     return ForEachPiece(source, bytes_, [&](auto piece, std::uint64_t at) -> absl::StatusOr<bool> {
@@ -125,8 +126,8 @@ absl::StatusOr<Companions> CompanionsOf(const SqliteSource& source) {
   return companions;
 }
 
-// Whether the file is the whole database. An empty -wal may be in use; a rollback journal that does not begin with its
-// magic number is one that was used up and kept.
+// Whether the file is the whole database. Even an empty -wal may be in use. A rollback journal that does not begin with
+// its magic number was used up and kept.
 absl::StatusOr<bool> IsAlone(const SqliteSource& source) {
   ASSIGN_OR_RETURN(const Companions companions, CompanionsOf(source));
   if (companions[0]) return false;
@@ -136,8 +137,8 @@ absl::StatusOr<bool> IsAlone(const SqliteSource& source) {
   return !any || first == std::byte{0};
 }
 
-// Copies all to `path`. False: it was written meanwhile. The file first, then the -wal: what the file has of the -wal
-// must be in the copy of the -wal, too.
+// Copies file and journals to `path`. False if a program wrote to them meanwhile. The file is copied before the -wal:
+// pages that a checkpoint moved from the -wal into the file must be in the copy of the -wal, too.
 absl::StatusOr<bool> CopyOfOneMoment(const SqliteSource& source, const std::string& path) {
   ASSIGN_OR_RETURN(const std::optional<Copy> file, Copy::Of(source, path));
   ASSIGN_OR_RETURN(const Companions companions, CompanionsOf(source));
@@ -174,7 +175,7 @@ absl::Status ReadFrom(const Request& request, const std::string& path, SqliteDat
   return request.read(*database);
 }
 
-// Nothing: the file is being written just now.
+// One attempt. Nothing if another program is writing to the file just now.
 std::optional<absl::Status> Try(const Request& request) {
   ASSIGN_OR_RETURN(const auto source, SqliteSource::Open(request.path, request.name));
   if (!source->Lock()) return std::nullopt;
@@ -202,6 +203,8 @@ absl::Status ReadSqlite(const std::string& path, std::string_view what,
     return absl::NotFoundError(absl::StrCat(request.name, " does not exist"));
   }
   const Clock::time_point deadline = Clock::now() + kPatience;
+  // By trying again, not by waiting for the lock: a busy writer leaves gaps, and each attempt holds the lock only
+  // briefly.
   while (true) {
     if (const std::optional<absl::Status> status = Try(request)) return *status;
     if (Clock::now() > deadline) break;

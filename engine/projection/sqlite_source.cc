@@ -17,17 +17,18 @@
 namespace foldlog {
 namespace {
 
-// Of the bytes of a -shm that stand for locks, as SQLite's description of the WAL format numbers them: that of
-// checkpoints, and that of readers at the first mark, whom a writer would have to do without to start the -wal anew.
+// The bytes of a -shm that stand for two locks, as SQLite's description of the WAL format numbers them: that of
+// checkpoints, and that of readers at the first mark, which a writer needs to start the -wal anew.
 constexpr off_t kWalLocks[] = {121, 124};
 
-// A checkpoint or a change takes them for a moment; under a busy writer it needs some luck to come between.
+// A checkpoint or a change takes these locks for a moment; with a busy writer it takes some tries to come between.
 constexpr int kWalLockTries = 200;
 constexpr std::chrono::milliseconds kWalLockInterval(1);
 
 enum class LockResult { kHeld, kBusy, kImpossible };
 
-// Of the open file, not of the process, so that it is safe from others here who close theirs.
+// Locks the open file description, not the process, so that other code of this process cannot unlock it by closing the
+// file.
 LockResult LockShared(int fd, off_t byte) {
   struct flock lock {};
   lock.l_type = F_RDLCK;
@@ -52,6 +53,7 @@ absl::StatusOr<std::unique_ptr<SqliteSource>> SqliteSource::Open(const std::stri
   std::unique_ptr<SqliteSource> source(new SqliteSource(name, handle));
   if (code != SQLITE_OK) return SqliteStatus(code, handle, name);
   const int control = sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &source->file_);
+  // Without SQLite's object for the file nothing can be locked or read.
   if (control != SQLITE_OK || source->file_ == nullptr || source->file_->pMethods == nullptr) {
     return absl::InternalError(absl::StrCat(name, ": SQLite has no file for it"));
   }
@@ -72,6 +74,7 @@ bool SqliteSource::Lock() {
 }
 
 bool SqliteSource::LockWal() {
+  // Without a -shm, or without permission to read it, no lock can be taken: then comparing the copy has to do.
   shm_ = FileDescriptor(open((path_ + "-shm").c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!shm_.valid()) return true;
   for (const off_t lock : kWalLocks) {

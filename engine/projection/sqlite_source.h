@@ -1,5 +1,5 @@
-// A database file of others with the journals beside it, as bytes: found, locked against change as far as a reader can,
-// and read. Never written.
+// A database file of another program and the journals beside it, as bytes: found, locked against changes as far as a
+// reader can, and read. Never written.
 
 #ifndef FOLDLOG_PROJECTION_SQLITE_SOURCE_H_
 #define FOLDLOG_PROJECTION_SQLITE_SOURCE_H_
@@ -20,9 +20,10 @@ struct sqlite3_file;
 
 namespace foldlog {
 
-// The file itself through SQLite's own object for it, not a descriptor of ours: to close one lets go of every lock that
-// this process has on the file, those of its other connections included. The -shm has to be opened here, for SQLite, as
-// root, would give it another owner; so this is not for a process that has the same file open in WAL mode.
+// Reads the file through SQLite's own object for it, not through a descriptor of its own: closing a descriptor gives up
+// every lock that this process has on the file, those of other connections included. The -shm is opened here, because
+// SQLite running as root would give it another owner; so a process that has the same file open in WAL mode must not use
+// this. Threads: one.
 class SqliteSource {
  public:
   // `path` is absolute; `name` is for messages.
@@ -31,17 +32,18 @@ class SqliteSource {
   SqliteSource(const SqliteSource&) = delete;
   SqliteSource& operator=(const SqliteSource&) = delete;
 
-  // Takes the shared lock. False: a writer has the file for itself.
+  // Takes the shared lock. False if a writer has the file for itself.
   bool Lock();
 
-  // Nobody who follows the protocol of rollback journals changes the file. Not so where the file system has no locks.
+  // Whether the lock is held: no program that follows the protocol of rollback journals changes the file then. False
+  // where the file system has no locks.
   bool locked() const { return locked_; }
 
-  // Keeps those who use the -wal from moving it into the file or starting it anew, if there are any and the -shm can be
-  // read. False: they are at it all the time.
+  // Keeps programs that use the -wal from moving it into the file or starting it anew, if there are any and the -shm
+  // can be read. False if they are at it all the time.
   bool LockWal();
 
-  // With all links resolved, for beside that one the journals are.
+  // With all links resolved, because the journals are beside that file.
   const std::string& path() const { return path_; }
 
   absl::StatusOr<std::uint64_t> Size() const;
@@ -57,10 +59,10 @@ class SqliteSource {
   sqlite3* handle_;
   sqlite3_file* file_ = nullptr;
   bool locked_ = false;
-  FileDescriptor shm_;  // with the locks that are held on it
+  FileDescriptor shm_;  // holds the locks of LockWal()
 };
 
-// One of the files that SQLite keeps beside a database.
+// One of the journals that SQLite keeps beside a database. Threads: one.
 class SqliteCompanion {
  public:
   // Nothing if it does not exist. PermissionDenied if it cannot be read: without it the database is not whole.

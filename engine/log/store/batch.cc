@@ -25,8 +25,10 @@ static_assert(sizeof(PackedHeader) == 16);
 constexpr std::uint32_t kPackedMagic = 0x5a474c46;  // "FLGZ"
 constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
 constexpr std::size_t kHeaderWords = sizeof(PackedHeader) / kWordBytes;
+// Bounds the memory that a damaged header can ask for.
 constexpr std::size_t kUnpackedBytesMax = std::max(kBatchBytesMax, kMaxPayloadBytes + sizeof(FrameHeader));
 
+// The first word tells packed from plain: a frame begins with kFrameMagic.
 std::optional<PackedHeader> HeaderOf(std::span<const std::uint64_t> stored) {
   PackedHeader header = {};
   if (stored.size() < kHeaderWords) return std::nullopt;
@@ -54,6 +56,7 @@ absl::StatusOr<std::vector<Batch>> SplitIntoBatches(const FrameSpan& run) {
   return batches;
 }
 
+// The buffer only grows, and is not cleared: its caller overwrites it.
 std::span<std::uint64_t> BatchCodec::Room(std::size_t words) {
   if (words > buffer_words_) {
     buffer_ = std::make_unique_for_overwrite<std::uint64_t[]>(words);
@@ -69,6 +72,7 @@ std::span<const std::uint64_t> BatchCodec::Pack(std::span<const std::uint64_t> f
   const int block_bytes = LZ4_compress_default(
       reinterpret_cast<const char*>(frames.data()), reinterpret_cast<char*>(&room[kHeaderWords]),
       static_cast<int>(frames.size_bytes()), static_cast<int>((words_max - kHeaderWords) * kWordBytes));
+  // LZ4 had no room: packed, the batch would be no smaller, so it is stored as it is.
   if (block_bytes <= 0) return frames;
   const std::size_t words = kHeaderWords + (static_cast<std::size_t>(block_bytes) + kWordBytes - 1) / kWordBytes;
   const PackedHeader header{.magic = kPackedMagic,
@@ -77,6 +81,7 @@ std::span<const std::uint64_t> BatchCodec::Pack(std::span<const std::uint64_t> f
                             .reserved = 0};
   std::memcpy(room.data(), &header, sizeof header);
   char* const block_end = reinterpret_cast<char*>(&room[kHeaderWords]) + block_bytes;
+  // The last word is padded with zeros, so that equal frames give equal bytes.
   std::memset(block_end, 0, words * kWordBytes - sizeof header - static_cast<std::size_t>(block_bytes));
   return room.first(words);
 }

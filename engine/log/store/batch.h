@@ -1,6 +1,6 @@
 // Batches: consecutive frames stored under one key of the table `events`, packed with LZ4 if that makes them smaller.
-// schema/FORMAT.md has the layout. Frames of one run resemble each other, so that a batch of checkpoints usually
-// shrinks to a quarter; and unpacking it costs less than fetching what was saved from any disk.
+// schema/FORMAT.md has the layout. Frames of one run resemble each other, so a batch of checkpoints usually shrinks to
+// a quarter, and unpacking it costs less than reading the saved bytes from any disk.
 
 #ifndef FOLDLOG_LOG_STORE_BATCH_H_
 #define FOLDLOG_LOG_STORE_BATCH_H_
@@ -16,28 +16,29 @@
 
 namespace foldlog {
 
-// A batch is no longer than this unless a single frame is: who wants one event unpacks all of its batch.
+// A batch is no longer than this, unless a single frame is: reading one event unpacks its whole batch.
 inline constexpr std::size_t kBatchBytesMax = std::size_t{256} << 10;
 
+// The frames of one entry; `first` is its key.
 struct Batch {
   Sequence first;
   std::span<const std::uint64_t> frames;
 };
 
-// The run cut at frame boundaries, each batch as long as may be. InvalidArgument if it is no chain.
+// Cuts the run at frame boundaries, into batches as long as allowed. InvalidArgument if the run is no chain.
 absl::StatusOr<std::vector<Batch>> SplitIntoBatches(const FrameSpan& run);
 
-// Packs and unpacks batches in memory of its own, which it keeps. One thread.
+// Packs and unpacks batches in a buffer that it keeps from call to call. Threads: one.
 class BatchCodec {
  public:
-  // The words to store: `frames` themselves, or what they are packed to, which is valid until the next call.
+  // The words to store: `frames` themselves, or their packed form, which is valid until the next call.
   std::span<const std::uint64_t> Pack(std::span<const std::uint64_t> frames);
 
-  // The frames of a stored value: itself if it is not packed; valid until the next call otherwise. What they are is
-  // not looked at. DataLoss if it can't be unpacked, whatever its bytes.
+  // The frames of a stored value: the value itself if it is not packed, else words that are valid until the next call.
+  // The frames are not checked. DataLoss if the value can't be unpacked; it may be any bytes.
   absl::StatusOr<std::span<const std::uint64_t>> Unpack(std::span<const std::uint64_t> stored);
 
-  // What Unpack() would give, in bytes, or something too large.
+  // The size in bytes that Unpack() would give; of a damaged value any size, perhaps a huge one.
   static std::size_t UnpackedBytes(std::span<const std::uint64_t> stored);
 
  private:

@@ -26,6 +26,7 @@ FormatRecord NewFormatRecord(const LogId& log_id) {
           .created_at = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()};
 }
 
+// The chain of an empty log ends with the hash of its id, so no frame of another log can continue it.
 CommitRecord FirstCommit(const LogId& log_id, std::uint64_t txn_id) {
   const ChainEnd genesis{0, GenesisHash(log_id)};
   CommitRecord commit{.txn_id = txn_id, .base = genesis, .end = genesis, .batches = 0, .tail_position = 0, .hash = 0};
@@ -33,6 +34,7 @@ CommitRecord FirstCommit(const LogId& log_id, std::uint64_t txn_id) {
   return commit;
 }
 
+// The tables exist from the start: a file without `events` and `meta` is not taken for a log.
 absl::Status FillNewLog(const LmdbEnv& env, const LogId& log_id) {
   ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::Begin(env));
   RETURN_IF_ERROR(txn.Table(kEventsTable, /*create=*/true).status());
@@ -54,6 +56,8 @@ absl::Status WriteNewLog(const std::string& path, const LogId& log_id) {
 
 }  // namespace
 
+// A power cut before the rename leaves only the temporary file, which the next creation removes. The caller makes the
+// entry durable.
 absl::Status Store::Create(const std::string& directory, const LogId& log_id) {
   const std::string path = PathOfLogFile(directory);
   const std::string temporary = path + ".new";

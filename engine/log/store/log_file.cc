@@ -29,7 +29,8 @@ using lmdb_file::Tree;
 using lmdb_file::TreeCursor;
 using lmdb_file::TreeKind;
 
-// How often to begin anew while a writer goes on committing. Each time it has committed twice between two reads.
+// How often a read begins anew while the writer goes on committing. For each, the writer must have committed twice
+// during one read.
 constexpr int kAttemptsMax = 10'000;
 
 // The head of a stored snapshot; the encoded state follows. FORMAT.md has the table.
@@ -66,7 +67,7 @@ absl::StatusOr<Tables> FindTables(const File& file, const Meta& meta) {
   return tables;
 }
 
-// The record under `key` of the table `meta`.
+// The record under `key` of the table `meta`. It may be longer than this version knows.
 template <typename Record>
 absl::StatusOr<Record> ReadRecord(const File& file, const Meta& meta, const Tree& table, std::uint64_t key) {
   TreeCursor cursor(file, meta, TreeKind::kTable, absl::StrCat("table ", kMetaTable), table);
@@ -86,6 +87,7 @@ absl::StatusOr<CommitRecord> ReadCommitRecord(const File& file, const Meta& meta
   return file.Damaged("the commit record does not match its hash (transaction ", meta.txn_id, ")");
 }
 
+// LMDB writes meta page and record at different times; a torn or lost write shows as a contradiction between them.
 absl::Status CheckCommit(const CommitRecord& commit, const Meta& meta, const Tree& events, const File& file) {
   if (commit.txn_id != meta.txn_id) {
     return file.Damaged("the commit record is of transaction ", commit.txn_id, ", but its meta page says ", meta.txn_id,
@@ -107,6 +109,7 @@ bool SameMetas(const Metas& a, const Metas& b) {
   return same(a[0].meta, b[0].meta) && same(a[1].meta, b[1].meta);
 }
 
+// Every hash is checked here: it is the proof that pages which the writer may have reused were still those of the run.
 bool IsChain(const FrameRun& run) {
   ChainEnd end = run.before;
   for (std::span<const std::uint64_t> rest = run.words; !rest.empty();) {
@@ -140,7 +143,8 @@ LogFile::LogFile(FileDescriptor file, std::string path, std::string log_name)
 
 absl::StatusOr<std::unique_ptr<LogFile>> LogFile::Open(const std::string& path, std::string log_name) {
   ASSIGN_OR_RETURN(FileDescriptor fd, OpenRegularFile(path, O_RDONLY));
-  posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);  // reads ahead where batch follows batch
+  // Batches lie one behind the other: reading ahead saves a scan from waiting for each.
+  posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   std::unique_ptr<LogFile> file(new LogFile(std::move(fd), path, std::move(log_name)));
   ASSIGN_OR_RETURN(const SharedMoment newest, file->Newest());
   file->log_id_ = newest->format.log_id;
@@ -152,6 +156,8 @@ absl::StatusOr<Metas> LogFile::ReadMetas() const {
   return lmdb_file::ReadSoundMetas(file, kMapBytes);
 }
 
+// The newest moment. If the meta pages are those seen last, nothing else is read. No lock is held during reads of the
+// file, so threads may load the same moment at once; each result is right.
 absl::StatusOr<LogFile::SharedMoment> LogFile::Newest() const {
   for (int attempt = 1;; ++attempt) {
     ASSIGN_OR_RETURN(const Metas metas, ReadMetas());
@@ -159,7 +165,7 @@ absl::StatusOr<LogFile::SharedMoment> LogFile::Newest() const {
       const std::lock_guard lock(mutex_);
       if (newest_ && SameMetas(newest_->metas, metas)) return newest_;
     }
-    // Its length, after the metas: the writer may have made it longer, and then named the new pages.
+    // Its length is read after the metas: the writer may first have made the file longer and then named the new pages.
     ASSIGN_OR_RETURN(const File file, File::Open(file_.get(), path_));
     absl::StatusOr<Moment> moment = Load(file, metas);
     if (moment.ok()) {
@@ -167,7 +173,7 @@ absl::StatusOr<LogFile::SharedMoment> LogFile::Newest() const {
       const std::lock_guard lock(mutex_);
       return newest_ = std::move(shared);
     }
-    // What looks like damage may be a commit that went on meanwhile.
+    // Apparent damage may be a commit that went on meanwhile; it is real if the metas are still the same.
     ASSIGN_OR_RETURN(const Metas now, ReadMetas());
     if (SameMetas(now, metas) || attempt == kAttemptsMax) return moment.status();
   }
@@ -198,13 +204,14 @@ absl::Status LogFile::LoadRecords(Moment& moment) const {
   return CheckCommit(moment.commit, meta, moment.events, file);
 }
 
-// Were the number of the newest transaction damaged, the one before it would pass as the newest, and with its own true
-// commit record. But the tree of the other tells its true number. When LMDB fails to write a meta page it puts back the
-// number, and the last page, of the transaction before, but not the trees: that looks alike. Of anything else that is
-// wrong there, nothing depends on it.
+// If the number of the newest transaction is damaged, the one before it passes as the newest, with its own true commit
+// record. But the tree of the other meta page still leads to the newer commit record. LMDB leaves the same picture when
+// it fails to write a meta page: it puts back the number and the last page of the transaction before, but not the
+// trees. No other damage of the older meta page matters, so it is ignored.
 void LogFile::LookAtOlder(Moment& moment) const {
   Meta older = moment.metas[1 - moment.slot].meta;
   if (older.main.root == lmdb_file::kNoRoot) return;
+  // Its last page may have been put back, too, while its tree uses pages behind that.
   older.last_page = std::max(older.last_page, moment.file.bytes() / older.page_bytes());
   const absl::StatusOr<Tables> tables = FindTables(moment.file, older);
   if (!tables.ok() || !tables->meta) return;
@@ -226,6 +233,7 @@ absl::Status LogFile::CheckLastBatch() const {
   const CommitRecord& commit = moment->commit;
   TreeCursor cursor(moment->file, moment->meta(), TreeKind::kTable, absl::StrCat("table ", kEventsTable),
                     moment->events);
+  // The last batch is read as a whole: its frames must end with the record's sequence number and hash.
   ASSIGN_OR_RETURN(const bool any, cursor.SeekFloor(std::numeric_limits<Sequence>::max()));
   if (!any && commit.end.sequence == commit.base.sequence) return absl::OkStatus();
   const Sequence first = any ? cursor.key() : 0;
@@ -249,7 +257,7 @@ absl::Status LogFile::CheckFormat(const FormatRecord& format) const {
                    format.version > kFormatVersion ? ": use a newer foldlog" : ": use an older foldlog"));
 }
 
-// Whether pages of that moment may have been used again by now.
+// Whether the writer may have reused pages of that moment by now.
 bool LogFile::HasMovedOn(const Moment& moment) const {
   const absl::StatusOr<SharedMoment> now = Newest();
   return now.ok() && (*now)->meta().txn_id > moment.meta().txn_id + 1;
@@ -272,7 +280,8 @@ LogFile::SharedMoment LogFile::Seen() const {
 
 Sequence LogFile::LastSeen() const { return Seen()->commit.end.sequence; }
 
-// A moment that was seen before will do, if it is found not to be past afterwards.
+// Reads at the moment seen last, which spares a look at the meta pages, and afterwards checks that its pages were not
+// reused. A run that proves to be a chain counts even then.
 absl::StatusOr<FrameRun> LogFile::Read(Sequence from, std::size_t bytes_max) const {
   SharedMoment moment = Seen();
   for (int attempt = 1; attempt <= kAttemptsMax; ++attempt) {
@@ -286,6 +295,7 @@ absl::StatusOr<FrameRun> LogFile::Read(Sequence from, std::size_t bytes_max) con
       absl::StrCat("the writer of the log ", log_name_, " is faster than this reader; try again"));
 }
 
+// The scratch memory is taken out of the object, so that another thread's read makes its own.
 absl::StatusOr<FrameRun> LogFile::ReadAt(const Moment& moment, Sequence from, std::size_t bytes_max) const {
   RETURN_IF_ERROR(CheckReadable(from, ToExtent(moment.commit), log_name_));
   RunCollector collector(from, bytes_max);
@@ -297,7 +307,7 @@ absl::StatusOr<FrameRun> LogFile::ReadAt(const Moment& moment, Sequence from, st
     scratch_ = std::move(scratch);
   }
   FrameRun run = std::move(collector).Take();
-  if (!run.empty()) return run;  // what comes behind damage is asked for next
+  if (!run.empty()) return run;  // damage behind it is reported by the call that asks for it
   RETURN_IF_ERROR(collected);
   return Damaged(from, absl::DataLossError("its frame is missing"));
 }
@@ -307,10 +317,10 @@ absl::Status LogFile::Collect(const Moment& moment, Sequence from, Scratch& scra
   absl::StatusOr<bool> more = cursor.SeekFloor(from);
   for (; more.ok() && *more; more = cursor.Next()) {
     const Sequence first = cursor.key();
-    if (!collector.HasRoom(cursor.node().data_bytes)) return absl::OkStatus();  // nor unpacked: not worth reading
+    if (!collector.HasRoom(cursor.node().data_bytes)) return absl::OkStatus();  // it would not fit unpacked either
     const auto stored = cursor.Value(scratch.value);
     if (!stored.ok()) return Damaged(first, stored.status());
-    // A further batch is taken whole or not at all: else it would be unpacked twice.
+    // A further batch is taken as a whole or not at all; otherwise the next call would unpack it again.
     if (!collector.HasRoom(BatchCodec::UnpackedBytes(*stored))) return absl::OkStatus();
     const auto frames = scratch.codec.Unpack(*stored);
     if (!frames.ok()) return Damaged(first, frames.status());
@@ -324,7 +334,7 @@ absl::Status LogFile::Collect(const Moment& moment, Sequence from, Scratch& scra
 absl::StatusOr<std::optional<Snapshot>> LogFile::FindSnapshot(Sequence at_most) const {
   ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
   absl::StatusOr<std::optional<Snapshot>> found = FindSnapshotAt(*moment, at_most);
-  // Only a cache: where it is damaged, or changes under this, there is none.
+  // A cache: if it is damaged, or changes during the read, the caller folds from an older snapshot.
   return absl::IsDataLoss(found.status()) ? std::optional<Snapshot>() : found;
 }
 
@@ -341,16 +351,17 @@ absl::StatusOr<std::optional<Snapshot>> LogFile::FindSnapshotAt(const Moment& mo
       return Snapshot{{cursor.key(), (*words)[1]}, {state.begin(), state.end()}};
     }
     if (cursor.key() == 0) return std::optional<Snapshot>();
-    at_most = cursor.key() - 1;  // an older one will do
+    at_most = cursor.key() - 1;  // an older snapshot will do
   }
 }
 
 absl::Status LogFile::MakeDurable() const {
+  // A file system that is mounted read-only has nothing to flush.
   if (fdatasync(file_.get()) == 0 || errno == EROFS || errno == EINVAL) return absl::OkStatus();
   return ErrnoStatus(errno, absl::StrCat("make durable ", path_));
 }
 
-// In one write, so that there is one flush. What is between the two is written as it is.
+// One write, and so one flush. The bytes between the two metas are written as they are.
 absl::Status LogFile::RewriteMetas() const {
   ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
   std::vector<std::byte> bytes(moment->meta().page_bytes() + sizeof(Meta));
@@ -359,6 +370,7 @@ absl::Status LogFile::RewriteMetas() const {
   return WriteFully(file.get(), bytes, 0, path_);
 }
 
+// Only the metas that differ are written: a good one must not be at risk of a torn write.
 absl::Status LogFile::PutBackMetas(const Metas& before) const {
   const absl::StatusOr<Metas> now = ReadMetas();
   if (now.ok() && SameMetas(*now, before)) return absl::OkStatus();

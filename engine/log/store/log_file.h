@@ -1,10 +1,10 @@
 // The file log.mdb of a log, read without LMDB: all events but the newest, and snapshots.
 //
 // Reading needs no lock, no permission to write and no other file, and holds nothing that a writer would have to wait
-// for or keep. Instead it proves afterwards that what it read was of one moment: the commit record is hashed and names
-// its transaction, pages are checked, and events hang on each other by the chain. LMDB uses the pages of transaction S
-// again at the earliest while it prepares S+3, when a meta page shows S+2. So an error is damage if the newest
-// transaction is S or S+1, and otherwise a reason to begin anew with the newest.
+// for or keep. Instead, LogFile proves afterwards that what it read was of one moment: the commit record is hashed and
+// names its transaction, pages are checked, and events form a chain. LMDB reuses the pages of transaction S while it
+// prepares S+3 at the earliest, when a meta page shows S+2. So an error is damage if the newest transaction is S or
+// S+1, and otherwise a reason to begin anew with the newest.
 
 #ifndef FOLDLOG_LOG_STORE_LOG_FILE_H_
 #define FOLDLOG_LOG_STORE_LOG_FILE_H_
@@ -29,53 +29,55 @@
 
 namespace foldlog {
 
-// Threads: any, at the same time.
+// Threads: any, at the same time. Invariant: a Moment does not change once it is shared; newest_ is replaced as a
+// whole.
 class LogFile {
  public:
-  // Checks both meta pages and what their commit records say; `log_name` is for messages. NotFound, PermissionDenied;
-  // FailedPrecondition for another format version; InvalidArgument if it is no file of a log; DataLoss.
+  // Checks both meta pages and their commit records; `log_name` is for messages. NotFound and PermissionDenied, of the
+  // file; FailedPrecondition for another format version; InvalidArgument if the file is not of a log; DataLoss.
   static absl::StatusOr<std::unique_ptr<LogFile>> Open(const std::string& path, std::string log_name);
 
   const LogId& log_id() const { return log_id_; }
   const std::string& path() const { return path_; }
   int fd() const { return file_.get(); }
 
-  // What the newest transaction holds.
+  // The commit record of the newest transaction.
   absl::StatusOr<CommitRecord> ReadCommit() const;
 
-  // The last event that was seen in this file. There may be more by now.
+  // The last event in the newest transaction that this object has seen. The file may hold more by now.
   Sequence LastSeen() const;
 
   absl::StatusOr<std::uint64_t> SizeBytes() const;
 
-  // As in EventLog. `from` is an event in this file, or the result says OutOfRange.
+  // As in EventLog, but for the events in this file only: OutOfRange for newer ones.
   absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const;
 
-  // A damaged snapshot is passed over: it is only a cache.
+  // The newest intact snapshot at or before `at_most`. Snapshots are a cache, so a damaged one is skipped.
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const;
 
-  // DataLoss if the whole log, with its tail, ends before an event that this file tells of: in a transaction whose meta
-  // page has lost its number. (One that only failed to be written looks alike, but its events are still in the tail.)
-  // `end` was found after the newest commit was read.
+  // DataLoss if this file tells of an event behind `end`, with which the whole log, including its tail, ends. Such an
+  // event is in a transaction whose meta page has lost its number. (A transaction whose meta page failed to be written
+  // looks alike, but its events are still in the tail.) `end` must have been found after the newest commit was read.
   absl::Status CheckNothingIsMissing(const ChainEnd& end) const;
 
-  // After a kill the page cache may hold a meta page whose write to the disk never finished. These see to it that what
-  // the file shows is durable: by a flush, for those who may only read; or by writing both meta pages again, which does
-  // not wait for the pages of a commit that was interrupted and counts for nothing (of one whose meta page was written,
-  // LMDB has flushed everything else before).
+  // After a kill the page cache may show a meta page that never reached the disk. Both functions make durable what the
+  // file shows. MakeDurable() flushes the file, and needs no permission to write. RewriteMetas() writes both meta pages
+  // again, and so does not wait for the pages of a commit that was interrupted and does not count; before it writes a
+  // meta page, LMDB has flushed all else of that commit.
   absl::Status MakeDurable() const;
   absl::Status RewriteMetas() const;
 
-  // DataLoss if the last batch is not the one that the commit record ends with: what is appended would not stand behind
-  // it.
+  // DataLoss if the last batch does not end with the event that the commit record ends with: an append would leave a
+  // gap.
   absl::Status CheckLastBatch() const;
 
-  // For after a commit that has failed: LMDB may leave a meta page that shows parts of it.
+  // For use after a failed commit, which may leave a meta page that shows parts of it: PutBackMetas() writes the metas
+  // that were read before.
   absl::StatusOr<lmdb_file::Metas> ReadMetas() const;
   absl::Status PutBackMetas(const lmdb_file::Metas& before) const;
 
  private:
-  // What the file held at one moment, as far as the way to its tables goes.
+  // What the file held at one moment, as far as finding its tables goes.
   struct Moment {
     lmdb_file::File file;
     lmdb_file::Metas metas;
@@ -84,13 +86,13 @@ class LogFile {
     CommitRecord commit = {};
     lmdb_file::Tree events = {};
     lmdb_file::Tree snapshots = {};
-    std::optional<CommitRecord> beyond = {};  // a later one, which the older meta page leads to
+    std::optional<CommitRecord> beyond = {};  // a later commit, found by way of the older meta page
 
     const lmdb_file::Meta& meta() const { return metas[slot].meta; }
   };
   using SharedMoment = std::shared_ptr<const Moment>;
 
-  // What a read needs memory for; kept for the next one, so that its pages need not be asked for again.
+  // Memory that a read needs, kept for the next read to spare it fresh pages.
   struct Scratch {
     std::vector<std::uint64_t> value;
     BatchCodec codec;
@@ -117,15 +119,15 @@ class LogFile {
   const std::string path_;
   const std::string log_name_;
   LogId log_id_ = {};
-  mutable std::mutex mutex_;  // of the next two
+  mutable std::mutex mutex_;  // guards the next two
   mutable SharedMoment newest_;
   mutable std::unique_ptr<Scratch> scratch_;
 };
 
-// The words of a snapshot as they are stored in the table `snapshots`.
+// The words under which a snapshot is stored in the table `snapshots`.
 std::vector<std::uint64_t> ToStored(const Snapshot& snapshot);
 
-// The extent of what the record says is in log.mdb.
+// The extent of the events that the record says are in log.mdb.
 LogExtent ToExtent(const CommitRecord& commit);
 
 }  // namespace foldlog

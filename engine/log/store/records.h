@@ -14,6 +14,7 @@
 
 namespace foldlog {
 
+// Which format the log has, and which log it is. Never changed after creation.
 struct FormatRecord {
   std::uint64_t magic;
   std::uint32_t version;
@@ -23,14 +24,14 @@ struct FormatRecord {
 };
 static_assert(sizeof(FormatRecord) == 40);
 
-// Written by every write transaction, and naming it: if a torn write of LMDB's meta page lets an older transaction
-// reappear, or half of one, this record tells.
+// Every write transaction writes this record, and names itself in it. If a torn write of LMDB's meta page makes an
+// older transaction reappear, or half of one, record and meta page contradict each other.
 struct CommitRecord {
   std::uint64_t txn_id;
-  ChainEnd base;                // the chain starts behind it
+  ChainEnd base;                // the chain starts behind this
   ChainEnd end;                 // the last event in log.mdb
   std::uint64_t batches;        // entries of the table `events`
-  std::uint64_t tail_position;  // where in the tail the frame behind `end` is, or will be
+  std::uint64_t tail_position;  // the place in the tail of the frame behind `end`
   std::uint64_t hash;           // XXH3-64 of all before it
   bool operator==(const CommitRecord&) const = default;
 };
@@ -38,8 +39,8 @@ static_assert(sizeof(CommitRecord) == 64);
 
 inline std::uint64_t HashOf(const CommitRecord& commit) { return XXH3_64bits(&commit, offsetof(CommitRecord, hash)); }
 
-// More words than a log can have had, at any speed, in all the time there is: what is beyond was not written by a log,
-// and counting on from there could wrap.
+// More words than any log can have appended, at any speed. A larger position was not written by a log, and counting on
+// from it could wrap.
 inline constexpr std::uint64_t kTailPositionMax = std::uint64_t{1} << 62;
 
 inline std::string PathOfLogFile(const std::string& directory) { return directory + "/log.mdb"; }

@@ -24,6 +24,7 @@ static_assert(sizeof(SlotHeader) == 32);
 
 constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
 constexpr std::size_t kHeaderWords = sizeof(SlotHeader) / kWordBytes;
+// A state with its paths is far smaller; a larger one is left to the table in log.mdb.
 constexpr std::size_t kSlotBytes = std::size_t{64} << 10;
 constexpr std::size_t kStateWordsMax = kSlotBytes / kWordBytes - kHeaderWords;
 
@@ -51,6 +52,7 @@ void SnapshotCache::Put(const Snapshot& snapshot) {
   std::memcpy(slot.data(), &header, sizeof header);
   slot[0] = HashBehindFirstWord(slot);
   const auto bytes = static_cast<ssize_t>(slot.size() * kWordBytes);
+  // A write that comes short leaves a slot whose hash is wrong, and the other slot intact.
   const FileSizeSignalBlocked blocked;
   if (pwrite(file_.get(), slot.data(), slot.size() * kWordBytes, OffsetOf(oldest_)) != bytes) return;
   oldest_ = (oldest_ + 1) % kSlots;
@@ -73,8 +75,9 @@ std::optional<Snapshot> SnapshotCache::ReadSlot(std::size_t slot) const {
   }
   std::vector<std::uint64_t> words(kHeaderWords + header.words);
   const auto bytes = static_cast<ssize_t>(words.size() * kWordBytes);
+  // Header and state are read again together: the writer may replace the slot between the two reads.
   if (pread(file_.get(), words.data(), words.size() * kWordBytes, OffsetOf(slot)) != bytes) return std::nullopt;
-  std::memcpy(&header, words.data(), sizeof header);  // the writer may have changed it meanwhile
+  std::memcpy(&header, words.data(), sizeof header);  // the one that was read with the state
   if (header.hash != HashBehindFirstWord(words)) return std::nullopt;
   return Snapshot{{header.sequence, header.event_hash}, {words.begin() + kHeaderWords, words.end()}};
 }

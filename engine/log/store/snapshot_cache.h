@@ -1,8 +1,7 @@
-// The file `snapshots` of a log directory: the two newest snapshots, written as they are taken and never flushed. After
-// its writer was killed the kernel still has them, so that the next opening folds a few thousand events at most,
-// however many are in the tail. After a power cut it may hold anything, and that does no harm: a snapshot is believed
-// if its hash is right, and used if it is of an event of the log. The file may be lost, or be of somebody else: then
-// there are no snapshots in it.
+// The file `snapshots` of a log directory: the two newest snapshots, written as they are taken and never flushed. When
+// its writer is killed, the kernel still has them, so the next opening folds a few thousand events at most, however
+// many are in the tail. After a power cut the file may hold anything, which does no harm: a snapshot is believed if its
+// hash is right, and used if it is of an event of the log. A file that is missing or foreign holds no snapshots.
 
 #ifndef FOLDLOG_LOG_STORE_SNAPSHOT_CACHE_H_
 #define FOLDLOG_LOG_STORE_SNAPSHOT_CACHE_H_
@@ -18,16 +17,17 @@
 
 namespace foldlog {
 
-// One thread may put while others find.
+// Threads: one may put while others find. Invariant: of the two slots, Put() overwrites the older.
 class SnapshotCache {
  public:
   enum class Access { kRead, kWrite };
+  // Never fails: without a usable file there are no snapshots.
   SnapshotCache(const std::string& directory, Access access);
 
-  // Replaces the older one. One that is too large, or cannot be written, is left out.
+  // Replaces the older snapshot. One that is too large, or cannot be written, is dropped.
   void Put(const Snapshot& snapshot);
 
-  // The newest at or before `at_most`.
+  // The newest intact snapshot at or before `at_most`.
   std::optional<Snapshot> Find(Sequence at_most) const;
 
  private:
@@ -39,7 +39,7 @@ class SnapshotCache {
   std::size_t oldest_ = 0;
 };
 
-// The one of the later event, if there is one.
+// The snapshot of the later event; nothing if there is neither.
 inline std::optional<Snapshot> Newer(std::optional<Snapshot> one, std::optional<Snapshot> other) {
   const bool take_other = other && (!one || other->at.sequence > one->at.sequence);
   return take_other ? std::move(other) : std::move(one);

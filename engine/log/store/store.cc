@@ -19,9 +19,10 @@
 namespace foldlog {
 namespace {
 
-// Far below the 512 MB of dirty pages that a transaction of LMDB's can take.
+// LMDB can take 512 MB of dirty pages in a transaction; this stays far below.
 constexpr std::size_t kMaxAppendWords = (std::size_t{128} << 20) / sizeof(std::uint64_t);
 
+// Before anything is written: an addition that is refused must leave the store as it is, and the writer at work.
 absl::Status CheckAddition(const Store::Addition& addition, const CommitRecord& commit, const std::string& name) {
   const FrameSpan& frames = addition.frames;
   RETURN_IF_ERROR(CheckStartsAt(frames, commit.end, name));
@@ -63,11 +64,13 @@ absl::Status Store::EnsureWritable() {
   ASSIGN_OR_RETURN(const LmdbFileSummary found, CheckLmdbFile(file_->fd(), file_->path(), kMapBytes, traits));
   RETURN_IF_ERROR(file_->CheckLastBatch());
   RETURN_IF_ERROR(RepairCaches(found));
-  RETURN_IF_ERROR(CheckIsAtPath(file_->fd(), file_->path()));  // LMDB opens it by its name
+  // LMDB opens the file by its name, which must still mean the file that was checked.
+  RETURN_IF_ERROR(CheckIsAtPath(file_->fd(), file_->path()));
   ASSIGN_OR_RETURN(env_, LmdbEnv::Open(file_->path()));
   return absl::OkStatus();
 }
 
+// LMDB reads free list and snapshots table when it writes: damage in them could crash it like any other damage.
 absl::Status Store::RepairCaches(const LmdbFileSummary& found) const {
   if (found.cache.ok() && found.free_list.ok()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const FileDescriptor file, OpenRegularFile(file_->path(), O_RDWR));
@@ -76,8 +79,8 @@ absl::Status Store::RepairCaches(const LmdbFileSummary& found) const {
   return absl::OkStatus();
 }
 
-// Nobody else writes under this writer's lock, and the file is no shorter than it was: LMDB would come to pages of its
-// map that are not there.
+// The writer lock keeps other writers away, but not other programs. If the file has become shorter, LMDB would touch
+// pages of its map that are no longer there, which kills the process.
 absl::Status Store::CheckUnchanged() const {
   ASSIGN_OR_RETURN(const CommitRecord stored, file_->ReadCommit());
   ASSIGN_OR_RETURN(const std::uint64_t bytes, file_->SizeBytes());
@@ -89,10 +92,9 @@ absl::Status Store::CheckUnchanged() const {
   return absl::DataLossError(absl::StrCat("somebody else has written to ", file_->path(), " under this writer's lock"));
 }
 
-// A full disk leaves the transaction out and the file sound, even if it shows in a flush only: the pages of that
-// transaction belong to nobody, and the next one writes its own again. So the call may be repeated. After any other
-// failure the outcome is unknown: what was given to the kernel may reach the disk or not, and asking again would not
-// tell.
+// A full disk leaves the file sound and the transaction out, even if it only shows in a flush: no tree reaches the
+// pages of that transaction, and the next one writes its own. So the call may be repeated. After any other failure the
+// outcome is unknown: the kernel may write what it was given or not, and trying again would not tell.
 absl::Status Store::Append(const Addition& addition) {
   RETURN_IF_ERROR(CheckAddition(addition, commit_, name_));
   CommitRecord next = commit_;
@@ -101,25 +103,28 @@ absl::Status Store::Append(const Addition& addition) {
   ASSIGN_OR_RETURN(const std::vector<Batch> batches, SplitIntoBatches(addition.frames));
   absl::Status status = TryWrite(next, batches, addition);
   if (!absl::IsResourceExhausted(status) || !env_) return status;
+  // LMDB may refuse all further transactions after a failed commit (MDB_PANIC); then a repeated call could not succeed.
   if (!LmdbTransaction::Begin(*env_).ok()) return absl::UnavailableError(status.message());
   return absl::ResourceExhaustedError(
       absl::StrCat(status.message(),
                    "; nothing was appended and nothing is lost: free some space, or raise the limit, and try again"));
 }
 
-// Has ended its transaction when it returns: LMDB's write lock is taken again by Append().
+// Its transaction has ended when it returns; Append() begins another to see whether LMDB still can.
 absl::Status Store::TryWrite(CommitRecord next, std::span<const Batch> batches, const Addition& addition) {
   RETURN_IF_ERROR(EnsureWritable());
   RETURN_IF_ERROR(CheckUnchanged());
+  // Read before the transaction begins: a failed commit may change a meta page, which is then put back.
   ASSIGN_OR_RETURN(const lmdb_file::Metas before, file_->ReadMetas());
   ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::Begin(*env_));
   ASSIGN_OR_RETURN(const MDB_dbi events, txn.Table(kEventsTable));
   ASSIGN_OR_RETURN(const MDB_dbi meta, txn.Table(kMetaTable));
-  ASSIGN_OR_RETURN(const MDB_dbi snapshots, txn.Table(kSnapshotsTable, /*create=*/true));  // it may have got lost
+  ASSIGN_OR_RETURN(const MDB_dbi snapshots,
+                   txn.Table(kSnapshotsTable, /*create=*/true));  // a damaged record of the table was emptied
   next.txn_id = txn.id();
   for (const Batch& batch : batches) {
     const absl::Status put = Put(txn, events, batch.first, codec_.Pack(batch.frames), MDB_APPEND, env_->path());
-    // The commit record says that it ends before.
+    // The table holds events behind the one that the commit record ends with.
     if (absl::IsAlreadyExists(put)) return absl::DataLossError(put.message());
     RETURN_IF_ERROR(put);
     ++next.batches;
@@ -127,6 +132,7 @@ absl::Status Store::TryWrite(CommitRecord next, std::span<const Batch> batches, 
   for (const Snapshot& snapshot : addition.snapshots) {
     const std::vector<std::uint64_t> words = ToStored(snapshot);
     const absl::Status put = Put(txn, snapshots, snapshot.at.sequence, words, MDB_NOOVERWRITE, env_->path());
+    // A snapshot of that event is stored already; one is as good as the other.
     if (absl::IsAlreadyExists(put)) continue;
     RETURN_IF_ERROR(put);
   }

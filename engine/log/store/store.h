@@ -1,6 +1,6 @@
-// Where a log's writer puts events for good: LMDB's file log.mdb. Runs of frames as values, keyed by their first
-// sequence number; snapshots beside them; a commit record in every transaction. They are read by LogFile, without LMDB,
-// which is given the file when there is something to append, and not before all of it was checked.
+// The permanent place of a log's events, for its writer: LMDB's file log.mdb. Its values are runs of frames, keyed by
+// their first sequence number; snapshots and a commit record are in tables beside them. LogFile reads them, without
+// LMDB. LMDB opens the file when there is something to append, and not before all of it was checked.
 
 #ifndef FOLDLOG_LOG_STORE_STORE_H_
 #define FOLDLOG_LOG_STORE_STORE_H_
@@ -24,15 +24,16 @@ namespace foldlog {
 class LmdbEnv;
 struct LmdbFileSummary;
 
-// Threads: Append() is for one thread at a time; everything else may be called from any thread meanwhile.
+// Threads: Append() is for one thread at a time; all else for any thread meanwhile. Invariants: LMDB gets the file only
+// after it was checked; commit_ is the record of the last transaction that this writer knows to be committed.
 class Store {
  public:
-  // Creates the file of the empty log `log_id` in `directory`, complete and durable but for its entry there, or leaves
-  // none.
+  // Creates the file of the empty log `log_id` in `directory`: either complete and durable, except for its entry there,
+  // or not at all.
   static absl::Status Create(const std::string& directory, const LogId& log_id);
 
-  // `name` is the log's directory, for messages. Sees to it that what the file shows is durable. PermissionDenied if it
-  // cannot be written, FailedPrecondition if it has another name somewhere.
+  // Makes durable what the file shows. `name` is the log's directory, for messages. PermissionDenied if the file cannot
+  // be written, FailedPrecondition if it has another name (hard link) somewhere.
   static absl::StatusOr<std::unique_ptr<Store>> Open(std::unique_ptr<LogFile> file, std::string name);
 
   ~Store();
@@ -41,17 +42,19 @@ class Store {
 
   const LogFile& file() const { return *file_; }
 
-  // One durable transaction. ResourceExhausted: the disk is full, nothing was stored, and the call may be repeated.
-  // InvalidArgument: it is too much for one transaction. After any other error it is unknown whether it was stored.
+  // What Append() stores.
   struct Addition {
     FrameSpan frames;                     // may be empty
     std::uint64_t tail_position;          // of the first frame behind them that is not in LMDB
     std::span<const Snapshot> snapshots;  // of events up to the last of `frames`
   };
+  // Stores `addition` in one durable transaction. ResourceExhausted: the disk is full, nothing was stored, and the call
+  // may be repeated. InvalidArgument: it is too much for one transaction. After any other error it is unknown whether
+  // it was stored.
   absl::Status Append(const Addition& addition);
 
-  // DataLoss if the file is damaged where that can't be repaired: nothing must be written to it. The first call checks
-  // all of it, empties what is damaged and only a cache, and opens it with LMDB.
+  // DataLoss if the file is damaged beyond repair: nothing must be written to it. The first call checks the whole file,
+  // empties damaged parts that are only caches, and opens the file with LMDB; later calls return at once.
   absl::Status EnsureWritable();
 
  private:
@@ -63,8 +66,8 @@ class Store {
 
   const std::unique_ptr<LogFile> file_;
   const std::string name_;
-  std::mutex opening_;            // of env_, until it is there
-  std::unique_ptr<LmdbEnv> env_;  // nothing until the file was checked
+  std::mutex opening_;            // guards env_ until it is set
+  std::unique_ptr<LmdbEnv> env_;  // null until the file was checked
   CommitRecord commit_;           // the writer's own last one
   std::uint64_t size_bytes_ = 0;  // of the file after that
   BatchCodec codec_;              // the writer's

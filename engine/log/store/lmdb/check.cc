@@ -23,6 +23,7 @@ namespace {
 // Enough to read a long free list in few calls.
 constexpr std::size_t kFreeListChunkBytes = 64 * 1024;
 
+// A tree on the walk: what its record says, and what the walk finds.
 struct WalkedTree {
   TreeKind kind;
   std::string name;          // for messages
@@ -38,7 +39,7 @@ struct PageAt {
   absl::string_view role;
 };
 
-// The free pages of one record, which may be read in several pieces.
+// The free pages of one record, which AddFreePages() gets in several pieces. LMDB lists them in falling order.
 struct FreeRecord {
   std::uint64_t words = 0;  // that the record has room for
   std::uint64_t words_read = 0;
@@ -46,6 +47,8 @@ struct FreeRecord {
   std::uint64_t previous = kNoRoot;
 };
 
+// Walks every page that the newest transaction reaches. Threads: one. Invariant: used_ and free_ are disjoint, and each
+// page has one use.
 class TransactionWalk {
  public:
   TransactionWalk(const File& file, const Meta& meta, const LmdbTraits& traits)
@@ -84,8 +87,8 @@ class TransactionWalk {
   std::vector<Table> tables_;
 };
 
-// The free list comes last, and what cannot be done without comes first: where two of them claim a page, the one is
-// blamed that can be made anew.
+// Trees that the log needs come first, then the cache, the free list last: if two of them claim a page, the blame falls
+// on the one that can be made anew.
 absl::StatusOr<LmdbFileSummary> TransactionWalk::Run() {
   RETURN_IF_ERROR(PrepareBitmaps());
   RETURN_IF_ERROR(WalkTree({TreeKind::kMain, "the main database", meta_.main}));
@@ -93,6 +96,7 @@ absl::StatusOr<LmdbFileSummary> TransactionWalk::Run() {
   const auto is_cache = [&](const Table& table) { return table.first == traits_.cache; };
   std::stable_partition(tables_.begin(), tables_.end(), std::not_fn(is_cache));
   for (const Table& table : tables_) {
+    // A damaged cache is emptied later, so its pages count as unused again.
     const std::vector<bool> used_before = used_;
     const absl::Status sound = WalkTable(table);
     if (!sound.ok() && !is_cache(table)) return sound;
@@ -115,8 +119,8 @@ absl::Status TransactionWalk::WalkTable(const Table& table) {
                    .append_only = name == traits_.append_only});
 }
 
-// A page that was allocated and freed within one transaction is never written, so the file may end before last_page.
-// But all such pages are on the free list, which takes 8 bytes of the file for each: that bounds the bitmaps.
+// The file may end before last_page, for LMDB never writes a page that was allocated and freed within one transaction.
+// But each such page is on the free list, where it takes 8 bytes of the file. That bounds the bitmaps.
 absl::Status TransactionWalk::PrepareBitmaps() {
   const std::uint64_t pages_in_file = file_.bytes() / page_bytes_;
   if (meta_.last_page >= pages_in_file + file_.bytes() / sizeof(std::uint64_t)) {
@@ -133,6 +137,8 @@ absl::Status TransactionWalk::WalkTree(WalkedTree walk) {
   return CheckCounts(walk);
 }
 
+// LMDB counts the pages and entries of each tree. A difference shows a page that is of another transaction, although it
+// is sound in itself.
 absl::Status TransactionWalk::CheckCounts(const WalkedTree& tree) const {
   const auto compare = [&](absl::string_view what, std::uint64_t found, std::uint64_t recorded) {
     if (found == recorded) return absl::OkStatus();
@@ -146,7 +152,7 @@ absl::Status TransactionWalk::CheckCounts(const WalkedTree& tree) const {
   return compare("entries", tree.found.entries, tree.recorded.entries);
 }
 
-// Takes the pages from place.pgno on for one tree: each page of the file has one use.
+// Marks `count` pages from place.pgno on as used by one tree. LMDB would overwrite a page that has two uses.
 absl::Status TransactionWalk::Claim(const PageAt& place, std::uint64_t count) {
   if (place.pgno < kFirstTreePage || place.pgno > meta_.last_page || count > meta_.last_page - place.pgno + 1) {
     return Damaged(place, "lies outside pages ", kFirstTreePage, " to ", meta_.last_page);
@@ -160,7 +166,8 @@ absl::Status TransactionWalk::Claim(const PageAt& place, std::uint64_t count) {
   return absl::OkStatus();
 }
 
-// Recursion is bounded by kDepthMax, which CheckTree enforces.
+// The recursion is bounded by kDepthMax, which CheckTree() enforces. Each level has a buffer of its own, so the keys in
+// `range` stay valid.
 absl::Status TransactionWalk::VisitPage(WalkedTree& tree, std::uint64_t pgno, std::uint16_t depth,
                                         const KeyRange& range) {
   const bool leaf = depth == tree.recorded.depth;
@@ -186,6 +193,7 @@ absl::Status TransactionWalk::VisitBranch(WalkedTree& tree, const TreePage& page
   return absl::OkStatus();
 }
 
+// Values of a log's tables are whole words; VisitFreeRecord() checks those of the free list.
 absl::Status TransactionWalk::VisitLeaf(WalkedTree& tree, const PageAt& place, const TreePage& page) {
   tree.found.entries += page.size();
   for (std::size_t index = 0; index < page.size(); ++index) {
@@ -207,7 +215,9 @@ absl::Status TransactionWalk::VisitLeaf(WalkedTree& tree, const PageAt& place, c
   return absl::OkStatus();
 }
 
-// A run may be longer than its value needs: LMDB keeps it when a value shrinks within the transaction that wrote it.
+// A run may be longer than its value needs, for LMDB keeps the run when a value shrinks within the transaction that
+// wrote it. The headers of an append-only table's runs are not read: LMDB never looks at them, and they are most of the
+// file.
 absl::Status TransactionWalk::VisitOverflow(WalkedTree& tree, const Node& node) {
   const PageAt place = {&tree, LoadU64(node.data), "overflow run"};
   const std::uint64_t needed = OverflowPagesFor(node.data_bytes, page_bytes_);
@@ -227,12 +237,12 @@ absl::Status TransactionWalk::VisitOverflow(WalkedTree& tree, const Node& node) 
 
 absl::Status TransactionWalk::VisitTableRecord(const PageAt& place, const Node& node) {
   const std::string name = absl::CHexEscape(node.key);
-  // Names come from C strings: LMDB could never open another, and its rows would be hidden.
+  // LMDB takes names as C strings: it could never open this one, and its rows would be hidden.
   if (node.key.find('\0') != absl::string_view::npos) return Damaged(place, "table name ", name, " holds a zero byte");
   absl::StatusOr<Tree> tree = ParseTableRecord(node);
   if (!tree.ok()) tree = Damaged(place, "table ", name, " ", tree.status().message());
   if (!tree.ok() && node.key != ToAbsl(traits_.cache)) return tree.status();
-  // Walked later: its pages would displace the one that this record is in.
+  // Walked later: the pages of the table would displace this page in buffers_.
   tables_.emplace_back(node.key, std::move(tree));
   return absl::OkStatus();
 }
@@ -247,6 +257,7 @@ absl::Status TransactionWalk::VisitFreeRecord(const PageAt& place, const Node& n
   }
   FreeRecord record = {.words = node.data_bytes / sizeof(std::uint64_t)};
   if (node.flags != kBigData) return AddFreePages(place, record, node.data);
+  // A long list is read in pieces, so that its recorded size does not decide how much memory is allocated.
   std::vector<char> chunk;
   std::uint64_t offset = LoadU64(node.data) * page_bytes_ + sizeof(PageHeader);
   for (std::uint64_t left = node.data_bytes; left > 0; left -= chunk.size(), offset += chunk.size()) {
@@ -257,6 +268,8 @@ absl::Status TransactionWalk::VisitFreeRecord(const PageAt& place, const Node& n
   return absl::OkStatus();
 }
 
+// The first word of a record counts the others. LMDB takes pages from the list without looking, so each must exist, be
+// in order, and be unused.
 absl::Status TransactionWalk::AddFreePages(const PageAt& place, FreeRecord& record, absl::string_view bytes) {
   for (; !bytes.empty(); bytes.remove_prefix(sizeof(std::uint64_t)), ++record.words_read) {
     const std::uint64_t word = LoadU64(bytes);

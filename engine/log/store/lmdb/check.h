@@ -23,34 +23,35 @@ struct LmdbTable {
   std::uint64_t entries = 0;
 };
 
-// What is known of the tables.
+// What the caller knows of the tables.
 struct LmdbTraits {
-  // Entries of this one are never replaced or removed: LMDB does not look at the headers of its runs of overflow pages,
-  // and they are not read here.
+  // Entries of this table are never replaced or removed. LMDB does not look at the headers of its overflow runs, so
+  // they are not read here either.
   std::string_view append_only = {};
 
-  // This one can be done without: damage in it is no damage of the file.
+  // The log can do without this table: damage in it is no damage of the file.
   std::string_view cache = {};
 };
 
+// What the check found in a file that is sound, or can be made so.
 struct LmdbFileSummary {
   std::uint64_t txn_id = 0;  // of the newest transaction, which was checked
   std::uint64_t page_bytes = 0;
   std::uint64_t last_page = 0;
   std::vector<LmdbTable> tables = {};
 
-  // What is wrong with what can be done without. LMDB must not see it before it was emptied (repair.h).
+  // What is wrong with the parts that can be emptied. They must be (repair.h) before LMDB sees the file.
   absl::Status cache = {};
   absl::Status free_list = {};
 };
 
-// Checks all that LMDB comes to when it writes: both metas, and in the newest transaction the free list, the main
-// database and all named databases, which must have 8-byte integer keys and values of a multiple of 8 bytes. A page
-// that is in use twice, or free and in use, is found: LMDB would overwrite it. `map_bytes` is the size of the map that
-// LMDB will be given; a file that claims more pages is refused. The caller holds the writer lock.
+// Checks all that LMDB reads when it writes: both metas, and in the newest transaction the free list, the main database
+// and all named databases, which must have 8-byte integer keys and values of a multiple of 8 bytes. It finds pages that
+// are in use twice, or both free and in use, which LMDB would overwrite. `map_bytes` is the size of the map that LMDB
+// will get; a file that claims more pages is refused. The caller holds the writer lock.
 //
-// DataLoss names the file, the page and what is wrong with it; InvalidArgument if it is no LMDB file of a version known
-// here at all.
+// DataLoss names the file, the page and what is wrong with it; InvalidArgument if the file is no LMDB file of a known
+// version.
 absl::StatusOr<LmdbFileSummary> CheckLmdbFile(int fd, const std::string& path, std::uint64_t map_bytes,
                                               const LmdbTraits& traits = {});
 

@@ -17,11 +17,12 @@
 namespace foldlog {
 namespace {
 
+// NOLOCK: the log's writer lock takes its place. NOTLS: LMDB keeps nothing in thread-local storage.
 constexpr unsigned kEnvFlags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK;
 constexpr mdb_mode_t kFileMode = 0666;  // as the umask allows
-constexpr unsigned kTables = 4;         // one more than there are: a damaged name leaves one that is not used
+constexpr unsigned kTables = 4;         // one more than a log has: a damaged name leaves an unused table
 
-// A map of a log that leaves no room to grow is of no use.
+// The least room to grow that makes opening worthwhile.
 constexpr std::uint64_t kGrowthBytesMin = std::uint64_t{16} << 20;
 
 absl::StatusOr<MDB_env*> NewEnv(const std::string& path, std::uint64_t map_bytes) {
@@ -34,7 +35,7 @@ absl::StatusOr<MDB_env*> NewEnv(const std::string& path, std::uint64_t map_bytes
   return LmdbStatus(rc, "prepare to open", path);
 }
 
-// The map that LMDB gets: of the greatest size a log can have, or what the process may have.
+// The size of LMDB's map: that of the largest log, or what the process's address space has room for.
 absl::StatusOr<std::uint64_t> ChooseMapBytes(std::uint64_t file_bytes, const std::string& path) {
   const std::uint64_t map_bytes = MapBytesWithinLimit(kMapBytes);
   if (map_bytes >= file_bytes + kGrowthBytesMin) return map_bytes;
@@ -44,7 +45,7 @@ absl::StatusOr<std::uint64_t> ChooseMapBytes(std::uint64_t file_bytes, const std
                                                    " more than its size; raise ulimit -v (RLIMIT_AS)"));
 }
 
-// LMDB leaves its data file open across exec().
+// LMDB opens its file without O_CLOEXEC, so a program that this process executes would keep it open.
 void CloseOnExec(MDB_env* env) {
   int fd = -1;
   if (mdb_env_get_fd(env, &fd) == 0) fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -54,7 +55,8 @@ void CloseOnExec(MDB_env* env) {
 
 absl::Status LmdbStatus(int rc, std::string_view what, const std::string& path) {
   if (rc == 0) return absl::OkStatus();
-  // LMDB reports a write that came short as an input/output error, whatever the cause: a full disk, a quota, a limit.
+  // LMDB reports a short write as an input/output error, whatever the cause: a full disk, a quota, a limit. The caller
+  // may repeat the call after some of these, so the true cause is found out.
   if (rc == EIO && what == "write to") {
     if (const int cause = ErrnoOfWritingTo(path); cause != 0) rc = cause;
   }
@@ -83,7 +85,7 @@ absl::Status LmdbStatus(int rc, std::string_view what, const std::string& path) 
 
 LmdbEnv::LmdbEnv(MDB_env* env, std::string path) : env_(env), path_(std::move(path)), pid_(getpid()) {}
 
-// In a child made by fork() it is left alone: the parent may have been in the middle of a transaction.
+// A child made by fork() leaves the environment alone: the parent may have been in the middle of a transaction.
 LmdbEnv::~LmdbEnv() {
   if (getpid() == pid_) mdb_env_close(env_);
 }

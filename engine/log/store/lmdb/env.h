@@ -1,9 +1,9 @@
-// LMDB with owners: an environment and its write transactions. Only the writer of a log has one; readers have no need
-// of LMDB (log_file.h).
+// LMDB with owners: an environment and its write transactions. Only the writer of a log has one; readers do without
+// LMDB (log_file.h).
 //
-// A damaged file can crash LMDB, or make it hide rows, so the file must have been checked (check.h) before it is
-// opened here. LMDB's own locks are left out: nobody but the holder of the writer lock opens the file with it, and
-// readers look after themselves. No other header includes lmdb.h.
+// A damaged file can crash LMDB, or make it hide rows, so the file must have been checked (check.h) before it is opened
+// here. LMDB's own locks are off: only the holder of the writer lock opens the file with LMDB, and readers prove what
+// they read. No other header includes lmdb.h.
 
 #ifndef FOLDLOG_LOG_STORE_LMDB_ENV_H_
 #define FOLDLOG_LOG_STORE_LMDB_ENV_H_
@@ -22,24 +22,23 @@
 
 namespace foldlog {
 
-// What to call a failed LMDB operation: "cannot WHAT PATH: reason".
+// The status for LMDB's return code: "cannot WHAT PATH: reason", or OK for 0.
 absl::Status LmdbStatus(int rc, std::string_view what, const std::string& path);
 
-// Bytes of a value, or of a key, as LMDB takes and gives them.
+// Bytes of a key or value in LMDB's type, which is used for input and output alike and so is not const.
 inline MDB_val ToVal(const void* data, std::size_t bytes) { return {bytes, const_cast<void*>(data)}; }
 
-// Invariants: the file was checked before; nobody else has it open with LMDB, for the caller holds the writer lock.
+// Invariants: the file was checked before; no other environment has it open, for the caller holds the writer lock.
 // Threads: one transaction at a time; LMDB has no lock of its own here.
 class LmdbEnv {
  public:
-  // Opens a file that was checked. ResourceExhausted if the process may not have the address space for a file of that
-  // size.
+  // Opens a file that was checked. ResourceExhausted if the process lacks the address space for a file of its size.
   static absl::StatusOr<std::unique_ptr<LmdbEnv>> Open(const std::string& path);
 
-  // Creates an empty file, with room for a few tables and records.
+  // Creates an empty file, whose small map has room for a few tables and records.
   static absl::StatusOr<std::unique_ptr<LmdbEnv>> Create(const std::string& path);
 
-  // Makes all that was committed durable.
+  // Makes durable all that was committed.
   absl::Status Sync() const;
 
   ~LmdbEnv();
@@ -59,7 +58,7 @@ class LmdbEnv {
   const pid_t pid_;
 };
 
-// A write transaction that is aborted unless it was committed.
+// A write transaction, aborted by the destructor unless it was committed. Threads: one.
 class LmdbTransaction {
  public:
   static absl::StatusOr<LmdbTransaction> Begin(const LmdbEnv& env);
@@ -72,13 +71,13 @@ class LmdbTransaction {
   MDB_txn* get() const { return txn_; }
   std::uint64_t id() const { return mdb_txn_id(txn_); }
 
-  // A table of integer keys. It is made if it is not there and `create` is set.
+  // A table of integer keys. If it does not exist, `create` makes it; DataLoss without `create`.
   absl::StatusOr<MDB_dbi> Table(const char* name, bool create = false) const;
 
-  // Stores a value; the result is LMDB's return code.
+  // Stores a value. The result is LMDB's return code, for the caller to judge.
   int Put(MDB_dbi table, std::uint64_t key, const void* data, std::size_t bytes, unsigned flags = 0) const;
 
-  int Commit();  // LMDB's return code; the transaction is gone either way
+  int Commit();  // LMDB's return code; the transaction has ended either way
 
  private:
   LmdbTransaction(MDB_txn* txn, const std::string& path) : txn_(txn), path_(&path) {}

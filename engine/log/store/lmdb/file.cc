@@ -13,21 +13,22 @@
 namespace foldlog::lmdb_file {
 namespace {
 
-// A reader may see a meta while a commit is writing its 120 bytes. What still fails after this many reads is damage.
+// A reader may see a meta while a commit writes its 120 bytes. A meta that is still unsound after this many reads is
+// damaged.
 constexpr int kMetaReads = 4;
 constexpr std::chrono::milliseconds kMetaRereadDelay{2};
 
-// Of x86-64, where nothing in the file says otherwise.
+// The page size of x86-64, for files that do not tell theirs.
 constexpr std::uint64_t kUsualPageBytes = 4096;
 
-// A medium that cannot be read is damage; any other refusal may pass.
+// A medium that cannot be read is damage; any other error may pass.
 absl::Status SystemError(int error, absl::string_view what, const File& file) {
   const absl::Status status = absl::ErrnoToStatus(error, what);
   if (error == EIO) return file.Damaged(status.message());
   return file.Error(absl::StatusCode::kUnavailable, status.message());
 }
 
-// Meta 1 lies one page in. If meta 0 cannot say how far that is, a meta that agrees with its own place can.
+// Meta 1 lies one page in. If meta 0 does not tell the page size, a meta that names its own place does.
 absl::StatusOr<std::uint64_t> FindSecondMeta(const File& file, const Meta& first) {
   if (IsPageSize(first.page_bytes())) return first.page_bytes();
   for (std::uint64_t offset = kPageBytesMin; offset <= kPageBytesMax; offset *= 2) {
@@ -38,7 +39,7 @@ absl::StatusOr<std::uint64_t> FindSecondMeta(const File& file, const Meta& first
   return kUsualPageBytes;
 }
 
-// Whether it is a file of a kind known here at all.
+// Whether the file is an LMDB file of a known version at all.
 absl::Status CheckKind(const File& file, const Metas& metas) {
   const auto any = [&](auto test) { return std::any_of(metas.begin(), metas.end(), test); };
   if (!any([](const MetaSlot& slot) { return slot.meta.magic == kMagic; })) {
@@ -74,6 +75,8 @@ absl::Status File::Read(std::uint64_t offset, std::span<char> into) const {
   return absl::OkStatus();
 }
 
+// LMDB checks little more than magic and version, and takes the meta of the higher number. Here both are checked, and
+// each gets a status of its own.
 absl::StatusOr<Metas> ReadMetas(const File& file, std::uint64_t map_bytes) {
   constexpr absl::string_view kTooShort = " bytes, too few for the two meta pages that even an empty log has";
   if (file.bytes() < kMetaSlots * kPageBytesMin) return file.Damaged("the file has ", file.bytes(), kTooShort);
@@ -107,6 +110,8 @@ absl::StatusOr<std::uint64_t> NewestSlot(const File& file, const Metas& metas) {
   // Each commit overwrites the older meta, so the two are neighbours; both are 0 before the first commit. Otherwise one
   // transaction id is wrong, and LMDB could take the older snapshot for the newer.
   const auto [older, newer] = std::minmax(first.meta.txn_id, second.meta.txn_id);
+  // Each commit overwrites the older meta, so the two numbers are neighbours; both are 0 before the first commit.
+  // Otherwise one number is wrong, and LMDB could take the older transaction for the newer.
   if (newer - older > 1) return file.Damaged("the meta pages hold transactions ", older, " and ", newer);
   return first.meta.txn_id == newer ? 0 : 1;
 }

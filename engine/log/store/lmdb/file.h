@@ -1,4 +1,4 @@
-// An LMDB file as it is read with pread, and its two meta pages: what opens the way to everything else in it.
+// An LMDB file as it is read with pread, and its two meta pages, from which everything else in it is found.
 //
 // Nothing here writes, maps or calls LMDB, and no byte that is read is trusted.
 
@@ -20,7 +20,7 @@
 
 namespace foldlog::lmdb_file {
 
-// An open file, borrowed, as long as it was when this was made.
+// An open file that the caller owns. bytes() is its length when this object was made. Threads: any.
 class File {
  public:
   // FailedPrecondition if it is no regular file.
@@ -29,7 +29,7 @@ class File {
   std::uint64_t bytes() const { return bytes_; }
   const std::string& path() const { return *path_; }
 
-  // DataLoss that names the file, and says what can be done.
+  // DataLoss that names the file and says what can be done.
   template <typename... Parts>
   absl::Status Damaged(const Parts&... parts) const {
     return absl::DataLossError(absl::StrCat(*path_, ": ", parts..., kDamageAdvice));
@@ -39,7 +39,7 @@ class File {
     return absl::Status(code, absl::StrCat(*path_, ": ", problem));
   }
 
-  // Fills `into`. DataLoss if the file ends before, or the medium can't be read there.
+  // Fills `into`. DataLoss if the file ends before, or the medium can't be read there; Unavailable for other errors.
   absl::Status Read(std::uint64_t offset, std::span<char> into) const;
 
   template <typename T>
@@ -57,20 +57,21 @@ class File {
   std::uint64_t bytes_ = 0;
 };
 
+// One meta, and whether it can be believed.
 struct MetaSlot {
   Meta meta;
-  absl::Status status;  // whether `meta` may be believed
+  absl::Status status;  // OK, or what is wrong with `meta`
 };
 using Metas = std::array<MetaSlot, kMetaSlots>;
 
-// Both metas, each with what is wrong with it. DataLoss if the file is too short to have two.
+// Both metas, each with its status. DataLoss if the file is too short to have two.
 absl::StatusOr<Metas> ReadMetas(const File& file, std::uint64_t map_bytes);
 
-// Which of the two is the newer, if both can be believed and are neighbours. DataLoss otherwise; InvalidArgument if it
-// is no LMDB file of a version known here at all.
+// The slot of the newer meta, if both are sound and their numbers are neighbours. DataLoss otherwise; InvalidArgument
+// if the file is no LMDB file of a known version.
 absl::StatusOr<std::uint64_t> NewestSlot(const File& file, const Metas& metas);
 
-// Both together, and read again if need be: a commit may be writing one of them.
+// ReadMetas() and NewestSlot() together, repeated a few times if need be: a commit may be writing one of the metas.
 absl::StatusOr<Metas> ReadSoundMetas(const File& file, std::uint64_t map_bytes);
 
 }  // namespace foldlog::lmdb_file

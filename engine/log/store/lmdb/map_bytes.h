@@ -7,8 +7,8 @@
 
 namespace foldlog {
 
-// LMDB wants it all at once: address space is free, one process can have dozens of logs open, and sanitizers leave room
-// for it.
+// LMDB wants the whole map at once. Address space costs nothing: a process can have dozens of logs open, and even
+// sanitizers leave enough.
 inline constexpr std::uint64_t kMapBytes = std::uint64_t{256} << 30;
 
 }  // namespace foldlog

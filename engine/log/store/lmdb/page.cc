@@ -1,4 +1,4 @@
-// Decoding of LMDB pages: see the header. Nothing is read through an offset that was not compared with the page first.
+// Decoding of LMDB pages: see the header. Every offset is compared with the page before anything is read through it.
 
 #include "engine/log/store/lmdb/page.h"
 
@@ -20,7 +20,7 @@ T Load(absl::string_view bytes) {
   return value;
 }
 
-// Nodes start at even offsets: mdb_node_add.
+// Nodes start at even offsets, as mdb_node_add() places them.
 constexpr std::size_t RoundUpToEven(std::size_t bytes) { return (bytes + 1) & ~std::size_t{1}; }
 
 // The largest node kept in a page, so that a branch or leaf has room for two: me_nodemax in mdb_env_open2.
@@ -29,6 +29,7 @@ constexpr std::size_t NodeBytesMax(std::size_t page_bytes) {
 }
 static_assert(NodeBytesMax(4096) == 2038);
 
+// The bounds come first: node pointers are read only below `lower`, nodes only above `upper`.
 absl::Status CheckHeader(const PageHeader& header, std::size_t page_bytes, std::uint64_t pgno, std::uint16_t flags) {
   if (header.pgno != pgno) return absl::DataLossError(absl::StrCat("says that it is page ", header.pgno));
   if (header.flags != flags) {
@@ -95,7 +96,7 @@ absl::Status CheckMeta(const Meta& meta, std::uint64_t slot, std::uint64_t map_b
 absl::StatusOr<TreePage> TreePage::Parse(absl::string_view bytes, std::uint64_t pgno, std::uint16_t flags, Use use) {
   const TreePage page(bytes, Load<PageHeader>(bytes));
   RETURN_IF_ERROR(CheckHeader(page.header_, bytes.size(), pgno, flags));
-  // mdb_node_search reads the second node of any branch, and a cursor the first of any leaf.
+  // mdb_node_search() reads the second node of any branch, and a cursor the first of any leaf.
   if (page.size() < (page.is_branch() ? 2 : 1)) return absl::DataLossError(absl::StrCat("has ", page.size(), " nodes"));
   RETURN_IF_ERROR(use == Use::kReading ? page.CheckNodes() : page.CheckNodesTile());
   return page;
@@ -105,6 +106,7 @@ std::size_t TreePage::NodeOffset(std::size_t index) const {
   return Load<std::uint16_t>(bytes_.substr(sizeof(PageHeader) + index * sizeof(std::uint16_t)));
 }
 
+// Parse() has checked that the node lies within the page.
 Node TreePage::node(std::size_t index) const {
   const absl::string_view bytes = bytes_.substr(NodeOffset(index));
   const auto header = Load<NodeHeader>(bytes);
@@ -149,8 +151,8 @@ absl::Status TreePage::CheckNodes() const {
   return absl::OkStatus();
 }
 
-// LMDB compacts a page at every change, so its nodes fill the space above `upper` without a gap. Were two to overlap,
-// its next deletion would move memory by a size that is not there.
+// LMDB compacts a page at every change, so its nodes fill the space above `upper` without a gap. If two overlapped,
+// LMDB's next deletion would move memory by a wrong size.
 absl::Status TreePage::CheckNodesTile() const {
   std::vector<std::pair<std::size_t, std::size_t>> extents;  // offset and size
   extents.reserve(size());

@@ -1,8 +1,8 @@
-// The pages of an LMDB file, decoded from bytes that nobody vouches for.
+// The pages of an LMDB file, decoded from bytes that may be damaged.
 //
-// Pure: no I/O and no LMDB. What passes here can be walked without reading outside the page. Errors are DataLoss and
-// say only what is wrong; the caller adds the file and the page. The layout is that of mdb.c in LMDB 0.9.24 on a 64-bit
-// little-endian machine; each type below names the struct it mirrors.
+// Pure: no I/O and no LMDB. A page that passes here can be walked without reading outside of it. Errors are DataLoss
+// and say only what is wrong; the caller adds the file and the page. The layout is that of mdb.c in LMDB 0.9.24 on a
+// 64-bit little-endian machine; each type below names the struct it mirrors.
 
 #ifndef FOLDLOG_LOG_STORE_LMDB_PAGE_H_
 #define FOLDLOG_LOG_STORE_LMDB_PAGE_H_
@@ -108,12 +108,13 @@ bool IsPageSize(std::uint64_t bytes);
 // Pages of an overflow run that holds `data_bytes`: OVPAGES.
 std::uint64_t OverflowPagesFor(std::uint64_t data_bytes, std::uint64_t page_bytes);
 
-// All that can be said of a meta without its pages. `map_bytes` bounds the last page.
+// Checks all of a meta that can be checked without other pages. `map_bytes` bounds the last page.
 absl::Status CheckMeta(const Meta& meta, std::uint64_t slot, std::uint64_t map_bytes);
 
-// All that can be said of a tree's record without its pages, but for its flags.
+// Checks all of a tree's record that can be checked without its pages, except for its flags.
 absl::Status CheckTree(const Tree& tree);
 
+// A node of a page. The views point into the page's bytes.
 struct Node {
   absl::string_view key;
   std::uint64_t child = 0;       // of a branch
@@ -125,8 +126,8 @@ struct Node {
 // A branch or leaf whose nodes all lie inside it. A view of the page's bytes: valid as long as they are.
 class TreePage {
  public:
-  // `flags` is what the page must be: kBranchPage or kLeafPage. If LMDB is to write to it, the nodes must also tile the
-  // space that the page says they take.
+  // `flags` is what the page must be: kBranchPage or kLeafPage. For LMDB to write to the page (kWriting), its nodes
+  // must also tile the space that its header claims for them.
   enum class Use { kReading, kWriting };
   static absl::StatusOr<TreePage> Parse(absl::string_view bytes, std::uint64_t pgno, std::uint16_t flags, Use use);
 
@@ -138,7 +139,7 @@ class TreePage {
   TreePage(absl::string_view bytes, const PageHeader& header) : bytes_(bytes), header_(header) {}
 
   std::size_t NodeOffset(std::size_t index) const;
-  absl::StatusOr<std::size_t> CheckNode(std::size_t index) const;  // returns the bytes that it takes
+  absl::StatusOr<std::size_t> CheckNode(std::size_t index) const;  // returns its size in bytes
   absl::Status CheckNodes() const;
   absl::Status CheckNodesTile() const;
 

@@ -27,7 +27,7 @@ absl::Status WriteTree(int fd, const Tree& tree, std::uint64_t offset, const std
 
 }  // namespace
 
-// The record lies in the part of the meta page that LMDB, too, writes in one go: within a sector.
+// The record lies in the part of the meta page that LMDB itself writes in one go, within a sector.
 absl::Status EmptyFreeList(int fd, const std::string& path) {
   ASSIGN_OR_RETURN(const File file, File::Open(fd, path));
   ASSIGN_OR_RETURN(const lmdb_file::Metas metas, lmdb_file::ReadSoundMetas(file, kMapBytes));
@@ -47,6 +47,8 @@ absl::Status EmptyTable(int fd, const std::string& path, std::string_view table)
   if (!found || main.node().key != ToAbsl(table) || main.node().data.size() != sizeof(Tree)) {
     return main.Damaged(absl::StrCat("table ", ToAbsl(table), " has no record that could be emptied"));
   }
+  // The flags of the node are written first: damage may have hit them, and then the record would not be read as a
+  // table's.
   const std::uint64_t node_at = main.value_offset() - table.size() - sizeof(lmdb_file::NodeHeader);
   const std::uint16_t flags = lmdb_file::kSubData;
   RETURN_IF_ERROR(

@@ -13,9 +13,9 @@ namespace {
 
 constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
 
-// The last node that can lead to `key`; nothing if all are behind it.
+// The last node that can lead to `key`; nothing if all keys are greater.
 std::optional<std::size_t> LastAtMost(TreeKind kind, const TreePage& page, absl::string_view key) {
-  // The first node of a branch stands for all keys below the second; its key is never read.
+  // The first node of a branch stands for all keys below the second; its own key is never read.
   std::size_t first = page.is_branch() ? 1 : 0;
   std::size_t end = page.size();
   while (first < end) {
@@ -42,6 +42,7 @@ KeyRange RangeBelow(const TreePage& branch, std::size_t index, const KeyRange& r
   return child;
 }
 
+// Keys out of order would make LMDB's binary search miss entries without any error.
 absl::Status CheckKeys(TreeKind kind, const TreePage& page, const KeyRange& range) {
   const auto damaged = [](std::size_t index, const auto&... what) {
     return absl::DataLossError(absl::StrCat("node ", index, what...));
@@ -79,7 +80,8 @@ absl::StatusOr<Tree> ParseTableRecord(const Node& node) {
   return tree;
 }
 
-// CheckTree() has seen to it that there is a root exactly if there is a depth, and that the depth is small.
+// The caller has passed `tree` through CheckTree(): it has a root exactly if its depth is not 0, and the depth is
+// small.
 TreeCursor::TreeCursor(const File& file, const Meta& meta, TreeKind kind, std::string name, const Tree& tree)
     : file_(file),
       kind_(kind),
@@ -95,7 +97,8 @@ absl::Status TreeCursor::DamagedPage(std::uint64_t pgno, absl::string_view probl
 
 absl::Status TreeCursor::Damaged(absl::string_view problem) const { return DamagedPage(leaf().pgno, problem); }
 
-// Reads the page of a level.
+// Reads and checks the page of level `depth`. The number of levels is fixed, so a page that leads back to itself cannot
+// make the descent endless; `range` catches a page that belongs elsewhere.
 absl::Status TreeCursor::Load(std::size_t depth, std::uint64_t pgno, const KeyRange& range) {
   Level& level = levels_[depth];
   if (pgno < kFirstTreePage || pgno > last_page_) {
@@ -114,7 +117,7 @@ absl::Status TreeCursor::Load(std::size_t depth, std::uint64_t pgno, const KeyRa
   return absl::OkStatus();
 }
 
-// Reads the page below the node of a branch.
+// Reads the page below the current node of the branch at level `depth`.
 absl::Status TreeCursor::LoadChild(std::size_t depth) {
   const Level& level = levels_[depth];
   return Load(depth + 1, level.page->node(level.index).child, RangeBelow(*level.page, level.index, level.range));
@@ -127,6 +130,8 @@ absl::StatusOr<bool> TreeCursor::SeekFloor(absl::string_view key) {
     const std::optional<std::size_t> index = LastAtMost(kind_, *levels_[depth].page, key);
     const bool is_leaf = depth + 1 == levels_.size();
     levels_[depth].index = index.value_or(0);
+    // All keys of this leaf may be greater, for its branch's key is only a bound: then the entry is the last of the
+    // leaf before.
     if (is_leaf) return index ? absl::StatusOr<bool>(true) : Step(/*forward=*/false);
     RETURN_IF_ERROR(LoadChild(depth));
   }
@@ -146,7 +151,7 @@ absl::StatusOr<bool> TreeCursor::First() {
   }
 }
 
-// To the neighbour: up to where there is one, and down again on its near side.
+// Moves to the neighbouring entry: up to the first level that has a neighbour, and down again on its near side.
 absl::StatusOr<bool> TreeCursor::Step(bool forward) {
   std::size_t depth = levels_.size();
   const auto is_last = [&](const Level& level) {
@@ -163,6 +168,7 @@ absl::StatusOr<bool> TreeCursor::Step(bool forward) {
   return true;
 }
 
+// Copied, not viewed: the page's bytes need not be aligned for words.
 absl::StatusOr<std::span<const std::uint64_t>> TreeCursor::Value(std::vector<std::uint64_t>& buffer) const {
   const Node entry = node();
   if (entry.flags == kSubData) return Damaged(absl::StrCat("entry ", key(), " is a table where a value belongs"));
@@ -179,7 +185,8 @@ std::uint64_t TreeCursor::value_offset() const {
   return leaf().pgno * page_bytes_ + static_cast<std::uint64_t>(node().data.data() - leaf().bytes.data());
 }
 
-// A value of its own pages, read together with their header. The file's size bounds how much memory it takes.
+// A value with pages of its own, read together with their header. The file's size bounds the memory: a run that would
+// lie beyond its end is refused before the buffer grows.
 absl::StatusOr<std::span<const std::uint64_t>> TreeCursor::ReadRun(const Node& node,
                                                                    std::vector<std::uint64_t>& buffer) const {
   const std::uint64_t first = LoadU64(node.data);

@@ -1,7 +1,7 @@
-// One B+tree of an LMDB file, read page by page with pread. Each page is checked before it is used, so that nothing can
-// be read from outside of it, no key is found where it does not belong, and no walk goes on for ever.
+// One B+tree of an LMDB file, read page by page with pread. Each page is checked before it is used, so that no read
+// leaves it, no key is found where it does not belong, and every walk ends.
 //
-// The file may be written to meanwhile: what is found is of one moment only if the caller proves it (see LogFile).
+// A writer may change the file meanwhile: what is found is of one moment only if the caller proves it (see LogFile).
 
 #ifndef FOLDLOG_LOG_STORE_LMDB_TREE_H_
 #define FOLDLOG_LOG_STORE_LMDB_TREE_H_
@@ -20,7 +20,7 @@
 
 namespace foldlog::lmdb_file {
 
-// The main database has names for keys, all others 8-byte integers.
+// The keys of the main database are names; those of all others are 8-byte integers.
 enum class TreeKind { kFreeList, kMain, kTable };
 
 // Keys of a subtree: from <= key < until. The views point into the buffers of the pages above.
@@ -29,40 +29,43 @@ struct KeyRange {
   std::optional<absl::string_view> until;
 };
 
+// Whether `a` sorts before `b` in a tree of that kind.
 bool KeyLess(TreeKind kind, absl::string_view a, absl::string_view b);
 
-// The keys that belong below node `index` of a branch whose own are `range`.
+// The keys that belong below node `index` of a branch whose own keys lie in `range`.
 KeyRange RangeBelow(const TreePage& branch, std::size_t index, const KeyRange& range);
 
-// Whether the keys of a page are in order, in their range, and of the right size. DataLoss says which is not.
+// Whether the keys of a page are in order, in their range, and of the right size. DataLoss names the one that is not.
 absl::Status CheckKeys(TreeKind kind, const TreePage& page, const KeyRange& range);
 
-// The record of a named database that has integer keys. DataLoss says what is wrong with it.
+// The record of a named database with integer keys. DataLoss says what is wrong with it.
 absl::StatusOr<Tree> ParseTableRecord(const Node& node);
 
-// A place in a tree: an entry, once it was moved there. Errors are DataLoss that names file, page and tree.
+// A place in a tree: an entry, once it was moved there. Errors are DataLoss that names file, page and tree. Threads:
+// one.
 class TreeCursor {
  public:
-  // `file` must outlive it; `meta` is of the moment that is to be seen.
+  // `file` must outlive the cursor; `meta` is that of the transaction to read.
   TreeCursor(const File& file, const Meta& meta, TreeKind kind, std::string name, const Tree& tree);
 
-  // Each is false if there is no such entry: the last one whose key is at most `key`; the first; the next.
+  // Each moves to an entry, and is false if there is none: the last one whose key is at most `key`; the first; the
+  // next.
   absl::StatusOr<bool> SeekFloor(absl::string_view key);
   absl::StatusOr<bool> SeekFloor(std::uint64_t key);
   absl::StatusOr<bool> First();
   absl::StatusOr<bool> Next() { return Step(/*forward=*/true); }
 
-  // Of the entry. Valid until it is moved.
+  // The current entry. Valid until the cursor moves.
   Node node() const { return leaf().page->node(leaf().index); }
   std::uint64_t key() const { return LoadU64(node().key); }
 
-  // The words of its value, in `buffer` or in this; valid as long as neither is changed.
+  // The words of the entry's value, in `buffer`; valid until it changes.
   absl::StatusOr<std::span<const std::uint64_t>> Value(std::vector<std::uint64_t>& buffer) const;
 
-  // Where in the file the value is, if it is in the tree's page.
+  // The offset of the value in the file. Only for a value that lies in the tree's own page.
   std::uint64_t value_offset() const;
 
-  // DataLoss about the page that the entry is in.
+  // DataLoss about the page of the current entry.
   absl::Status Damaged(absl::string_view problem) const;
 
  private:
