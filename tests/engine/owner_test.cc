@@ -11,7 +11,6 @@
 #include <fstream>
 #include <thread>
 
-#include "engine/log/writer/lock.h"
 #include "tests/support/test_support.h"
 
 namespace foldlog {
@@ -265,32 +264,6 @@ TEST_F(OwnerTest, CopyIsKnownByItsDirectory) {
   child.Kill();
   child.Reap();
   EXPECT_EQ(AssessOwner(owner, copy_, self_), OwnerFate::kProcessDied);
-}
-
-TEST_F(OwnerTest, WriterRecordComesBackAsItWas) {
-  const WriterInfo open = ParseWriterRecord(FormatWriterRecord(self_, {}));
-  EXPECT_EQ(open.writer, self_);
-  EXPECT_TRUE(open.closed_cleanly.empty());
-  EXPECT_THAT(ParseWriterRecord(FormatWriterRecord(self_, {"a", "b"})).closed_cleanly, testing::ElementsAre("a", "b"));
-  Owner odd = self_;
-  odd.program = "two\nlines \x1b[31m";
-  EXPECT_EQ(ParseWriterRecord(FormatWriterRecord(odd, {})).writer->program, "two?lines ?[31m");
-  EXPECT_EQ(ParseWriterRecord(FormatWriterRecord(Holder(getpid()), {}, {}, WriterUse::kIndexer)).use,
-            WriterUse::kIndexer);
-  EXPECT_EQ(ParseWriterRecord(FormatWriterRecord(Holder(getpid()), {})).writer->place, here_);
-}
-
-TEST_F(OwnerTest, NoBytesCrashTheRecordParser) {
-  std::mt19937_64 random(TestSeed());
-  const std::string good = FormatWriterRecord(self_, {"a", "b"});
-  for (int i = 0; i < 5000; ++i) {
-    std::string text = good;
-    text[random() % text.size()] = static_cast<char>(random());
-    if (random() % 2 == 0) text.resize(random() % text.size());
-    (void)ParseWriterRecord(text);
-  }
-  EXPECT_FALSE(ParseWriterRecord("").writer.has_value());
-  EXPECT_FALSE(ParseWriterRecord("foldlog writer 1\npid x\n").writer.has_value());
 }
 
 TEST(OwnerFateTest, GoneIsWhatMayBeResumedWithoutForce) {

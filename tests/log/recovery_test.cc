@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -298,37 +297,6 @@ TEST_F(TailRecoveryTest, TailWithoutAnIntactMarkClaimsNothing) {
   EXPECT_EQ(engine->state().sequence, 6u);
 }
 
-TEST(TailMarkTest, EveryTornOrFlippedMarkLeavesTheOneBeforeAndNeverClaimsMore) {
-  std::array<std::byte, kTailMarkBytes> page = {};
-  EXPECT_EQ(ReadTailClaim(page), TailClaim{});
-  TailMark mark(page);
-  EXPECT_EQ(ReadTailClaim(page), TailClaim{}) << "an opening writes nothing";
-  mark.NoteFlushing(7);
-  mark.NoteFlushed(7);
-  const TailClaim before{.durable = 7, .flushing = 7};
-  EXPECT_EQ(ReadTailClaim(page), before);
-  std::array<std::byte, kTailMarkBytes> older = page;
-  mark.NoteFlushing(9);
-  const TailClaim now{.durable = 7, .flushing = 9};
-  EXPECT_EQ(ReadTailClaim(page), now);
-  EXPECT_EQ(ReadTailClaim(older), before);
-  for (std::size_t bit = 0; bit < 8 * 1024; ++bit) {
-    auto flipped = page;
-    flipped[bit / 8] ^= std::byte{1} << bit % 8;
-    const TailClaim claim = ReadTailClaim(flipped);
-    EXPECT_TRUE(claim == now || claim == before) << bit;
-  }
-  for (std::size_t torn = 0; torn <= 1024; ++torn) {
-    auto half = older;
-    std::copy_n(page.begin(), torn, half.begin());
-    const TailClaim claim = ReadTailClaim(half);
-    EXPECT_TRUE(claim == now || claim == before) << torn;
-  }
-  TailMark next(page);
-  next.Reset(3);
-  EXPECT_EQ(ReadTailClaim(page), (TailClaim{.durable = 3, .flushing = 3}));
-}
-
 TEST_F(TailRecoveryTest, SecondDeathBeforeAnythingIsDrainedLosesNothing) {
   WriteAndDie(9);
   for (int death = 0; death < 3; ++death) {
@@ -364,21 +332,6 @@ TEST_F(TailRecoveryTest, ReportStaysWithTheWritersRecord) {
   ASSERT_OK_AND_ASSIGN(engine, Reopen());
   EXPECT_EQ(InspectWriter(log_dir_)->recovery, engine->recovery());
   EXPECT_NE(engine->recovery(), report);
-}
-
-TEST(WriterRecord, ReportIsReadBackAsWrittenAndAnyBytesGiveNone) {
-  const Owner writer = DescribeThisProcess(NewUuid());
-  const RecoveryReport report{.events_from_tail = 12, .frames_discarded = 3, .last_writer = OwnerFate::kUnknown};
-  EXPECT_EQ(ParseWriterRecord(FormatWriterRecord(writer, {}, report)).recovery, report);
-  EXPECT_EQ(ParseWriterRecord(FormatWriterRecord(writer, {}, RecoveryReport{})).recovery, RecoveryReport{});
-  EXPECT_FALSE(ParseWriterRecord(FormatWriterRecord(writer, {})).recovery.has_value());
-  const std::string title = "foldlog writer 1\n";
-  for (const std::string bad : {"events_from_tail 12\n", "events_from_tail 12\nframes_discarded x\n",
-                                "events_from_tail -1\nframes_discarded 0\n"}) {
-    EXPECT_FALSE(ParseWriterRecord(title + bad).recovery.has_value()) << bad;
-  }
-  const auto odd_fate = ParseWriterRecord(title + "events_from_tail 1\nframes_discarded 0\nlast_writer ascended\n");
-  EXPECT_EQ(odd_fate.recovery, RecoveryReport{.events_from_tail = 1});
 }
 
 }  // namespace

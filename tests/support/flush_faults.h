@@ -1,5 +1,5 @@
-// Flushes of the tail as a test wants them: counted, slow, or failing. For one source file of a program that is linked
-// with -Wl,--wrap=fdatasync. LMDB's own flushes are in a library of their own and stay as they are.
+// Flushes of the tail as a test wants them: counted, slow, held, or failing. For one source file of a program that is
+// linked with -Wl,--wrap=fdatasync. LMDB's own flushes are in a library of their own and stay as they are.
 
 #ifndef FOLDLOG_TESTS_SUPPORT_FLUSH_FAULTS_H_
 #define FOLDLOG_TESTS_SUPPORT_FLUSH_FAULTS_H_
@@ -15,6 +15,8 @@ inline std::atomic<int> flush_count = 0;
 inline std::atomic<int> flushes_to_fail = 0;  // so many of the next ones
 inline std::atomic<int> flush_errno = 0;
 inline std::atomic<int> flush_time_ms = 0;
+inline std::atomic<int> flushes_at_work = 0;
+inline std::atomic<bool> hold_flushes = false;  // as long as this is set, none ends
 
 inline void FailFlushes(int count, int error) {
   flush_errno = error;
@@ -29,7 +31,11 @@ extern "C" {
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd) {
   ++foldlog::flush_count;
-  std::this_thread::sleep_for(std::chrono::milliseconds(foldlog::flush_time_ms));
+  ++foldlog::flushes_at_work;
+  do {
+    std::this_thread::sleep_for(std::chrono::milliseconds(foldlog::flush_time_ms));
+  } while (foldlog::hold_flushes);
+  --foldlog::flushes_at_work;
   if (foldlog::flushes_to_fail > 0) {
     --foldlog::flushes_to_fail;
     errno = foldlog::flush_errno;
