@@ -18,6 +18,7 @@
 namespace foldlog {
 namespace {
 
+// A copy only for checkpoints whose count has to change, which are few.
 Checkpoint WithCount(Checkpoint checkpoint, std::int64_t files_processed) {
   checkpoint.files_processed = files_processed;
   return checkpoint;
@@ -31,8 +32,9 @@ constexpr std::size_t kWordsOnAFullDiskBytes = 512;
 
 }  // namespace
 
-// Commands decide on the state, append and fold under `mutex`. They wait for the disk outside of it, so that threads
-// that wait at the same time share a flush, and others go on meanwhile.
+// Threads: a command decides on the state, appends and folds under `mutex`, as one step. It waits for the disk outside
+// of the mutex, so that threads that wait at the same time share a flush, and others go on meanwhile. Invariant:
+// `state` is the fold of the log up to `end`.
 struct Engine::Impl {
   const ForkGuard process;
   mutable std::mutex mutex;
@@ -49,21 +51,25 @@ struct Engine::Impl {
 
   FrameRun run;  // of the checkpoints at hand; kept, so that the next ones find its memory allocated
 
+  // The place of the log is this engine's, even if another process answers for the operation.
   Owner NewOwner() const {
     Owner owner = options.on_behalf_of.value_or(self);
     owner.place = self.place;
     return owner;
   }
 
+  // Called under the mutex, so that the clock is read in the order of the events.
   Actor Now() const { return {options.clock(), NewOwner()}; }
 
+  // By the writer lock as it was before this engine took it: now it only tells of this process.
   OwnerFate Fate() const {
     return state.operation ? AssessOwner(state.operation->owner, previous, self) : OwnerFate::kUnknown;
   }
 
   OperationHandle CurrentHandle() const { return {state.operation->operation_id, state.operation->epoch}; }
 
-  // For commands.
+  // The lock of a command. The process is checked first: in a child of fork() a thread that does not exist there may
+  // hold the mutex.
   absl::StatusOr<std::unique_lock<std::mutex>> LockForCommand() {
     RETURN_IF_ERROR(process.Check(log->name()));
     std::unique_lock lock(mutex);
@@ -120,7 +126,7 @@ absl::Status Engine::Impl::AppendEvent(const Event& event, Space space) {
   return absl::OkStatus();
 }
 
-// A decision knows the state, but not what it is kept in; who reads of damage has to know that, too.
+// A decision knows the state, but not its log. A user who reads of damage has to know which log is damaged.
 absl::Status Engine::Impl::NamingTheLog(const absl::Status& refused) const {
   if (!absl::IsDataLoss(refused)) return refused;
   return absl::DataLossError(absl::StrCat("the log ", log->name(), ": ", refused.message()));
@@ -135,6 +141,7 @@ absl::Status Engine::Impl::Append(const absl::StatusOr<Event>& decision, Space s
 }
 
 absl::Status Engine::Impl::MakeDurable(std::unique_lock<std::mutex> lock) {
+  // Taken under the lock: events that others append meanwhile are not this command's to wait for.
   const Sequence through = end.sequence;
   lock.unlock();
   return log->Sync(through);
@@ -146,6 +153,7 @@ absl::Status Engine::Impl::AppendDurably(const absl::StatusOr<Event>& decision, 
   return MakeDurable(std::move(lock));
 }
 
+// The handle is taken before the lock is released, while the operation is surely this command's.
 absl::StatusOr<OperationHandle> Engine::Impl::TakeOperation(const absl::StatusOr<Event>& decision,
                                                             std::unique_lock<std::mutex> lock) {
   RETURN_IF_ERROR(Append(decision, Space::kUnreserved));
@@ -154,9 +162,10 @@ absl::StatusOr<OperationHandle> Engine::Impl::TakeOperation(const absl::StatusOr
   return handle;
 }
 
-// The path that is taken millions of times: nothing is copied that need not be. A checkpoint changes nothing that the
-// decision on the next one depends on, and one that is decided can be folded: it asks for no more than that the
-// operation is active under its epoch. So it is folded where the state is, after it is stored.
+// This path is taken millions of times, so it copies no state. A checkpoint changes nothing that the
+// decision on the next one depends on, except for the count, which `files` follows. A checkpoint that passes the
+// decision can be folded, because the fold asks for no more than an active operation of the same epoch. So it is folded
+// in place, after it was stored.
 absl::Status Engine::Impl::AppendCheckpoints(const OperationHandle& handle,
                                              std::span<const foldlog::Checkpoint> checkpoints, Decrease decrease) {
   const Moment now = options.clock();
@@ -172,6 +181,7 @@ absl::Status Engine::Impl::AppendCheckpoints(const OperationHandle& handle,
       RETURN_IF_ERROR(AppendCheckpointFrame(now, state.epoch, WithCount(checkpoint, files), run));
     }
   }
+  // Up to here nothing has changed: a refusal or a full disk leaves log and state as they were.
   RETURN_IF_ERROR(log->Append(run, Space::kUnreserved));
   end = run.after;
   files = state.operation->files_processed;
@@ -185,8 +195,8 @@ absl::Status Engine::Impl::AppendCheckpoints(const OperationHandle& handle,
   return absl::OkStatus();
 }
 
-// A snapshot that can't be stored costs the next opening some time and nothing else; the next one is due as if it had
-// been. What is wrong with the log, if anything is, the next append reports.
+// A snapshot that can't be stored makes the next opening slower and nothing else, so its error is ignored, and the next
+// one is due after the usual interval. If the log itself has failed, the next append reports it.
 void Engine::Impl::SnapshotIfDue() {
   if (state.sequence - snapshot_at < options.snapshot_interval_events) return;
   Snapshot snapshot{.at = end, .words = {}};
@@ -214,6 +224,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(WritableLog log, EngineOpti
   impl->previous = std::move(log.previous);
   impl->state = std::move(fold.state);
   impl->end = fold.at;
+  // Counted from the snapshot that the fold began with: the events folded since then count towards the next one.
   impl->snapshot_at = fold.snapshot_used;
   impl->recovery = log.recovery;
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
@@ -222,6 +233,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(WritableLog log, EngineOpti
 absl::StatusOr<OperationHandle> Engine::Start(const StartRequest& request) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
+  // Id, fate and time are made before the decision: it is pure, and gets them as arguments.
   return impl.TakeOperation(DecideStart(impl.state, request, impl.options.new_id(), impl.Fate(), impl.Now()),
                             std::move(lock));
 }
@@ -234,6 +246,7 @@ absl::Status Engine::Checkpoint(const OperationHandle& handle, const foldlog::Ch
 absl::Status Engine::Checkpoint(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints,
                                 Durability durability, Decrease decrease) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
+  // A stale handle is refused even with nothing to record.
   if (checkpoints.empty()) RETURN_IF_ERROR(CheckCheckpoint(impl_->state, handle, {}));
   RETURN_IF_ERROR(impl_->AppendCheckpoints(handle, checkpoints, decrease));
   return durability == Durability::kSync ? impl_->MakeDurable(std::move(lock)) : absl::OkStatus();
@@ -243,6 +256,7 @@ absl::StatusOr<std::int64_t> Engine::Advance(const OperationHandle& handle, cons
                                              Durability durability) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   ASSIGN_OR_RETURN(const foldlog::Checkpoint checkpoint, DecideAdvance(impl_->state, handle, increment));
+  // The total was computed under the same lock, so it is never a decrease.
   RETURN_IF_ERROR(impl_->AppendCheckpoints(handle, std::span(&checkpoint, 1), Decrease::kRefused));
   if (durability == Durability::kSync) RETURN_IF_ERROR(impl_->MakeDurable(std::move(lock)));
   return checkpoint.files_processed;
@@ -321,6 +335,7 @@ std::optional<OperationHandle> Engine::current_handle() const {
 std::optional<OwnerFate> Engine::interruption() const {
   const std::lock_guard lock(impl_->mutex);
   const State& state = impl_->state;
+  // An operation that this engine owns is not interrupted; AssessOwner() would look through /proc for nothing.
   if (state.status() != OperationStatus::kInProgress || state.operation->owner == impl_->NewOwner()) {
     return std::nullopt;
   }
@@ -333,6 +348,7 @@ std::int64_t Engine::active_ns() const {
 }
 
 Sequence Engine::durable_through() const {
+  // Without the mutex, for a command may hold it; the log has its own locks. After Close() the log no longer answers.
   const absl::StatusOr<LogExtent> extent = impl_->log->Extent();
   if (extent.ok()) return extent->durable_through;
   const std::lock_guard lock(impl_->mutex);
@@ -349,7 +365,7 @@ absl::Status Engine::Flush() {
 const EventLog& Engine::log() const { return *impl_->log; }
 
 absl::Status Engine::Close() {
-  if (!impl_->process.IsInside()) return absl::OkStatus();  // not the child's to close
+  if (!impl_->process.IsInside()) return absl::OkStatus();  // in a child of fork(): the parent's to close
   const std::lock_guard lock(impl_->mutex);
   if (impl_->closed) return absl::OkStatus();
   impl_->closed = true;

@@ -24,6 +24,7 @@ const std::vector<std::string_view>& KindNames() {
 
 std::string_view KindName(const EventBody& body) { return KindNames()[body.index()]; }
 
+// The tables are indexed by the stored numbers, which never change.
 std::string_view Name(OperationType type) { return kTypeNames.at(static_cast<std::size_t>(type)); }
 
 std::string_view Name(Evidence evidence) { return kEvidenceNames.at(static_cast<std::size_t>(evidence)); }

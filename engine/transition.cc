@@ -13,13 +13,14 @@
 namespace foldlog {
 namespace {
 
+// Every event of an operation has the time of the decision, and the epoch that it is made under.
 Event At(const Moment& now, Epoch epoch, EventBody body) { return {now.time, epoch, std::move(body), now.boot}; }
 
 std::string NameOf(const Operation& operation) {
   return absl::StrCat("operation ", operation.operation_id, " (", ToAbsl(Name(operation.type)), ")");
 }
 
-// What is true of the owner, and what to do about the operation that stands in the way.
+// The facts about the owner, and the next step with the operation that stands in the way.
 std::string NextStep(const Operation& operation, OwnerFate fate) {
   const std::string owner = Describe(operation.owner);
   if (operation.status == OperationStatus::kPaused) return "resume it, or complete or fail it first";
@@ -65,7 +66,8 @@ absl::Status CheckSound(const State& state, std::string_view verb) {
                                           "event stays in the log (foldlog reset --reason …)"));
 }
 
-// The guard of everything that only the current handle may do.
+// The guard of all commands that only the current handle may give. A handle of the same operation but of another epoch
+// is Aborted, as is one of another operation: in both cases its holder has to stop working.
 absl::Status CheckHandle(const State& state, const OperationHandle& handle, std::string_view verb) {
   RETURN_IF_ERROR(CheckSound(state, verb));
   const bool current = state.operation && state.operation->operation_id == handle.operation_id;
@@ -151,6 +153,8 @@ absl::Status CheckCheckpoint(const State& state, const OperationHandle& handle, 
   return absl::OkStatus();
 }
 
+// Of threads that count for themselves, one may be overtaken: by default its count is ignored, and what else it reports
+// is kept.
 absl::StatusOr<std::int64_t> DecideCount(std::int64_t files_processed, std::int64_t files_before, Decrease decrease) {
   if (files_processed >= files_before || decrease == Decrease::kAllowed) return files_processed;
   if (decrease == Decrease::kIgnored) return files_before;
@@ -169,6 +173,7 @@ absl::StatusOr<Checkpoint> DecideAdvance(const State& state, const OperationHand
   RETURN_IF_ERROR(CheckCheckpoint(state, handle, checkpoint));
   RETURN_IF_ERROR(CheckCount(increment.files_added, "number of files added"));
   const std::int64_t before = state.operation->files_processed;
+  // Checked before the sum, whose overflow would be undefined.
   if (increment.files_added > std::numeric_limits<std::int64_t>::max() - before) {
     return absl::InvalidArgumentError(absl::StrCat("the number of files processed is ", before, "; ",
                                                    increment.files_added, " more do not fit into 64 bits"));
@@ -187,6 +192,8 @@ absl::StatusOr<Event> DecidePause(const State& state, const OperationHandle& han
   return At(now, state.epoch, Paused{reason});
 }
 
+// A paused operation goes on under any owner. One in progress needs proof that its owner is gone: two indexers must
+// never work on it at once.
 absl::StatusOr<Event> DecideResume(const State& state, const std::string& operation_id, const std::string& reason,
                                    OwnerFate fate, const Actor& actor) {
   RETURN_IF_ERROR(CheckId(state, operation_id, "resume"));
@@ -200,6 +207,7 @@ absl::StatusOr<Event> DecideResume(const State& state, const std::string& operat
   return At(actor.now, state.epoch + 1, Recovered{EvidenceFor(fate), reason, actor.owner});
 }
 
+// Force is for owners that may be alive. The reason goes on record, and if there is proof after all, that does, too.
 absl::StatusOr<Event> DecideRecoverByForce(const State& state, const std::string& operation_id,
                                            const std::string& reason, OwnerFate fate, const Actor& actor) {
   RETURN_IF_ERROR(CheckId(state, operation_id, "recover"));
@@ -244,6 +252,7 @@ absl::Status CheckImport(const State& state) {
                    state.active() ? "complete or fail it, and clear it" : "clear it", ", or import into another log"));
 }
 
+// Never refused: it is the way out of every state, a misfit included.
 absl::StatusOr<Event> DecideReset(const State& state, const std::string& reason, const Moment& now) {
   return At(now, state.epoch, Reset{reason});
 }

@@ -15,10 +15,10 @@
 
 namespace foldlog {
 
-// Who decides, and when.
+// The moment of a decision, and the process that is to own the result.
 struct Actor {
   Moment now = {};
-  Owner owner = {};  // of what is started, resumed or recovered
+  Owner owner = {};  // owns what is started, resumed or recovered
 };
 
 // `fate` is that of the active operation's owner. A checkpoint that may be recorded is its own event.

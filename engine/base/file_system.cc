@@ -16,6 +16,7 @@
 
 namespace foldlog {
 
+// Keeps errno: destructors run on the way out of a failed call, whose errno is still to be reported.
 void FileDescriptor::Close() {
   if (!valid()) return;
   const int error = errno;
@@ -52,6 +53,7 @@ absl::Status ErrnoStatus(int error, std::string_view what) {
   }
 }
 
+// In this thread only: the signal is sent to the thread that writes, and the program's other threads keep their masks.
 FileSizeSignalBlocked::FileSizeSignalBlocked() {
   sigset_t signal;
   sigemptyset(&signal);
@@ -115,6 +117,7 @@ absl::Status RefuseHardLinks(int fd, const std::string& path) {
                                                     "protect it; make it a copy of its own"));
 }
 
+// By device and inode, for a name may have been given to another file meanwhile.
 absl::Status CheckIsAtPath(int fd, const std::string& path) {
   struct stat opened = {};
   struct stat named = {};
@@ -140,6 +143,7 @@ absl::Status ReadFully(int fd, std::span<std::byte> into, std::uint64_t offset, 
     // EIO is the medium's own failure: the bytes are lost. Other errors may pass.
     if (got < 0 && errno != EIO) return ErrnoStatus(errno, absl::StrCat("read ", path));
     if (got < 0) {
+      // The medium itself failed to read: to the log that is damage, with the offset for the user's tools.
       const absl::Status why = absl::ErrnoToStatus(errno, "");
       return absl::DataLossError(absl::StrCat("cannot read ", path, " at offset ", offset, why.message(),
                                               "; keep a copy of what can be read, and restore the last backup"));
@@ -158,6 +162,7 @@ absl::Status WriteFully(int fd, std::span<const std::byte> bytes, std::uint64_t 
   while (!bytes.empty()) {
     const ssize_t put = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
+    // pwrite() may write nothing without an error when the disk is full.
     if (put <= 0) return ErrnoStatus(put < 0 ? errno : ENOSPC, absl::StrCat("write ", path));
     bytes = bytes.subspan(static_cast<std::size_t>(put));
     offset += static_cast<std::uint64_t>(put);

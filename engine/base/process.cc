@@ -24,6 +24,7 @@ namespace {
 
 std::string PathOf(std::int64_t number, const char* file) { return absl::StrCat("/proc/", number, "/", file); }
 
+// Files in /proc have no size; a failed read gives an empty text, which no parser here accepts.
 std::string ReadWhole(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::stringstream whole;
@@ -79,6 +80,7 @@ std::vector<std::int64_t> PidsOf(std::int64_t number) {
   return {};
 }
 
+// Z is a zombie, X a process on its way out.
 bool IsDeadState(char state) { return state == 'Z' || state == 'X'; }
 
 }  // namespace
@@ -109,6 +111,7 @@ bool IsRunning(const Process& process) {
   return false;  // a zombie, which holds no locks or files any more
 }
 
+// Each argument ends with a zero byte; the last one may lack it if the process has rewritten its title.
 std::vector<std::string> ArgumentsOf(std::int64_t number) {
   const std::string text = ReadWhole(PathOf(number, "cmdline"));
   std::vector<std::string> arguments;

@@ -14,6 +14,7 @@ absl::StatusOr<std::optional<std::int64_t>> FromCount(std::int64_t stored, const
   return std::optional<std::int64_t>(stored);
 }
 
+// Texts that the system gives are bytes, such as program and host; ids are made here or by the kernel, and are text.
 void EncodeOwner(const Owner& owner, schema::Owner::Builder out) {
   out.setInstance(owner.instance);
   out.setMachineId(owner.machine_id);
@@ -71,6 +72,7 @@ Metadata DecodeMetadata(capnp::List<schema::Pair>::Reader in) {
   return metadata;
 }
 
+// The type of each value is kept: a reader gets back the integer, double or text that was given.
 void EncodeStats(const Stats& stats, capnp::List<schema::Statistic>::Builder out) {
   for (unsigned i = 0; i < out.size(); ++i) {
     const auto& [name, value] = stats[i];
@@ -81,6 +83,7 @@ void EncodeStats(const Stats& stats, capnp::List<schema::Statistic>::Builder out
   }
 }
 
+// A newer version may store further types; to skip one would falsify the statistics.
 absl::StatusOr<Stats> DecodeStats(capnp::List<schema::Statistic>::Reader in) {
   Stats stats;
   for (const auto statistic : in) {

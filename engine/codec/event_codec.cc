@@ -242,7 +242,7 @@ Event ToEvent(const CheckpointView& plain) {
 
 }  // namespace
 
-// A checkpoint is small and comes in millions: what is reserved for it has to be cleared each time.
+// A checkpoint is small and comes in millions, and the room reserved for it has to be cleared each time.
 constexpr std::size_t kCheckpointFixedWords = 24;
 
 // No event that fits into a frame has a bound beyond this, and no more memory is taken for one that does not: its bound

@@ -10,8 +10,10 @@
 namespace foldlog {
 namespace {
 
+// Stands for "not completed": no event has this time.
 constexpr TimeNs kNotCompleted = std::numeric_limits<TimeNs>::min();
 
+// Every text and list that Fill() writes must be counted here, or encoding fails.
 SizeBound BoundOf(const State& state) {
   SizeBound bound;
   if (!state.operation) return bound;
@@ -68,6 +70,7 @@ void Fill(const Operation& operation, schema::Operation::Builder out) {
   EncodeStats(operation.stats, out.initStats(static_cast<unsigned>(operation.stats.size())));
 }
 
+// Only what could break the fold is checked: a snapshot is covered by a hash, and its fold version tells its layout.
 absl::StatusOr<Operation> Read(schema::Operation::Reader in) {
   Operation operation;
   operation.operation_id = FromData(in.getOperationId());
@@ -111,6 +114,8 @@ absl::StatusOr<Operation> Read(schema::Operation::Reader in) {
 
 }  // namespace
 
+// A state with a misfit is not stored: whether an event fits is found out anew, from the events, by the version that
+// reads them.
 absl::Status EncodeState(const State& state, std::vector<std::uint64_t>& words) {
   if (state.misfit) return absl::FailedPreconditionError("a state behind a misfit is not stored");
   return EncodeMessage<schema::State>(BoundOf(state), words, [&](schema::State::Builder out) {

@@ -23,6 +23,7 @@ void AppendPlain(std::string_view bytes, std::string& out) {
   out.append(quoted, 1, quoted.size() - 2);
 }
 
+// The character behind a backslash; quotes, slash and backslash stand for themselves.
 char Unescaped(char letter) {
   constexpr std::string_view kLetters = "bfnrt";
   const std::size_t found = kLetters.find(letter);
@@ -93,6 +94,7 @@ absl::Status AppendArray(const JsonSlice& array, std::size_t depth, std::string&
   return absl::OkStatus();
 }
 
+// Python reads a float and writes the shortest digits for it: 1.10 becomes 1.1.
 void AppendFloat(const JsonSlice& number, std::string& out) {
   JsonWriter json;
   json.Float(JsonNumber(number));

@@ -54,6 +54,7 @@ class Scanner {
     return absl::InvalidArgumentError(absl::StrCat("no JSON: ", ToAbsl(expected), " expected at byte ", position_));
   }
 
+  // Bytes above ASCII are not checked here: a file name need not be UTF-8.
   absl::StatusOr<JsonSlice> String() {
     const std::size_t start = position_;
     if (!Take('"')) return Wrong("a string");
@@ -250,6 +251,7 @@ std::vector<std::pair<JsonSlice, JsonSlice>> JsonMembers(const JsonSlice& object
   return members;
 }
 
+// As in JsonMembers(), the scanner cannot fail on checked text.
 std::vector<JsonSlice> JsonElements(const JsonSlice& array) {
   std::vector<JsonSlice> elements;
   Scanner scanner(array.text);
@@ -313,6 +315,7 @@ std::optional<std::int64_t> JsonInteger(const JsonSlice& integer) {
   return value;
 }
 
+// SimpleAtod() reads NaN and Infinity, too.
 double JsonNumber(const JsonSlice& number) {
   double value = 0;
   if (!absl::SimpleAtod(ToAbsl(number.text), &value)) return std::numeric_limits<double>::quiet_NaN();

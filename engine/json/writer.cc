@@ -13,6 +13,7 @@ namespace {
 // Characters that json.dumps writes as they are.
 bool IsPlain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
 
+// In lower case, as Python writes it.
 void AppendCodeUnit(std::uint32_t unit, std::string& out) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   out += "\\u";
@@ -99,6 +100,7 @@ void AppendFixed(std::string digits, int exponent, std::string& out) {
 
 }  // namespace
 
+// The default result is one byte that is not valid UTF-8.
 Utf8Character FirstCharacter(std::string_view bytes) {
   const auto lead = static_cast<unsigned char>(bytes[0]);
   const std::size_t size = SequenceLength(lead);
@@ -114,6 +116,7 @@ Utf8Character FirstCharacter(std::string_view bytes) {
   return {.valid = true, .code_point = code, .size = size};
 }
 
+// Plain characters are copied in runs: they are nearly all of most texts.
 void AppendJsonString(std::string_view bytes, std::string& out) {
   out += '"';
   while (!bytes.empty()) {
@@ -130,6 +133,7 @@ void AppendJsonString(std::string_view bytes, std::string& out) {
   out += '"';
 }
 
+// to_chars() gives the shortest digits that read back, which are repr()'s; only the notation differs.
 void AppendPythonFloat(double value, std::string& out) {
   if (std::isnan(value)) {
     out += "nan";

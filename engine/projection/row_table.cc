@@ -14,6 +14,7 @@
 namespace foldlog {
 namespace {
 
+// Exactly as the older programs create it, so that either may come first.
 constexpr const char* kCreateRowTable =
     "CREATE TABLE IF NOT EXISTS indexing_state ("
     "id INTEGER PRIMARY KEY CHECK (id = 1), "
@@ -24,6 +25,7 @@ constexpr const char* kCreateRowTable =
     "updated_at INTEGER NOT NULL, "
     "completed_at INTEGER)";
 
+// A table of the mirror's own: columns added to indexing_state could confuse the programs that read it.
 constexpr const char* kCreateRecordTable =
     "CREATE TABLE IF NOT EXISTS foldlog_mirror ("
     "id INTEGER PRIMARY KEY CHECK (id = 1), "
@@ -65,6 +67,7 @@ absl::Status CheckType(const SqliteDatabase& database, const SqliteQuery& query,
 // As text, because SQLite's integers are signed.
 std::string Hexadecimal(std::uint64_t number) { return absl::StrCat(absl::Hex(number, absl::kZeroPad16)); }
 
+// 0 for text that is no number: such a hash matches no event.
 std::uint64_t FromHexadecimal(const std::string& text) {
   std::uint64_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number, 16);
@@ -163,6 +166,7 @@ absl::Status WriteRow(SqliteDatabase& database, const std::optional<SingleRow>& 
       "completed_at) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)");
 }
 
+// The table is missing in a file that no mirror has written to.
 absl::StatusOr<std::optional<MirrorRecord>> ReadRecord(SqliteDatabase& database) {
   ASSIGN_OR_RETURN(const bool exists, HasTable(database, "foldlog_mirror"));
   if (!exists) return std::optional<MirrorRecord>();

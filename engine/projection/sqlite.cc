@@ -40,6 +40,7 @@ absl::StatusCode CodeOfOpening(int error) {
   }
 }
 
+// SQLite's result codes by what the caller can do about them: wait, make room, take another file, or restore one.
 absl::StatusCode CodeOf(int code, int error) {
   switch (code & 0xff) {  // the low byte; the rest says more, but not what to do
     case SQLITE_BUSY:
@@ -105,6 +106,7 @@ std::string SqliteUri(std::string_view absolute_path) {
   return uri;
 }
 
+// For I/O errors SQLite keeps the errno, which says more than its own message.
 absl::Status SqliteStatus(int code, sqlite3* handle, std::string_view name) {
   const int primary = code & 0xff;
   const int error = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? sqlite3_system_errno(handle) : 0;
@@ -222,6 +224,7 @@ void SqliteQuery::BindInteger(int parameter, std::int64_t value) {
 
 void SqliteQuery::BindNull(int parameter) { Note(sqlite3_bind_null(statement_.handle_, parameter)); }
 
+// Binding errors are kept for Step(), so that callers need not check every call.
 void SqliteQuery::Note(int code) {
   if (bind_error_ == SQLITE_OK) bind_error_ = code;
 }

@@ -93,9 +93,8 @@ class Copy {
     return std::optional(Copy(path, std::move(fd), bytes));
   }
 
-  // What was added behind it does not count.
-  template <typename Source>
   // Whether the source still begins with what was copied. Bytes that were appended since do not count.
+  template <typename Source>
   absl::StatusOr<bool> BeginsLike(const Source& source) const {
     std::vector<std::byte> ours(kPieceBytes);
     return ForEachPiece(source, bytes_, [&](auto piece, std::uint64_t at) -> absl::StatusOr<bool> {
@@ -168,6 +167,7 @@ struct Request {
   std::function<absl::Status(SqliteDatabase&)> read;
 };
 
+// Errors are to name the user's file, not the copy.
 absl::Status ReadFrom(const Request& request, const std::string& path, SqliteDatabase::Access access) {
   ASSIGN_OR_RETURN(const auto database, SqliteDatabase::Open(path, "file", access));
   database->set_name(request.name);

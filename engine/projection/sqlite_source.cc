@@ -61,11 +61,13 @@ absl::StatusOr<std::unique_ptr<SqliteSource>> SqliteSource::Open(const std::stri
   return source;
 }
 
+// SQLite does not know of the lock that was taken past it, so it is released by hand before the file is closed.
 SqliteSource::~SqliteSource() {
   if (locked_) file_->pMethods->xUnlock(file_, SQLITE_LOCK_NONE);
   sqlite3_close_v2(handle_);
 }
 
+// Errors other than "busy" mean that the file system has no locks: reading goes on without.
 bool SqliteSource::Lock() {
   const int code = file_->pMethods->xLock(file_, SQLITE_LOCK_SHARED);
   if ((code & 0xff) == SQLITE_BUSY) return false;

@@ -1,4 +1,4 @@
-// Engine: commands in, events out; the state is a fold over what was appended.
+// Engine: commands in, events out; the state is a fold over the events.
 //
 //   auto engine = foldlog::Engine::Open("/var/lib/photos/index.foldlog").value();
 //   auto handle = engine->Start({.type = foldlog::OperationType::kInitial, .total_files = 1000}).value();
@@ -8,31 +8,37 @@
 // At most one operation is active at a time. After a crash, open the log again: state() shows the operation still in
 // progress, interruption() says what became of its owner, and Resume() goes on with it.
 //
-// A checkpoint is kill-safe when the call returns: it survives the death of the process, but may be lost to a power cut
-// within the next 50 ms (LogDirectoryOptions::flush_interval). With Durability::kSync the call returns when it is
-// durable. All other commands are durable when they return, and with them all checkpoints before.
+// A checkpoint is kill-safe when the call returns: it survives the death of the process, but a power cut within the
+// next 50 ms (LogDirectoryOptions::flush_interval) may lose it. With Durability::kSync the call returns when the
+// checkpoint is durable. All other commands are durable when they return, and with them all checkpoints before.
 //
-// Threads: every method may be called from any thread at any time; calls take effect one after the other, in an order
-// that is theirs. Of threads that do `++done` and then Checkpoint(done), one may overtake another: so a count that is
-// less than the present one leaves it as it is, unless the call says otherwise (Decrease), and progress never runs
-// backwards by accident. Threads that share an operation are better off with Advance(), which adds under the engine's
-// lock: what is added is never lost, and never counted twice. The path, the file and the batch number are those of the
-// call that took effect last.
+// Threads: any thread may call any method at any time; calls take effect one after the other, in an order of their own.
+// If threads do `++done` and then Checkpoint(done), one may overtake another. So a count below the present one leaves
+// the count as it is, unless the call says otherwise (Decrease), and progress never runs backwards by accident. Threads
+// that share an operation should use Advance(), which adds under the engine's lock: no increment is lost or counted
+// twice. The path, the file and the batch number are those of the call that took effect last.
 //
-// In a child made by fork() every command is refused; do not ask there for state. A child that has to write opens the
-// log when its parent has closed it.
-// Ownership: the engine owns its log; destroying it closes the log. Close() does the same and reports errors.
+// In a child made by fork() every command is refused; do not ask for the state there. A child that has to write opens
+// the log after its parent has closed it.
 //
-// Errors: Aborted, the handle is stale: the operation was taken over, or another one was started since; stop working on
-// it, state() tells who has it. FailedPrecondition, the transition is refused in this state: the operation is paused,
-// ended, or was taken off the row. InvalidArgument, such as a count that is negative, or an event of more than 4 MiB.
-// What ends or interrupts an operation is recorded nevertheless: reason, error and statistics are cut as far as need be
-// (shorter still on a full disk), with a mark that tells so. DataLoss, stored bytes are damaged; or the log holds an
-// event that does not follow from those before it, and Reset() goes on from there. ResourceExhausted, the disk, a quota
-// or the limit on file sizes is full (the library raises no SIGXFSZ, whether or not the program ignores it):
-// nothing was appended and the call may be repeated; room is kept to pause, complete, fail and clear nevertheless.
-// Unavailable, the disk has failed, now or earlier: whether the latest events are stored is not known; open the log
-// anew.
+// Ownership: the engine owns its log. Its destructor closes the log, as Close() does, which also reports errors.
+//
+// Errors of every command:
+//
+//   Aborted: the handle is stale, because the operation was taken over or another one was started. Stop working on
+//     it; state() tells who has it.
+//   FailedPrecondition: this state does not allow the transition: the operation is paused, has ended, or is off the
+//     row.
+//   InvalidArgument: a value is wrong, such as a negative count, or the event takes more than its limit. Commands
+//     that end or interrupt an operation are recorded nevertheless: reason, error and statistics are cut as far as
+//     need be (further on a full disk), with a mark that says so.
+//   DataLoss: stored bytes are damaged; or the log holds an event that does not follow from those before it, and
+//     Reset() goes on from there.
+//   ResourceExhausted: the disk, a quota or the limit on file sizes is full. Nothing was appended, and the call may
+//     be repeated. Room is kept to pause, complete, fail and clear nevertheless. (The library raises no SIGXFSZ,
+//     whether or not the program ignores it.)
+//   Unavailable: the disk has failed, now or earlier, and nobody knows whether the latest events are stored. Open
+//     the log anew.
 
 #ifndef FOLDLOG_ENGINE_H_
 #define FOLDLOG_ENGINE_H_
@@ -56,74 +62,89 @@
 
 namespace foldlog {
 
-// What has to be true when a call returns.
+// What must be true of a call's events when it returns.
 enum class Durability {
   kSync,      // the events of the call and all before them are durable: they survive power loss
   kInterval,  // they are kill-safe, and durable within the log's flush interval
 };
 
+// How an engine opens its log and works on it. The defaults suit a program that indexes on its own.
 struct EngineOptions {
+  // Ignored for a log that is open already.
   LogDirectoryOptions directory = {};
 
-  // Time and operation ids; SystemClock() and random UUIDs unless given. Called with the engine's lock held. A clock
-  // may give a TimeNs alone; then the time that passes is what the wall clock says.
+  // The clock and the source of operation ids; by default SystemClock() and random UUIDs. Both are called with the
+  // engine's lock held, so they must not call the engine. A clock may return a TimeNs alone; then the time that passes
+  // is that of the wall clock.
   std::function<Moment()> clock = {};
   std::function<std::string()> new_id = {};
 
-  // The process that answers for operations started and resumed here, when it is not the one that holds the log: a
-  // script that calls a program for every step names itself.
+  // The process that answers for operations started and resumed here, if it is not the one that holds the log: a script
+  // that calls a program for every step names itself.
   std::optional<Owner> on_behalf_of = {};
 
-  // A snapshot of the state is stored every so many events, so that opening folds at most that many.
+  // The number of events between two stored snapshots of the state, and so the most that opening folds.
   std::uint64_t snapshot_interval_events = 4096;
 };
 
+// The one writer of a log. See the head of this file for threads, durability and errors.
 class Engine {
  public:
-  // Opens or creates the log in `directory` as its one writer.
+  // Opens or creates the log in `directory` as its only writer, and folds its state. Errors as OpenLogForWriting() has
+  // them.
   static absl::StatusOr<std::unique_ptr<Engine>> Open(const std::string& directory, EngineOptions options = {});
 
-  // The same on a log of any kind, such as one in memory.
+  // The same on a log of any kind, such as one in memory, which the engine then owns.
   static absl::StatusOr<std::unique_ptr<Engine>> Open(WritableLog log, EngineOptions options = {});
 
+  // Closes the log, and ignores errors. In a child made by fork() it does the parent no harm.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Starts an operation. Refused while one is in progress or paused.
+  // Starts an operation, owned by this process. FailedPrecondition while one is in progress or paused; the message says
+  // what to do about it. Durable on return.
   absl::StatusOr<OperationHandle> Start(const StartRequest& request);
 
-  // Records progress, in progress or paused. The second form appends several at once: all or none, unless the process
-  // or the power dies meanwhile, which may leave the first ones.
+  // Records progress of an operation that is in progress or paused. The second form appends several checkpoints at
+  // once: all or none, unless the process dies or the power fails during the call, which may leave the first ones.
   absl::Status Checkpoint(const OperationHandle& handle, const foldlog::Checkpoint& checkpoint,
                           Durability durability = Durability::kInterval, Decrease decrease = Decrease::kIgnored);
   absl::Status Checkpoint(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints,
                           Durability durability = Durability::kInterval, Decrease decrease = Decrease::kIgnored);
 
-  // The same, counted from where the operation stands when the call takes effect; from any number of threads. Returns
-  // the total then.
+  // Records progress as Checkpoint() does, counted from where the operation stands when the call takes effect; for any
+  // number of threads. Returns the new total.
   //
   //   engine->Advance(handle, {.last_processed_file = name});                                    // one more file
   //   engine->Advance(handle, {.files_added = 0, .error = FileError{name, "unreadable"}});
   absl::StatusOr<std::int64_t> Advance(const OperationHandle& handle, const Increment& increment,
                                        Durability durability = Durability::kInterval);
 
+  // Pauses an operation in progress; the time until it is resumed does not count. `reason` is for the auditor. The
+  // handle stays valid for checkpoints, and to complete or fail the operation. Durable on return.
   absl::Status Pause(const OperationHandle& handle, const std::string& reason = "");
 
-  // Goes on with a paused operation, or with one in progress whose owner is proven gone (the log records the evidence).
+  // Goes on with a paused operation, or with one in progress whose owner is proven gone; the log records the evidence.
+  // The new handle makes earlier ones stale. FailedPrecondition if nothing proves that the owner is gone. Durable on
+  // return.
   absl::StatusOr<OperationHandle> Resume(const std::string& operation_id, const std::string& reason = "");
 
-  // Takes over an operation in progress although nothing proves that its owner is gone. The reason is required and
-  // recorded. The former owner's handle becomes stale.
+  // Takes over an operation in progress although nothing proves that its owner is gone. `reason` is required, and
+  // recorded. The former owner's handle becomes stale. Durable on return.
   absl::StatusOr<OperationHandle> RecoverByForce(const std::string& operation_id, const std::string& reason);
 
+  // Ends the operation as completed, with figures for the auditor. Durable on return.
   absl::Status Complete(const OperationHandle& handle, const Stats& stats = {});
+  // Ends the operation as failed; `error` also counts as one of its errors. Durable on return.
   absl::Status Fail(const OperationHandle& handle, const std::string& error);
 
-  // Takes a completed or failed operation off the row. Its history stays.
+  // Takes a completed or failed operation off the row; the log keeps its history. FailedPrecondition if there is none,
+  // or it is active. Durable on return.
   absl::Status Clear();
 
-  // Takes whatever there is off the row, for maintenance. Every handle becomes stale.
+  // Takes any operation off the row, for maintenance, and goes on behind a misfit. Every handle becomes stale. Never
+  // refused for the state. Durable on return.
   absl::Status Reset(const std::string& reason = "");
 
   // Goes on with an operation that an older program kept as the single row of a table (single_row.h), including its
@@ -136,33 +157,35 @@ class Engine {
   // InvalidArgument if it is no such row: the message names the column or member. Nothing is appended then.
   absl::StatusOr<OperationHandle> Import(const SingleRow& row, const std::string& source = "");
 
-  // The state as of the last event appended.
+  // A copy of the state after the last event appended, durable or not.
   State state() const;
 
-  // The handle that is valid now, for programs that hold none, such as a script's next step; nothing if no operation is
+  // The handle that is valid now, for programs that keep none, such as a script's next step; nothing if no operation is
   // active.
   std::optional<OperationHandle> current_handle() const;
 
-  // What has become of the owner of the operation in progress; nothing if there is no such operation, or it is owned
-  // through this engine.
+  // What has become of the owner of the operation in progress; nothing if there is no such operation, or this engine
+  // owns it. Looks at the running system on each call.
   std::optional<OwnerFate> interruption() const;
 
-  // How long the operation has been at work until now; pauses and interruptions do not count. 0 if there is none.
+  // How long the operation has been at work until now, in nanoseconds, without pauses and interruptions. 0 if there is
+  // none.
   std::int64_t active_ns() const;
 
-  // The last event known to survive power loss.
+  // The last event known to survive a power cut.
   Sequence durable_through() const;
 
-  // What opening the log found of the writer before: events in the tail only, torn frames, how that writer ended.
+  // What opening the log found: events that only the tail had, torn frames, and how the last writer ended. Does not
+  // change.
   const RecoveryReport& recovery() const;
 
-  // Makes everything appended so far durable.
+  // Makes everything appended so far durable. Other threads may go on meanwhile.
   absl::Status Flush();
 
-  // The log, for reading (EventReader, Replayer, History). Valid as long as the engine.
+  // The log, for reading (EventReader, Replayer, ReadHistory()). Valid as long as the engine.
   const EventLog& log() const;
 
-  // Makes everything durable and lets go of the log. Later commands are refused.
+  // Makes everything durable and gives up the log. Later commands are refused; a second Close() does nothing.
   absl::Status Close();
 
  private:

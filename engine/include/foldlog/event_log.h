@@ -27,17 +27,19 @@
 
 namespace foldlog {
 
-// The end of a chain: where the next frame goes, and the hash that it must name as its predecessor's.
+// The end of a chain: the number of its last frame, and the hash that the next frame must name as its predecessor's.
 struct ChainEnd {
   Sequence sequence = 0;
   std::uint64_t hash = 0;
   bool operator==(const ChainEnd&) const = default;
 };
 
-// Consecutive frames, back to back. Words, so that the bytes are aligned for reading in place.
+// Consecutive frames, back to back. They are words, not bytes, so that they are aligned for reading in place. The run
+// owns them.
 struct FrameRun {
+  // The frames, each a header and a payload of whole words.
   std::vector<std::uint64_t> words = {};
-  ChainEnd before = {};  // the end of the chain that the first frame continues
+  ChainEnd before = {};  // the end of the chain before the first frame
   ChainEnd after = {};   // the end of the chain behind the last frame
 
   bool empty() const { return words.empty(); }
@@ -45,27 +47,30 @@ struct FrameRun {
   bool operator==(const FrameRun&) const = default;
 };
 
-// Where room is bounded, some of it is kept for the events that end or interrupt an operation, so that they can still
-// be recorded when a full disk refuses everything else.
+// Which room an append may use. Where room is bounded, a log keeps some in reserve for events that end or interrupt an
+// operation, so that they can be recorded when a full disk refuses everything else.
 enum class Space { kUnreserved, kReserve };
 
 // What a log holds at one moment.
 struct LogExtent {
-  ChainEnd base = {};             // the chain starts behind it: sequence 0 in a log that was never pruned
-  ChainEnd end = {};              // last event
-  Sequence durable_through = {};  // the last event known to be durable
-  Sequence stored_through = {};   // the last event in the log's store; those behind it are in its tail, if it has one
-  // Behind `end`, events up to this one were durable and are gone: the log is damaged, and Read() of them says so. 0 if
+  ChainEnd base = {};  // the chain starts behind it: sequence 0 in a log that was never pruned
+  ChainEnd end = {};   // the last event
+  // The last event known to be durable, and the last one in the log's store; the events behind that are in its tail, if
+  // it has one.
+  Sequence durable_through = {};
+  Sequence stored_through = {};
+  // Events behind `end` up to this one were durable and are gone: the log is damaged, and Read() of them says so. 0 if
   // none is known to be missing, and in logs opened for writing.
   Sequence missing_through = {};
 };
 
-// The encoded fold of all events up to `at`. The bytes are opaque to the log.
+// The encoded fold of all events up to `at`. To the log, its words are opaque.
 struct Snapshot {
   ChainEnd at = {};
   std::vector<std::uint64_t> words = {};
 };
 
+// A log of frames. `name()` stands in the messages of its errors.
 class EventLog {
  public:
   virtual ~EventLog() = default;
@@ -73,8 +78,8 @@ class EventLog {
   EventLog& operator=(const EventLog&) = delete;
 
   // Appends all frames of `run` or none. They are kill-safe when the call returns: they survive the death of the
-  // process, but not power loss until Sync() or the adapter's own interval has made them durable. A death during the
-  // call may leave a first part of the run. Aborted unless run.before is the end of this log.
+  // process, but a power cut only after Sync() or the adapter's own interval. A death during the call may leave the
+  // first part of the run. Aborted unless run.before is the end of this log.
   virtual absl::Status Append(const FrameRun& run, Space space) = 0;
 
   // Appends all frames of `run` or none, whatever happens meanwhile, and makes them durable: for events that mean
@@ -82,31 +87,32 @@ class EventLog {
   virtual absl::Status AppendWhole(const FrameRun& run) = 0;
 
   // Returns when all events up to `through` are durable. Threads that wait at the same time share one flush. OutOfRange
-  // if `through` is behind the end.
+  // if `through` is behind the end of the log.
   virtual absl::Status Sync(Sequence through) = 0;
 
-  // Stores a snapshot of an event in this log, at once or soon. Losing one costs time, never truth.
+  // Stores a snapshot of an event of this log, at once or soon. A lost snapshot costs time, never truth.
   virtual absl::Status PutSnapshot(const Snapshot& snapshot) = 0;
 
+  // What the log holds now; each of its bounds may have grown by the time the caller looks at it.
   virtual absl::StatusOr<LogExtent> Extent() const = 0;
 
-  // The frames from sequence number `from` on: at least one, and as many more as are at hand and fit into `bytes_max`.
-  // Empty if `from` is one past the end. OutOfRange before the first event or further behind the end. The bytes are as
-  // stored: EventReader checks the chain.
+  // A copy of the frames from sequence number `from` on: at least one, and as many more as are at hand and fit into
+  // `bytes_max`. Empty if `from` is one past the end; OutOfRange before the first event and further behind the end. The
+  // chain is not checked: EventReader does that.
   virtual absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const = 0;
 
   // The newest snapshot at or before `at_most`; nothing if there is none.
   virtual absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const = 0;
 
-  // Whether there is an event behind `behind`: waits until there is, at most for `timeout`, and no longer than until
+  // Whether the log has an event behind `behind`. Waits until it has, for `timeout` at most, and no longer than until
   // the thread has handled a signal.
   virtual absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const = 0;
 
-  // Makes everything durable and lets go. Later calls are refused, and who waits is told so; a second Close() does
-  // nothing.
+  // Makes everything durable and gives up files and lock. Threads that wait are woken, and later calls refused; a
+  // second Close() does nothing.
   virtual absl::Status Close() = 0;
 
-  // For messages: the directory, or "(memory)".
+  // The log's name in messages: its directory, or "(memory)". Valid as long as the log.
   virtual const std::string& name() const = 0;
 
  protected:

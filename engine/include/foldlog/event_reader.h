@@ -5,8 +5,8 @@
 //   for (; event.ok() && *event; event = reader.Next()) Use(**event);
 //   if (!event.ok()) return event.status();
 //
-// At the end it can be asked again later: events appended meanwhile follow. Holds no lock and no transaction between
-// calls, so a slow consumer keeps nothing pinned. The log must outlive it; one thread at a time.
+// At the end of the log a later Next() continues with events appended meanwhile. A reader holds no lock and no
+// transaction between calls, so a slow one keeps nothing pinned. The log must outlive it. Threads: one at a time.
 
 #ifndef FOLDLOG_EVENT_READER_H_
 #define FOLDLOG_EVENT_READER_H_
@@ -21,24 +21,26 @@ namespace foldlog {
 
 class FrameReader;
 
+// Moves, but does not copy. See the head of this file.
 class EventReader {
  public:
-  // Starts at sequence number `from`, taking the first frame's link on trust.
+  // Starts at sequence number `from`. Which frame comes before that is not checked.
   EventReader(const EventLog& log, Sequence from);
 
-  // Continues a chain whose end is known, as a snapshot's: the first frame must name `after.hash`.
+  // Continues a chain whose end is known, such as a snapshot's: the first frame must name `after.hash`.
   EventReader(const EventLog& log, const ChainEnd& after);
 
+  // Moves; the reader that was moved from may only be destroyed or assigned to.
   EventReader(EventReader&&) noexcept;
   EventReader& operator=(EventReader&&) noexcept;
   ~EventReader();
 
   // The next event, or nothing at the end of the log. DataLoss if a frame is damaged or breaks the chain; Unimplemented
-  // if an event is of a kind that this version does not know. If the frame is as it was written, but holds no event
-  // (DataLoss as well), position() is behind it afterwards, and the next call goes on there.
+  // if this version does not know the kind of the event: then the next call gives the same error. DataLoss, too, if the
+  // frame is intact but holds no event: then position() is behind it, and the next call continues there.
   absl::StatusOr<std::optional<RecordedEvent>> Next();
 
-  // The end of the chain as far as it has been read.
+  // The end of the chain behind the last event that was read.
   const ChainEnd& position() const;
 
  private:

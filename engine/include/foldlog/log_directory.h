@@ -1,9 +1,12 @@
 // Logs on disk: a directory with an LMDB file, a tail of the newest events, and a writer lock (schema/FORMAT.md lists
 // the files).
 //
-// One writer process a log; any number of readers, in this and other processes, at the same time. Within one process a
-// directory is opened for writing once; readers may be opened beside it. A log must not cross fork(): the child finds
-// every call refused, and its exit does the parent no harm.
+//   ASSIGN_OR_RETURN(WritableLog written, OpenLogForWriting("/var/lib/photos/index.foldlog"));
+//   ASSIGN_OR_RETURN(auto read, OpenLogForReading("/var/lib/photos/index.foldlog"));  // in this process or another
+//
+// A log has one writer process, and any number of readers at the same time, in this and other processes. Within one
+// process a directory is opened for writing once; readers may be opened beside it. A log must not cross fork(): in the
+// child every call is refused, and the child's exit does the parent no harm.
 //
 // Only local file systems: network file systems and FUSE are refused, because neither locks nor mapped pages can be
 // trusted there.
@@ -25,44 +28,49 @@
 namespace foldlog {
 
 struct LogDirectoryOptions {
+  // Whether the opening may or must create the log.
   enum class Create { kIfMissing, kNever, kMustBeNew };
   Create create = Create::kIfMissing;
 
-  // Opens a log although events that were durable are missing at its end: DataLoss otherwise. It goes on with the last
-  // one that is there; RecoveryReport::events_lost says how many are not.
+  // Opens a log although durable events are missing at its end, which is DataLoss otherwise. The log goes on behind the
+  // last event that is there; RecoveryReport::events_lost counts the missing ones.
   bool accept_loss = false;
 
-  // Of a new log: the size of its tail, which is written at once. Made a multiple of 4 KiB from 64 KiB to 1 GiB. A
-  // larger one lets more events run ahead of the disk before a checkpoint has to wait for it.
+  // Of a new log: the size of its tail in bytes, which is written at once. Rounded to a multiple of 4 KiB from 64 KiB
+  // to 1 GiB. With a larger tail, more events can run ahead of the disk before an append has to wait for it.
   std::uint64_t tail_bytes = std::uint64_t{8} << 20;
 
-  // An event that nobody waits for is durable after at most so long, and a flush of the disk.
+  // An event that no thread waits for is durable after this time and one flush of the disk.
   std::chrono::milliseconds flush_interval{50};
 
-  // How long to wait for another writer to end before the opening is refused. Each one that gets the log meanwhile is
-  // waited for anew, as in a queue. A signal that the thread handles ends the waiting.
+  // How long to wait for another writer to end before the opening is refused. The time starts anew with each writer
+  // that gets the log meanwhile, as in a queue. A signal that the thread handles ends the wait.
   std::chrono::milliseconds lock_wait{0};
 
+  // What other programs are told about this writer while it holds the lock.
   WriterUse use = WriterUse::kProgram;
 };
 
-// A log opened for writing, and what its opening found out.
+// A log opened for writing, and what its opening found. `log` holds the writer lock until it is closed or destroyed.
 struct WritableLog {
   std::unique_ptr<EventLog> log = {};
   Owner self = {};           // this process and this opening
-  WriterInfo previous = {};  // the writer lock as it was before it was taken
+  WriterInfo previous = {};  // the writer lock before this writer took it
   RecoveryReport recovery = {};
 };
 
-// Opens `directory` for writing, creating it if the options say so. Errors: FailedPrecondition, another writer holds it
-// (the message names it), or it is no log, a newer format, or on a network file system; NotFound; PermissionDenied;
-// DataLoss, the file is damaged; ResourceExhausted, no room to create it.
+// Opens `directory` for writing, and creates it if the options allow that. May wait for lock_wait, and reads the tail.
+//
+// Errors: FailedPrecondition, another writer holds the log (the message names it), or `directory` is no log, has a
+// newer format, or is on a network file system; NotFound; PermissionDenied; DataLoss, a file is damaged or durable
+// events are missing; ResourceExhausted, no room to create it.
 absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& directory, const LogDirectoryOptions& options = {});
 
-// Opens `directory` for reading, whether or not a writer is at work. Append(), Sync() and PutSnapshot() are refused.
+// Opens `directory` for reading, whether or not a writer is at work. Needs no permission but to read, and leaves
+// nothing behind. The calls of the result that write are refused with FailedPrecondition.
 absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& directory);
 
-// Who writes to `directory` now, or did last. Takes no lock and changes nothing.
+// The process that writes to `directory` now, or the last one that did. Takes no lock and changes nothing.
 absl::StatusOr<WriterInfo> InspectWriter(const std::string& directory);
 
 }  // namespace foldlog

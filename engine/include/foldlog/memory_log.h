@@ -1,5 +1,7 @@
 // MemoryLog: an EventLog that lives and dies with the process. For tests, and for programs that want the transitions
 // without a disk.
+//
+//   ASSIGN_OR_RETURN(auto engine, Engine::Open(WritableLog{.log = NewMemoryLog()}));
 
 #ifndef FOLDLOG_MEMORY_LOG_H_
 #define FOLDLOG_MEMORY_LOG_H_
@@ -10,7 +12,8 @@
 
 namespace foldlog {
 
-// An empty log. "Durable" means here: until the object goes.
+// An empty log, which the caller owns. "Durable" means here: until the object is destroyed. Threads: any thread may
+// call any method. Its memory grows with every event.
 std::unique_ptr<EventLog> NewMemoryLog();
 
 }  // namespace foldlog

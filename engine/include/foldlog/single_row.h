@@ -6,16 +6,16 @@
 //
 // checkpoint_data is one JSON object in ASCII, as Python's json.dumps writes it: operation_id, operation_type,
 // total_files, files_processed, current_path, last_processed_file, errors, rate, started_at, last_update, batch_num and
-// checkpoint_version, in that order. Bytes that are not UTF-8 appear as \udc80 to \udcff, times as seconds in the
-// shortest digits that read back. What the row's own columns hold are whole seconds, cut towards zero.
+// checkpoint_version, in that order. Bytes that are not UTF-8 appear as \udc80 to \udcff, and times as seconds in the
+// shortest digits that read back. The times in the row's own columns are whole seconds, cut towards zero.
 //
-// Which event touches what: a checkpoint and the completion set last_update and rate; a pause, a resumption, a recovery
-// and a failure set updated_at only. completed_at is set by the completion. A failure adds to the errors, as fatal.
+// Events change it like this. A checkpoint and the completion set last_update and rate. A pause, a resumption, a
+// recovery and a failure set updated_at only. The completion sets completed_at. A failure adds to the errors, as fatal.
 //
-// A checkpoint takes a path of no bytes as it is. The older programs left the path unchanged then; who stands in for
-// them leaves it out of the checkpoint, and a total, a batch number or an error likewise.
+// A checkpoint with an empty path sets the path to no bytes. The older programs left the path unchanged then; a program
+// that stands in for them leaves the path out of the checkpoint, and a total, a batch number or an error likewise.
 //
-// The errors are not part of the state, which stays small; they are read from the log when the row is asked for, and
+// The errors are not part of the state, which so stays small. They are read from the log when the row is asked for, and
 // only if there are any.
 
 #ifndef FOLDLOG_SINGLE_ROW_H_
@@ -30,14 +30,14 @@
 
 namespace foldlog {
 
-// For asking again and again: keeps the text of the errors that it has read, so that each is read once. Holds no lock
-// and no transaction between calls. The log must outlive it; one thread at a time.
+// Projects again and again: it keeps the text of the errors that it has read, so that each is read once. Holds no lock
+// and no transaction between calls. The log must outlive it. Threads: one at a time.
 class SingleRowProjector {
  public:
   explicit SingleRowProjector(const EventLog& log) : log_(log) {}
 
-  // The row as of `state`, which is a state of this log; nothing when it is idle. Errors are those of reading the log,
-  // and OutOfRange if errors of the operation are no longer in it.
+  // The row as of `state`, which must be a state of this log; nothing when it is idle. Errors are those of reading the
+  // log, and OutOfRange if the log no longer has errors of the operation.
   absl::StatusOr<std::optional<SingleRow>> Project(const State& state);
 
  private:
@@ -49,7 +49,7 @@ class SingleRowProjector {
   std::string errors_;    // JSON objects with ", " between them
 };
 
-// The same, once.
+// Projects once, without a projector to keep.
 absl::StatusOr<std::optional<SingleRow>> ProjectSingleRow(const EventLog& log, const State& state);
 
 }  // namespace foldlog

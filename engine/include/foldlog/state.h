@@ -3,8 +3,11 @@
 //   State state;
 //   for (const RecordedEvent& event : events) status.Update(Apply(event, state));
 //
-// Apply() is pure: no clock, no randomness, no I/O. The same events give the same state on every machine, so a state
+// Apply() is pure: no clock, no randomness, no I/O. The same events give the same state on every machine. So a state
 // can be rebuilt for any moment of the past, and a snapshot plus the events after it equals the full fold.
+//
+// Values copy. All functions are pure and may be called from any thread; no two threads may change one State at once.
+// Times are nanoseconds since 1970, durations are nanoseconds, counts are files unless their name says otherwise.
 
 #ifndef FOLDLOG_STATE_H_
 #define FOLDLOG_STATE_H_
@@ -22,7 +25,7 @@ namespace foldlog {
 
 enum class OperationStatus : std::uint16_t { kIdle = 0, kInProgress = 1, kPaused = 2, kCompleted = 3, kFailed = 4 };
 
-// How far the work was after so much time at work.
+// The progress that was made after so much time at work.
 struct Pace {
   std::int64_t files = 0;
   std::int64_t active_ns = 0;
@@ -31,6 +34,7 @@ struct Pace {
 
 // One indexing run, from its start to its end or to the latest event about it.
 struct Operation {
+  // Identity: what was started, by whom, and under which handle.
   std::string operation_id = {};
   OperationType type = OperationType::kInitial;
   OperationStatus status = OperationStatus::kInProgress;
@@ -38,6 +42,7 @@ struct Operation {
   Owner owner = {};
   std::vector<std::string> roots = {};
   Metadata metadata = {};
+  // Progress, by the latest event that says so.
   std::optional<std::int64_t> total_files = {};
   std::int64_t files_processed = 0;
   std::optional<std::string> current_path = {};
@@ -45,13 +50,14 @@ struct Operation {
   std::int64_t batch_num = 0;
   std::int64_t error_count = 0;  // file errors, and one for the failure; the errors themselves stay in the log
   double rate = 0.0;             // the single row's: files a second from the start on, pauses and all; see MeanRate()
-  std::int64_t active_ns =
-      0;                  // how long it was in progress: not paused, nor between its last sign of life and a recovery
-  Pace recent_from = {};  // where the stretch begins that RecentRate() is about …
-  Pace recent_next = {};  // … and where the next one will
+  // Its time at work: neither pauses count, nor the time between its last sign of life and a recovery.
+  std::int64_t active_ns = 0;
+  Pace recent_from = {};  // where the stretch of RecentRate() begins …
+  Pace recent_next = {};  // … and where the next one will begin
+  // Times are those that the events have; nothing corrects them here.
   TimeNs started_at = 0;
   TimeNs updated_at = 0;
-  TimeNs last_progress_at = 0;  // of the start, the last checkpoint or the completion
+  TimeNs last_progress_at = 0;  // the time of the start, the last checkpoint or the completion
   std::optional<TimeNs> completed_at = {};
   Sequence first_error_sequence = 0;  // the errors are in the events from here …
   Sequence last_error_sequence = 0;   // … to here; 0: none
@@ -77,51 +83,56 @@ struct Misfit {
   bool operator==(const Misfit&) const = default;
 };
 
+// What the events of a log amount to. Small, whatever the length of the log. Copies freely.
 struct State {
+  // The event that does not follow, and the reason, as a sentence for people.
   Sequence sequence = 0;                    // of the last event folded in
   Epoch epoch = 0;                          // the highest so far; survives clear and reset
   std::optional<Operation> operation = {};  // nothing: idle
   Moment seen = {};                         // the clocks at the last event folded in
-  std::optional<Misfit> misfit = {};        // it and the events behind it count for nothing, up to a reset
+  std::optional<Misfit> misfit = {};        // this event and those behind it count for nothing, up to a reset
   bool operator==(const State&) const = default;
 
+  // The status of the operation, or kIdle.
   OperationStatus status() const { return operation ? operation->status : OperationStatus::kIdle; }
 
-  // In progress or paused: the operation that keeps another from starting.
+  // In progress or paused: then no other operation can start.
   bool active() const { return status() == OperationStatus::kInProgress || status() == OperationStatus::kPaused; }
 };
 
 // "idle", "in_progress", "paused", "completed", "failed".
 std::string_view Name(OperationStatus status);
 
-// The time that passed between two events, whatever became of the wall clock meanwhile: exact within a boot, to a
-// millisecond. Between boots, what the wall clock says, but not more than the later boot had lasted. Never negative.
+// The time that passed between two events, even if the wall clock was set meanwhile. Within a boot it is exact to a
+// millisecond. Between boots it is what the wall clock says, but not more than the later boot had lasted. Never
+// negative.
 std::int64_t ElapsedNs(const Moment& earlier, const Moment& later);
 
-// By how much the wall clock was set between two events; 0 if it was not, or by less than 100 ms. Between boots only
-// what is sure is told: that it was set back at least so far.
+// By how many nanoseconds the wall clock was set between two events, forward if positive; 0 if it was not, or by less
+// than 100 ms. Between boots only what is certain counts: that the clock was set back at least so far.
 std::int64_t ClockStepNs(const Moment& earlier, const Moment& later);
 
-// How long the operation has been at work until `now`, which counts if nobody knows better: it is for the caller to
-// know whether the operation was interrupted.
+// How long the operation has been at work until `now`. If it is in progress, the time since the last event counts, too;
+// the caller must know whether the operation was interrupted since.
 std::int64_t ActiveNs(const State& state, const Moment& now);
 
-// Files a second of the time at work: from the start on, and lately, which says more about what is to come. The recent
-// stretch is of half a minute to a minute, or longer if less than some 20 files were done. 0 if there is no telling.
+// Files a second of the time at work, from the start on. 0 if nothing was done, or in no time.
 double MeanRate(const Operation& operation);
+// The same lately, which says more about the rest of the work: over half a minute to a minute, or longer if fewer than
+// 20 files were done in it. 0 if there is no telling.
 double RecentRate(const Operation& operation);
 
 // Folds one more event into `state`. DataLoss if the event cannot follow: a wrong sequence number, an epoch that is not
-// the operation's, a kind that the status does not allow, anything but a reset behind a misfit. `state` is then
+// the operation's, a kind that the status does not allow, or any event but a reset behind a misfit. `state` is then
 // unchanged.
 absl::Status Apply(const RecordedEvent& event, State& state);
 
-// The same for an event that a log holds already, whoever wrote it: one that cannot follow is noted as state.misfit and
-// counts for nothing, as do those behind it, until a reset goes on from there. So no event can make a log unreadable.
+// Apply() for an event that a log holds already, whichever program wrote it. One that cannot follow is noted as
+// state.misfit and counts for nothing, as do those behind it, until a reset. So no event can make a log unreadable.
 // DataLoss only if its number is not the next one.
 absl::Status ApplyRecorded(const RecordedEvent& event, State& state);
 
-// Notes event state.sequence + 1, which is none that can be folded, as a misfit; one that is noted already stays.
+// Notes event state.sequence + 1, which cannot be folded, as the misfit; an earlier misfit stays.
 void NoteMisfit(std::string why, State& state);
 
 }  // namespace foldlog

@@ -41,6 +41,7 @@ struct SnapshotHeader {
 static_assert(sizeof(SnapshotHeader) == 16);
 constexpr std::size_t kSnapshotHeaderWords = sizeof(SnapshotHeader) / sizeof(std::uint64_t);
 
+// The tables of a transaction, as the main database lists them.
 struct Tables {
   std::optional<Tree> events;
   std::optional<Tree> snapshots;
@@ -81,6 +82,7 @@ absl::StatusOr<Record> ReadRecord(const File& file, const Meta& meta, const Tree
   return record;
 }
 
+// The hash tells a torn record from a true one before any of its numbers is used.
 absl::StatusOr<CommitRecord> ReadCommitRecord(const File& file, const Meta& meta, const Tree& table) {
   ASSIGN_OR_RETURN(const auto commit, ReadRecord<CommitRecord>(file, meta, table, kCommitKey));
   if (commit.hash == HashOf(commit)) return commit;
@@ -104,6 +106,7 @@ absl::Status CheckCommit(const CommitRecord& commit, const Meta& meta, const Tre
   return absl::OkStatus();
 }
 
+// Byte by byte: any difference means a commit in between.
 bool SameMetas(const Metas& a, const Metas& b) {
   const auto same = [](const Meta& x, const Meta& y) { return std::memcmp(&x, &y, sizeof x) == 0; };
   return same(a[0].meta, b[0].meta) && same(a[1].meta, b[1].meta);
@@ -273,6 +276,7 @@ absl::StatusOr<std::uint64_t> LogFile::SizeBytes() const {
   return file.bytes();
 }
 
+// Readers share a moment for as long as they need it, while newer ones replace it.
 LogFile::SharedMoment LogFile::Seen() const {
   const std::lock_guard lock(mutex_);
   return newest_;
@@ -388,6 +392,7 @@ std::unique_ptr<LogFile::Scratch> LogFile::TakeScratch() const {
   return scratch_ ? std::move(scratch_) : std::make_unique<Scratch>();
 }
 
+// Adds the event and the advice to errors about damage; others pass unchanged.
 absl::Status LogFile::Damaged(Sequence sequence, const absl::Status& why) const {
   if (!absl::IsDataLoss(why)) return why;
   return absl::DataLossError(

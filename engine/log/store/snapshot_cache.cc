@@ -43,6 +43,7 @@ SnapshotCache::SnapshotCache(const std::string& directory, Access access) {
   oldest_ = sequence_in(0) <= sequence_in(1) ? 0 : 1;
 }
 
+// Without a flush: it is called on the engine's thread, which must not wait for the disk.
 void SnapshotCache::Put(const Snapshot& snapshot) {
   if (!file_.valid() || snapshot.words.size() > kStateWordsMax) return;
   SlotHeader header{

@@ -92,6 +92,7 @@ class HeldInThisProcess {
   std::set<int> fds_;
 };
 
+// A record that cannot be read is as good as none: the kernel's lock counts, the record only describes.
 std::string ReadRecord(int fd) {
   std::string text(kRecordBytes, '\0');
   const ssize_t got = pread(fd, text.data(), text.size(), 0);
@@ -245,6 +246,7 @@ std::optional<OwnerFate> ParseFate(const std::string& name) {
   return std::nullopt;
 }
 
+// Records of older versions lack the later facts, which then are 0.
 std::optional<RecoveryReport> ParseRecovery(std::map<std::string, std::string>& facts) {
   RecoveryReport report{.last_writer = ParseFate(facts[kLastWriter])};
   const bool complete = absl::SimpleAtoi(facts[kEventsFromTail], &report.events_from_tail) &&
@@ -373,6 +375,7 @@ absl::StatusOr<std::unique_ptr<WriterLock>> WriterLock::Acquire(const std::strin
   }
 }
 
+// The former record is kept in previous_, for the new one replaces it.
 absl::Status WriterLock::Sign(const std::string& directory, WriterInfo previous) {
   self_.place = PlaceOf(directory);
   self_.place.lock_file = InodeOf(file_.get());
@@ -386,6 +389,7 @@ absl::Status WriterLock::NoteRecovery(const RecoveryReport& report) {
   return WriteRecord(file_.get(), path_, FormatWriterRecord(self_, previous_.closed_cleanly, recovery_, use_));
 }
 
+// The oldest instance gives way, so that the record keeps its size.
 absl::Status WriterLock::MarkCleanClose() {
   std::vector<std::string> closed_cleanly = previous_.closed_cleanly;
   if (closed_cleanly.size() >= kCleanClosesMax) closed_cleanly.erase(closed_cleanly.begin());

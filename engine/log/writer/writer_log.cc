@@ -90,6 +90,7 @@ class WriterLog final : public EventLog {
     return run.empty() ? absl::OkStatus() : StoreDirectly(SpanOf(run));
   }
 
+  // Holds closing_ shared during the flush: Close() must not give up the files under it.
   absl::Status Sync(Sequence through) override {
     RETURN_IF_ERROR(CheckProcess());
     const std::shared_lock open(closing_);
@@ -98,6 +99,7 @@ class WriterLog final : public EventLog {
     return flush_.Sync(through);
   }
 
+  // To the cache for the next opening, and to the drain for good.
   absl::Status PutSnapshot(const Snapshot& snapshot) override {
     RETURN_IF_ERROR(CheckWritable());
     RETURN_IF_ERROR(CheckSnapshotPlace(snapshot, CurrentExtent(), name_));

@@ -1,4 +1,10 @@
 // History: every operation that a log tells of, in the order they were started.
+//
+//   ASSIGN_OR_RETURN(auto log, OpenLogForReading("/var/lib/photos/index.foldlog"));
+//   ASSIGN_OR_RETURN(const std::vector<HistoryEntry> history, ReadHistory(*log));
+//   for (const HistoryEntry& entry : history) Use(entry.operation);
+//
+// Only reads. Threads: any; the log must stay open during the call.
 
 #ifndef FOLDLOG_HISTORY_H_
 #define FOLDLOG_HISTORY_H_
@@ -12,17 +18,20 @@
 
 namespace foldlog {
 
+// One operation, from its start to its end, to its reset, or to the latest event about it.
 struct HistoryEntry {
   Operation operation;               // as of its last event
   std::optional<Sequence> reset_by;  // the event that took it off the row before it had ended
   bool operator==(const HistoryEntry&) const = default;
 };
 
-// Reads the whole log once: cost grows with its length, memory with the number of operations. The last entry may still
-// be active.
+// Reads the whole log once: its time grows with the length of the log, its memory with the number of operations. The
+// last entry may still be active. Errors are those of reading the log; an event that does not follow counts for
+// nothing.
 absl::StatusOr<std::vector<HistoryEntry>> ReadHistory(const EventLog& log);
 
-// One operation; NotFound if the log never saw it. If an id was used more than once, its latest use.
+// The operation of that id, or its latest use if an id was used more than once. NotFound if the log never saw it. Reads
+// the whole log.
 absl::StatusOr<HistoryEntry> FindOperation(const EventLog& log, const std::string& operation_id);
 
 }  // namespace foldlog

@@ -1,7 +1,11 @@
-// Replayer: the state of a log at any moment, and the events with the state each one led to.
+// Replayer: the state of a log at any moment, and the events with the state that each led to.
 //
-// Only reads; works on a log opened for reading while its writer goes on, and on an engine's own log. The log must
-// outlive it. One thread at a time.
+//   ASSIGN_OR_RETURN(Replayer replayer, Replayer::From(*log, /*from=*/1));
+//   auto event = replayer.Next();
+//   for (; event.ok() && *event; event = replayer.Next()) Use(**event, replayer.state());
+//
+// Only reads. It works on a log opened for reading while its writer goes on, and on an engine's own log. The log must
+// outlive it. Threads: one at a time.
 
 #ifndef FOLDLOG_REPLAYER_H_
 #define FOLDLOG_REPLAYER_H_
@@ -18,28 +22,29 @@
 
 namespace foldlog {
 
-// The state right after event `at`, folded from the newest usable snapshot before it. Nothing for `at`: the latest.
-// OutOfRange if the log does not reach so far.
+// The state right after event `at`, by default the latest, folded from the newest usable snapshot before it. OutOfRange
+// if the log does not reach so far.
 absl::StatusOr<State> StateAt(const EventLog& log, std::optional<Sequence> at = std::nullopt);
 
 // The state as it was at `time`: after the last event that had happened by then. Reads the whole log.
 //
-// Clocks may have been wrong. Nothing happened later than what follows it in the log, nor later than `now`, which is
-// the system's unless given. Where a clock was set, its new setting is believed for the time since the machine booted,
-// if that agrees with this rule. What cannot be made good is a boot whose clock stood in the past and was never set.
+// Clocks may have been wrong. No event is taken to have happened later than those behind it in the log, nor later than
+// `now`, by default the system's time. Where a clock was set, the new setting is believed for the time since the
+// machine booted, if that agrees with this rule. A boot whose clock stood in the past and was never set cannot be
+// corrected.
 absl::StatusOr<State> StateAtTime(const EventLog& log, TimeNs time, std::optional<TimeNs> now = std::nullopt);
 
-// Walks events in order, keeping the state as of each.
+// Walks events in order, and keeps the state after each.
 class Replayer {
  public:
-  // The next event will be `from`; the state before it is folded here.
+  // The first Next() gives event `from`; the state before it is folded here. Errors as StateAt() has them.
   static absl::StatusOr<Replayer> From(const EventLog& log, Sequence from);
 
-  // The next event, folded into state(), or nothing at the end of the log, for now. One that does not follow from those
-  // before it is given, too: state().misfit tells. Errors as EventReader::Next() has them.
+  // The next event, folded into state(), or nothing at the present end of the log. An event that does not follow from
+  // those before it is given, too: state().misfit tells. Errors as EventReader::Next() has them.
   absl::StatusOr<std::optional<RecordedEvent>> Next();
 
-  // As of the last event that Next() gave.
+  // The state after the last event that Next() gave.
   const State& state() const { return state_; }
 
   // The operation that the last event belongs to: the one that it starts, whether or not that follows, or the one that

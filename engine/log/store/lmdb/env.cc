@@ -101,6 +101,7 @@ absl::StatusOr<std::unique_ptr<LmdbEnv>> LmdbEnv::Create(const std::string& path
   return OpenWithMap(path, kGrowthBytesMin, "create");
 }
 
+// Owned before it is opened: LMDB wants even an environment that failed to open closed.
 absl::StatusOr<std::unique_ptr<LmdbEnv>> LmdbEnv::OpenWithMap(const std::string& path, std::uint64_t map_bytes,
                                                               std::string_view what) {
   ASSIGN_OR_RETURN(MDB_env* const env, NewEnv(path, map_bytes));
@@ -112,6 +113,7 @@ absl::StatusOr<std::unique_ptr<LmdbEnv>> LmdbEnv::OpenWithMap(const std::string&
 
 absl::Status LmdbEnv::Sync() const { return LmdbStatus(mdb_env_sync(env_, 1), "make durable", path_); }
 
+// LMDB allows one write transaction at a time; the store's caller sees to that.
 absl::StatusOr<LmdbTransaction> LmdbTransaction::Begin(const LmdbEnv& env) {
   MDB_txn* txn = nullptr;
   RETURN_IF_ERROR(LmdbStatus(mdb_txn_begin(env.get(), nullptr, 0, &txn), "write to", env.path()));

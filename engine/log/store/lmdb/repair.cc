@@ -20,6 +20,7 @@ using lmdb_file::File;
 using lmdb_file::Meta;
 using lmdb_file::Tree;
 
+// Durable at once: LMDB must not open a file whose repair a power cut could still undo in part.
 absl::Status WriteTree(int fd, const Tree& tree, std::uint64_t offset, const std::string& path) {
   RETURN_IF_ERROR(WriteFully(fd, std::as_bytes(std::span(&tree, 1)), offset, path));
   return FlushData(fd, path);
