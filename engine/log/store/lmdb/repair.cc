@@ -26,24 +26,33 @@ absl::Status WriteTree(int fd, const Tree& tree, std::uint64_t offset, const std
   return FlushData(fd, path);
 }
 
+struct Newest {
+  File file;
+  std::uint64_t slot;
+  Meta meta;
+};
+
+absl::StatusOr<Newest> ReadNewest(int fd, const std::string& path) {
+  ASSIGN_OR_RETURN(const File file, File::Open(fd, path));
+  ASSIGN_OR_RETURN(const lmdb_file::Metas metas, lmdb_file::ReadSoundMetas(file, kMapBytes));
+  ASSIGN_OR_RETURN(const std::uint64_t slot, lmdb_file::NewestSlot(file, metas));
+  return Newest{file, slot, metas[slot].meta};
+}
+
 }  // namespace
 
 // The record lies in the part of the meta page that LMDB itself writes in one go, within a sector.
 absl::Status EmptyFreeList(int fd, const std::string& path) {
-  ASSIGN_OR_RETURN(const File file, File::Open(fd, path));
-  ASSIGN_OR_RETURN(const lmdb_file::Metas metas, lmdb_file::ReadSoundMetas(file, kMapBytes));
-  ASSIGN_OR_RETURN(const std::uint64_t slot, lmdb_file::NewestSlot(file, metas));
-  const Meta& meta = metas[slot].meta;
+  ASSIGN_OR_RETURN(const Newest newest, ReadNewest(fd, path));
+  const Meta& meta = newest.meta;
   const Tree empty{.pad = meta.free_list.pad, .flags = meta.free_list.flags};
-  return WriteTree(fd, empty, slot * meta.page_bytes() + offsetof(Meta, free_list), path);
+  return WriteTree(fd, empty, newest.slot * meta.page_bytes() + offsetof(Meta, free_list), path);
 }
 
 absl::Status EmptyTable(int fd, const std::string& path, std::string_view table) {
-  ASSIGN_OR_RETURN(const File file, File::Open(fd, path));
-  ASSIGN_OR_RETURN(const lmdb_file::Metas metas, lmdb_file::ReadSoundMetas(file, kMapBytes));
-  ASSIGN_OR_RETURN(const std::uint64_t slot, lmdb_file::NewestSlot(file, metas));
-  const Meta& meta = metas[slot].meta;
-  lmdb_file::TreeCursor main(file, meta, lmdb_file::TreeKind::kMain, "the main database", meta.main);
+  ASSIGN_OR_RETURN(const Newest newest, ReadNewest(fd, path));
+  const Meta& meta = newest.meta;
+  lmdb_file::TreeCursor main(newest.file, meta, lmdb_file::TreeKind::kMain, "the main database", meta.main);
   ASSIGN_OR_RETURN(const bool found, main.SeekFloor(ToAbsl(table)));
   if (!found || main.node().key != ToAbsl(table) || main.node().data.size() != sizeof(Tree)) {
     return main.Damaged(absl::StrCat("table ", ToAbsl(table), " has no record that could be emptied"));
