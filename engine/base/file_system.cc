@@ -208,6 +208,7 @@ std::optional<std::string_view> UnsupportedFileSystem(long f_type) {
   }
 }
 
+// Refused at the opening, because no error would show later: a lock that does not lock looks like one that does.
 absl::Status CheckFileSystem(const std::string& directory) {
   struct statfs info = {};
   if (statfs(directory.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", directory));
@@ -244,6 +245,7 @@ absl::Status CreateDirectories(const std::string& directory) {
   return SyncEntryOf(directory);
 }
 
+// fsync() of a directory, not of the file: a file's own flush does not make its name durable.
 absl::Status SyncDirectory(const std::string& directory) {
   const FileDescriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("open ", directory));

@@ -2,6 +2,7 @@
 
 namespace foldlog {
 
+// Counts are signed in the schema, as in the code; no writer has stored a negative one.
 absl::StatusOr<std::int64_t> FromPlainCount(std::int64_t stored, const char* what) {
   if (stored < 0) return absl::DataLossError(absl::StrCat("negative ", what, ": ", stored));
   return stored;

@@ -1,5 +1,5 @@
-// Events as Cap'n Proto messages: the payload of a frame. Never lets an exception of the library out, and takes no byte
-// on trust.
+// Events as Cap'n Proto messages: the payload of a frame. No exception of the library leaves these functions, and no
+// byte is trusted. Threads: any; the functions are pure.
 
 #ifndef FOLDLOG_CODEC_EVENT_CODEC_H_
 #define FOLDLOG_CODEC_EVENT_CODEC_H_
@@ -17,10 +17,10 @@ namespace foldlog {
 // Appends the event to `words` as one segment, without a segment table.
 absl::Status EncodeEvent(const Event& event, std::vector<std::uint64_t>& words);
 
-// DataLoss if the bytes are no event; Unimplemented if they are one of a kind that this version does not know.
+// The event in `words`. DataLoss if the bytes are no event; Unimplemented if this version does not know its kind.
 absl::StatusOr<Event> DecodeEvent(std::span<const std::uint64_t> words);
 
-// The same by Cap'n Proto alone, without the short way for plain checkpoints.
+// DecodeEvent() by Cap'n Proto alone, without the short way for plain checkpoints.
 absl::StatusOr<Event> DecodeAnyEvent(std::span<const std::uint64_t> words);
 
 }  // namespace foldlog

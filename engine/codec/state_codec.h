@@ -1,4 +1,4 @@
-// States as Cap'n Proto messages: the bytes of a snapshot.
+// States as Cap'n Proto messages: the words of a snapshot. Threads: any; the functions are pure.
 
 #ifndef FOLDLOG_CODEC_STATE_CODEC_H_
 #define FOLDLOG_CODEC_STATE_CODEC_H_
@@ -18,7 +18,7 @@ inline constexpr std::uint32_t kFoldVersion = 3;
 
 absl::Status EncodeState(const State& state, std::vector<std::uint64_t>& words);
 
-// DataLoss if the bytes are no state of this fold version; the caller folds from the events instead.
+// The state in `words`. DataLoss if the bytes are no state of this fold version; the caller then folds from the events.
 absl::StatusOr<State> DecodeState(std::span<const std::uint64_t> words);
 
 }  // namespace foldlog

@@ -26,6 +26,7 @@ class Scanner {
   std::size_t position() const { return position_; }
   std::string_view From(std::size_t start) const { return text_.substr(start, position_ - start); }
 
+  // White space as the standard has it; Python skips the same four characters.
   void SkipSpace() {
     while (position_ < text_.size() && std::string_view(" \t\n\r").find(text_[position_]) != std::string_view::npos) {
       ++position_;
@@ -50,6 +51,7 @@ class Scanner {
     return position_ >= text_.size();
   }
 
+  // The byte offset is enough for a user to find the place, and never prints bytes of the file.
   absl::Status Wrong(std::string_view expected) const {
     return absl::InvalidArgumentError(absl::StrCat("no JSON: ", ToAbsl(expected), " expected at byte ", position_));
   }
@@ -103,6 +105,7 @@ class Scanner {
     return absl::OkStatus();
   }
 
+  // False if there is none: a sign, a point or an exponent needs at least one digit behind it.
   bool TakeDigits() {
     const std::size_t start = position_;
     while (position_ < text_.size() && IsDigit(text_[position_])) ++position_;
@@ -178,12 +181,14 @@ absl::StatusOr<JsonSlice> Value(Scanner& scanner) {
   return last;
 }
 
+// Four digits, which Escape() has checked.
 std::uint32_t HexadecimalAt(std::string_view text, std::size_t at) {
   std::uint32_t unit = 0;
   std::from_chars(text.data() + at, text.data() + at + 4, unit, 16);
   return unit;
 }
 
+// A character above U+FFFF is escaped as a high surrogate and a low one behind it.
 bool IsHighSurrogate(std::uint32_t unit) { return unit >= 0xd800 && unit <= 0xdbff; }
 bool IsLowSurrogate(std::uint32_t unit) { return unit >= 0xdc00 && unit <= 0xdfff; }
 
@@ -263,6 +268,7 @@ std::vector<JsonSlice> JsonElements(const JsonSlice& array) {
   return elements;
 }
 
+// Bytes above ASCII pass as they are: only escapes stand for other bytes.
 std::optional<std::string> JsonBytes(const JsonSlice& string) {
   const std::string_view text = string.text.substr(1, string.text.size() - 2);
   std::string bytes;
@@ -285,6 +291,7 @@ std::optional<std::string> JsonBytes(const JsonSlice& string) {
   return bytes;
 }
 
+// Works on the text, so that all else stays byte for byte: numbers keep digits that a double would lose.
 std::string StandardJson(const JsonSlice& value) {
   std::string standard;
   bool in_string = false;
@@ -308,6 +315,7 @@ std::string StandardJson(const JsonSlice& value) {
   return standard;
 }
 
+// JSON has no limit on integers; one that does not fit is for the caller to judge.
 std::optional<std::int64_t> JsonInteger(const JsonSlice& integer) {
   std::int64_t value = 0;
   const auto result = std::from_chars(integer.text.data(), integer.text.data() + integer.text.size(), value);

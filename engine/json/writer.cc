@@ -57,6 +57,7 @@ void AppendEscaped(const Utf8Character& character, char first_byte, std::string&
   }
 }
 
+// The form of each byte of a UTF-8 character but its first.
 bool IsContinuation(unsigned char byte) { return (byte & 0xc0) == 0x80; }
 
 // The second byte decides whether a sequence is overlong, a surrogate, or beyond U+10FFFF.
@@ -196,6 +197,7 @@ void JsonWriter::EndArray() {
   has_members_.pop_back();
 }
 
+// The key counts as the value for the separator, and the value behind it needs none.
 void JsonWriter::Key(std::string_view key) {
   BeforeValue();
   AppendJsonString(key, text_);
@@ -218,6 +220,7 @@ void JsonWriter::Unsigned(std::uint64_t value) {
   text_ += std::to_string(value);
 }
 
+// json.dumps and repr() differ in the names of what is no finite number.
 void JsonWriter::Float(double value) {
   BeforeValue();
   if (std::isnan(value)) {
@@ -239,6 +242,7 @@ void JsonWriter::Null() {
   text_ += "null";
 }
 
+// The caller answers for the text: it is not checked.
 void JsonWriter::Raw(std::string_view value) {
   BeforeValue();
   text_ += value;

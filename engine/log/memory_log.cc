@@ -108,6 +108,7 @@ class MemoryLog final : public EventLog {
   const std::string& name() const override { return name_; }
 
  private:
+  // Every event is durable and stored at once, as far as memory is.
   LogExtent AsExtent() const { return {base_, end_, end_.sequence, end_.sequence}; }
 
   absl::Status CheckOpen() const {

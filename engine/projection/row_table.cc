@@ -108,6 +108,7 @@ absl::Status CheckRowTable(SqliteDatabase& database) {
 
 absl::Status CreateTables(SqliteDatabase& database) {
   RETURN_IF_ERROR(database.Execute(kCreateRowTable));
+  // IF NOT EXISTS in both: a table that is there stays as it is, with more columns if it has them.
   return database.Execute(kCreateRecordTable);
 }
 
@@ -180,6 +181,7 @@ absl::StatusOr<std::optional<MirrorRecord>> ReadRecord(SqliteDatabase& database)
                                     .row_hash = query.Bytes(3)});
 }
 
+// One record, replaced each time: older positions are of no use to anyone.
 absl::Status WriteRecord(SqliteDatabase& database, const MirrorRecord& record) {
   ASSIGN_OR_RETURN(const auto write, database.Prepare("INSERT OR REPLACE INTO foldlog_mirror (id, log, sequence, "
                                                       "event_hash, row_hash) VALUES (1, ?1, ?2, ?3, ?4)"));

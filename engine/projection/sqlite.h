@@ -140,6 +140,7 @@ class SqliteStatement {
 // One use of a statement. Resets it at the end, because a statement left half-way holds a read transaction open.
 class SqliteQuery {
  public:
+  // `statement` must outlive the query; one query of it at a time.
   explicit SqliteQuery(SqliteStatement& statement) : statement_(statement) {}
   ~SqliteQuery();
   SqliteQuery(const SqliteQuery&) = delete;
@@ -152,7 +153,7 @@ class SqliteQuery {
   void BindNull(int parameter);
 
   absl::StatusOr<bool> Step();  // true: there is a row
-  absl::Status Finish();        // runs to the end, whatever rows there are
+  absl::Status Finish();        // runs to the end, and ignores rows
 
   // Of the current row; columns count from 0.
   enum class Type { kInteger, kFloat, kText, kBlob, kNull };

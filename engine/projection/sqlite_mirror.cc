@@ -104,6 +104,7 @@ absl::Status CheckOwnership(SqliteDatabase& database, const EventLog& log, const
                    "); give another file, or replace the row (foldlog project --check --heal --sqlite)"));
 }
 
+// Adds a finding if the column differs from what the log says.
 template <typename Value>
 void Compare(std::string_view column, const Value& is, const Value& should_be, std::vector<std::string>& findings) {
   if (is == should_be) return;
@@ -216,6 +217,7 @@ absl::Status SqliteMirror::Write(bool heal) {
   return absl::OkStatus();
 }
 
+// Compared by position, not by content: the file is not even read while the log has nothing new.
 absl::StatusOr<bool> SqliteMirror::Show() {
   if (shown_ == at_ && database_ && !database_->HasMoved()) return false;
   RETURN_IF_ERROR(Explained(Write(/*heal=*/false)));
@@ -227,6 +229,7 @@ absl::Status SqliteMirror::CatchUp() {
   return Show().status();
 }
 
+// Deletes all rows first: a table of an older program may have several.
 absl::Status SqliteMirror::Heal() {
   RETURN_IF_ERROR(ReadOn());
   return Explained(Write(/*heal=*/true));

@@ -65,7 +65,8 @@ class SqliteSource {
 // One of the journals that SQLite keeps beside a database. Threads: one.
 class SqliteCompanion {
  public:
-  // Nothing if it does not exist. PermissionDenied if it cannot be read: without it the database is not whole.
+  // The file; nothing if it does not exist. PermissionDenied if it cannot be read: without it the database is not
+  // whole.
   static absl::StatusOr<std::optional<SqliteCompanion>> Open(const std::string& path);
 
   absl::StatusOr<std::uint64_t> Size() const;

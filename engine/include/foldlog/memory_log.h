@@ -2,6 +2,9 @@
 // without a disk.
 //
 //   ASSIGN_OR_RETURN(auto engine, Engine::Open(WritableLog{.log = NewMemoryLog()}));
+//
+// It passes the same contract suite as the logs on disk. Of their errors it has Aborted, OutOfRange, InvalidArgument
+// and, after Close(), FailedPrecondition.
 
 #ifndef FOLDLOG_MEMORY_LOG_H_
 #define FOLDLOG_MEMORY_LOG_H_

@@ -14,7 +14,7 @@ namespace foldlog {
 
 // The wall clock, and with it the time since the machine booted, which nobody can set. The result costs little more
 // than the wall clock alone, because it remembers how far the two clocks are apart; so one thread at a time may call
-// it. Never fails: what the system does not tell about its boot is left at 0.
+// it, and two engines need a clock each. Never fails: what the system does not tell about its boot is left at 0.
 std::function<Moment()> SystemClock();
 
 }  // namespace foldlog

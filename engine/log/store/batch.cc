@@ -38,6 +38,7 @@ std::optional<PackedHeader> HeaderOf(std::span<const std::uint64_t> stored) {
 
 }  // namespace
 
+// Views of the run, not copies: the codec packs each straight from where it lies.
 absl::StatusOr<std::vector<Batch>> SplitIntoBatches(const FrameSpan& run) {
   std::vector<Batch> batches;
   std::span<const std::uint64_t> rest = run.words;
@@ -95,6 +96,8 @@ absl::StatusOr<std::span<const std::uint64_t>> BatchCodec::Unpack(std::span<cons
   const std::optional<PackedHeader> header = HeaderOf(stored);
   if (!header) return stored;
   const auto block = stored.subspan(kHeaderWords);
+  // LZ4_decompress_safe() stays within both buffers, but the sizes come from the disk: an absurd one must not be
+  // allocated.
   if (header->frames_bytes % kWordBytes != 0 || header->frames_bytes > kUnpackedBytesMax ||
       header->block_bytes > block.size_bytes()) {
     return absl::DataLossError(absl::StrCat("the packed batch that holds it claims to be ", header->block_bytes,

@@ -129,6 +129,7 @@ std::string HowToGoOn(const WriterInfo& info, const Owner& self) {
   return "wait until it ends, or stop it";
 }
 
+// Names the holder as far as its record tells; the record may be torn, or not written yet.
 absl::Status HeldByAnother(const std::string& directory, const WriterInfo& info, const Owner& self) {
   std::string holder = "another process (its record can't be read)";
   if (info.writer) {
@@ -172,6 +173,7 @@ absl::StatusOr<bool> TryLock(int fd, const std::string& path) {
   return ErrnoStatus(errno, absl::StrCat("lock ", path));
 }
 
+// F_OFD_GETLK asks without taking: a reader must not keep a writer from the lock even for a moment.
 absl::StatusOr<bool> IsHeld(int fd, const std::string& path) {
   struct flock lock = WholeFile(F_WRLCK);
   if (fcntl(fd, F_OFD_GETLK, &lock) != 0) return ErrnoStatus(errno, absl::StrCat("inspect the lock ", path));
@@ -303,6 +305,7 @@ std::string FormatWriterRecord(const Owner& writer, const std::vector<std::strin
   return text;
 }
 
+// Any bytes may come: a line without a space is skipped, a number that is none is "not known".
 WriterInfo ParseWriterRecord(std::string_view text) {
   std::istringstream lines{std::string(text)};
   std::string line;

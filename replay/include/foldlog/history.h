@@ -20,8 +20,10 @@ namespace foldlog {
 
 // One operation, from its start to its end, to its reset, or to the latest event about it.
 struct HistoryEntry {
-  Operation operation;               // as of its last event
-  std::optional<Sequence> reset_by;  // the event that took it off the row before it had ended
+  // As of its last event. Its errors, and its row if it was imported, are in the log.
+  Operation operation;
+  // The event that took the operation off the row while it was active; nothing if it ended, or still is there.
+  std::optional<Sequence> reset_by;
   bool operator==(const HistoryEntry&) const = default;
 };
 

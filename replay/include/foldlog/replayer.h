@@ -34,7 +34,8 @@ absl::StatusOr<State> StateAt(const EventLog& log, std::optional<Sequence> at = 
 // corrected.
 absl::StatusOr<State> StateAtTime(const EventLog& log, TimeNs time, std::optional<TimeNs> now = std::nullopt);
 
-// Walks events in order, and keeps the state after each.
+// Walks events in order, and keeps the state after each. Moves, but does not copy. It holds one State and a run of at
+// most some frames, however long the log is.
 class Replayer {
  public:
   // The first Next() gives event `from`; the state before it is folded here. Errors as StateAt() has them.
@@ -47,8 +48,8 @@ class Replayer {
   // The state after the last event that Next() gave.
   const State& state() const { return state_; }
 
-  // The operation that the last event belongs to: the one that it starts, whether or not that follows, or the one that
-  // it found on the row, even if it took it off. Empty if there was none.
+  // The id of the operation that the last event belongs to: the one that it starts, even if it does not follow;
+  // otherwise the one that it found on the row, even if it took that off. Empty if there was none.
   const std::string& operation_id() const { return operation_id_; }
 
  private:

@@ -13,6 +13,7 @@
 namespace foldlog::lmdb_file {
 namespace {
 
+// By memcpy: the bytes of a page need not be aligned for T.
 template <typename T>
 T Load(absl::string_view bytes) {
   T value;
@@ -52,10 +53,12 @@ bool IsPageSize(std::uint64_t bytes) {
   return std::has_single_bit(bytes) && bytes >= kPageBytesMin && bytes <= kPageBytesMax;
 }
 
+// The first page of a run has a page header, the others have none.
 std::uint64_t OverflowPagesFor(std::uint64_t data_bytes, std::uint64_t page_bytes) {
   return (sizeof(PageHeader) - 1 + data_bytes) / page_bytes + 1;
 }
 
+// LMDB descends `depth` levels from `root` without asking whether the pages agree.
 absl::Status CheckTree(const Tree& tree) {
   if (tree.depth > kDepthMax) return absl::DataLossError(absl::StrCat("depth ", tree.depth, " is impossible"));
   if ((tree.root == kNoRoot) != (tree.depth == 0)) {
@@ -123,6 +126,8 @@ Node TreePage::node(std::size_t index) const {
   return node;
 }
 
+// The header of the node is read only once it is known to lie in the page, and its sizes are used only once the node
+// is.
 absl::StatusOr<std::size_t> TreePage::CheckNode(std::size_t index) const {
   const std::size_t offset = NodeOffset(index);
   if (offset < header_.upper || offset + sizeof(NodeHeader) > bytes_.size()) {
