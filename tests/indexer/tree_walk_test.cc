@@ -1,4 +1,4 @@
-// Paths and their order, the walk over real directories, and the probe for files that are gone.
+// Paths and their order, and the walk over real directories.
 
 #include "tools/indexer/tree_walk.h"
 
@@ -13,6 +13,7 @@
 #include <cstdlib>
 
 #include "tests/support/indexer_support.h"
+#include "tests/support/odd_trees.h"
 #include "tests/support/small_disk.h"
 #include "tests/support/unprivileged.h"
 #include "tools/indexer/file_access.h"
@@ -105,18 +106,6 @@ TEST(TreeWalk, NamesMayBeAnyBytes) {
   EXPECT_EQ(WalkAll(Below(dir.path())), paths);
 }
 
-// A random tree whose names collide in nasty ways: prefixes of one another, with bytes below and above '/'.
-void FillRandomly(const std::string& directory, int depth, std::mt19937_64& random) {
-  static const std::vector<std::string> kNames = {"a", "a b", "a-", "a.", "a0", "aa", "b", "\xc3\xa4", "\x7f", "\xff"};
-  std::filesystem::create_directories(directory);
-  for (const std::string& name : kNames) {
-    const std::uint64_t dice = random() % 4;
-    const std::string path = JoinPath(directory, name);
-    if (dice == 0) WriteFile(path, "");
-    if (dice == 1 && depth > 0) FillRandomly(path, depth - 1, random);
-  }
-}
-
 TEST(TreeWalk, ContinuedBehindAnyPathGivesExactlyTheRest) {
   TempDir dir;
   std::mt19937_64 random(TestSeed());
@@ -157,20 +146,6 @@ TEST(TreeWalk, ContinuingOpensNoDirectoryThatIsDone) {
   EXPECT_LT(read(watcher.get(), events, sizeof events), 0);
   WalkAll(Below(dir.path()));  // and the watch does see a walk that does open it
   EXPECT_GT(read(watcher.get(), events, sizeof events), 0);
-}
-
-// A chain of directories "d" far beyond PATH_MAX, with a file "a" before and "z" after the next "d" in each.
-void MakeChain(const std::string& root, int levels) {
-  FileDescriptor at(open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  for (int i = 0; i < levels; ++i) {
-    for (const char* name : {"a", "z"}) {
-      const FileDescriptor file(openat(at.get(), name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-      ASSERT_TRUE(file.valid());
-    }
-    ASSERT_EQ(mkdirat(at.get(), "ddddddddd", 0700), 0);
-    at = FileDescriptor(openat(at.get(), "ddddddddd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    ASSERT_TRUE(at.valid());
-  }
 }
 
 void RemoveDeepTree(const std::string& path) { ASSERT_EQ(std::system(("rm -rf '" + path + "'").c_str()), 0); }
@@ -383,80 +358,6 @@ TEST(TreeWalk, EndsWhenToldToStop) {
   EXPECT_NE(walk.Next(), std::nullopt);
   stop = 15;
   EXPECT_EQ(walk.Next(), std::nullopt);
-}
-
-TEST(PresenceProbe, TellsWhatIsGoneFromWhatIsThere) {
-  using Presence = PresenceProbe::Presence;
-  TempDir dir;
-  WriteFile(dir / "root/a/file", "");
-  WriteFile(dir / "root/b", "");
-  WriteFile(dir / "outside/file", "");
-  std::filesystem::create_directory_symlink(dir / "outside", dir / "root/link");
-  PresenceProbe asked(dir / "root", ReachAbsolute(dir / "root"));
-  struct {
-    PresenceProbe& asked;
-    Presence Check(const std::string& path) const { return asked.Check(path).presence; }
-  } probe{asked};
-  EXPECT_EQ(probe.Check(dir / "root/a/file"), Presence::kRegularFile);
-  EXPECT_EQ(probe.Check(dir / "root/a/other"), Presence::kGone);
-  EXPECT_EQ(probe.Check(dir / "root/a"), Presence::kGone);  // a directory is no file
-  EXPECT_EQ(probe.Check(dir / "root/b"), Presence::kRegularFile);
-  EXPECT_EQ(probe.Check(dir / "root/b/below a file"), Presence::kGone);
-  EXPECT_EQ(probe.Check(dir / "root/link/file"), Presence::kGone);  // the walk would not get there
-  EXPECT_EQ(probe.Check(dir / "root/none/at/all"), Presence::kGone);
-  EXPECT_EQ(probe.Check(dir / "root/" + std::string(300, 'n')), Presence::kUnknown);  // no such name can be asked for
-}
-
-TEST(PresenceProbe, TellsWhatTheFileIsLikeNow) {
-  TempDir dir;
-  WriteFile(dir / "a/file", "12345");
-  PresenceProbe probe(dir.path(), ReachAbsolute(dir.path()));
-  const PresenceProbe::Answer answer = probe.Check(dir / "a/file");
-  EXPECT_EQ(answer.facts.size, 5);
-  struct stat facts {};
-  ASSERT_EQ(fstatat(answer.directory_fd, answer.name, &facts, 0), 0);
-  EXPECT_EQ(FactsOf(facts), answer.facts);
-}
-
-TEST(DirectoryTrail, LeadsWhereThePathLeadsWhateverWasAskedBefore) {
-  TempDir dir;
-  std::mt19937_64 random(TestSeed());
-  FillRandomly(dir / "r", 3, random);
-  std::vector<std::string> directories;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir / "r")) {
-    if (entry.is_directory()) directories.push_back(entry.path().string().substr((dir / "r/").size()));
-  }
-  directories.push_back("");
-  DirectoryTrail trail(ReachAbsolute(dir / "r"));
-  for (int i = 0; i < 2000; ++i) {
-    std::string path = directories[random() % directories.size()];
-    if (random() % 4 == 0) path += path.empty() ? "none" : "/none/at all";
-    const int fd = trail.MoveTo(path);
-    struct stat at {
-    }, there{};
-    const bool exists = stat((dir / "r/" + path).c_str(), &there) == 0;
-    ASSERT_EQ(fd >= 0, exists) << path;
-    if (!exists) continue;
-    ASSERT_EQ(fstat(fd, &at), 0);
-    ASSERT_EQ(at.st_ino, there.st_ino) << path;
-  }
-}
-
-TEST(DirectoryTrail, WhatMovesAwayInTheDepthIsFoundAgainFromAbove) {
-  TempDir dir;
-  MakeChain(dir.path(), 80);
-  const auto below = [](int depth) {
-    std::string path = "ddddddddd";
-    for (int i = 1; i < depth; ++i) path += "/ddddddddd";
-    return path;
-  };
-  DirectoryTrail trail(ReachAbsolute(dir.path()));
-  ASSERT_GE(trail.MoveTo(below(70)), 0);
-  std::filesystem::rename(dir / below(60), dir / "moved");
-  EXPECT_GE(trail.MoveTo(below(50)), 0);
-  EXPECT_LT(trail.MoveTo(below(70)), 0);
-  EXPECT_EQ(errno, ENOENT);
-  EXPECT_GE(trail.MoveTo("moved/" + below(10)), 0);
 }
 
 }  // namespace

@@ -153,7 +153,7 @@ inline std::string BuildSample() {
   return ReadFile(path);
 }
 
-const std::string& Sample() {
+inline const std::string& Sample() {
   static const std::string sample = BuildSample();
   return sample;
 }
