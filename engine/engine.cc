@@ -59,7 +59,8 @@ struct Engine::Impl {
   }
 
   // Called under the mutex, so that the clock is read in the order of the events.
-  Actor Now() const { return {options.clock(), NewOwner()}; }
+  Moment Now(const CommandContext& context) const { return context.now ? *context.now : options.clock(); }
+  Actor ActorOf(const CommandContext& context) const { return {Now(context), NewOwner()}; }
 
   // By the writer lock as it was before this engine took it: now it only tells of this process.
   OwnerFate Fate() const {
@@ -98,7 +99,7 @@ struct Engine::Impl {
                                                 std::unique_lock<std::mutex> lock);
 
   absl::Status AppendCheckpoints(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints,
-                                 Decrease decrease);
+                                 Decrease decrease, const CommandContext& context);
   void SnapshotIfDue();
 };
 
@@ -167,8 +168,9 @@ absl::StatusOr<OperationHandle> Engine::Impl::TakeOperation(const absl::StatusOr
 // decision can be folded, because the fold asks for no more than an active operation of the same epoch. So it is folded
 // in place, after it was stored.
 absl::Status Engine::Impl::AppendCheckpoints(const OperationHandle& handle,
-                                             std::span<const foldlog::Checkpoint> checkpoints, Decrease decrease) {
-  const Moment now = options.clock();
+                                             std::span<const foldlog::Checkpoint> checkpoints, Decrease decrease,
+                                             const CommandContext& context) {
+  const Moment now = Now(context);
   std::int64_t files = state.operation ? state.operation->files_processed : 0;
   run.words.clear();
   run.before = run.after = end;
@@ -230,78 +232,81 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(WritableLog log, EngineOpti
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
 
-absl::StatusOr<OperationHandle> Engine::Start(const StartRequest& request) {
+absl::StatusOr<OperationHandle> Engine::Start(const StartRequest& request, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
   // Id, fate and time are made before the decision: it is pure, and gets them as arguments.
-  return impl.TakeOperation(DecideStart(impl.state, request, impl.options.new_id(), impl.Fate(), impl.Now()),
+  return impl.TakeOperation(DecideStart(impl.state, request, context.new_id ? *context.new_id : impl.options.new_id(),
+                                        impl.Fate(), impl.ActorOf(context)),
                             std::move(lock));
 }
 
 absl::Status Engine::Checkpoint(const OperationHandle& handle, const foldlog::Checkpoint& checkpoint,
-                                Durability durability, Decrease decrease) {
-  return Checkpoint(handle, std::span(&checkpoint, 1), durability, decrease);
+                                Durability durability, Decrease decrease, const CommandContext& context) {
+  return Checkpoint(handle, std::span(&checkpoint, 1), durability, decrease, context);
 }
 
 absl::Status Engine::Checkpoint(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints,
-                                Durability durability, Decrease decrease) {
+                                Durability durability, Decrease decrease, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   // A stale handle is refused even with nothing to record.
   if (checkpoints.empty()) RETURN_IF_ERROR(CheckCheckpoint(impl_->state, handle, {}));
-  RETURN_IF_ERROR(impl_->AppendCheckpoints(handle, checkpoints, decrease));
+  RETURN_IF_ERROR(impl_->AppendCheckpoints(handle, checkpoints, decrease, context));
   return durability == Durability::kSync ? impl_->MakeDurable(std::move(lock)) : absl::OkStatus();
 }
 
 absl::StatusOr<std::int64_t> Engine::Advance(const OperationHandle& handle, const Increment& increment,
-                                             Durability durability) {
+                                             Durability durability, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   ASSIGN_OR_RETURN(const foldlog::Checkpoint checkpoint, DecideAdvance(impl_->state, handle, increment));
   // The total was computed under the same lock, so it is never a decrease.
-  RETURN_IF_ERROR(impl_->AppendCheckpoints(handle, std::span(&checkpoint, 1), Decrease::kRefused));
+  RETURN_IF_ERROR(impl_->AppendCheckpoints(handle, std::span(&checkpoint, 1), Decrease::kRefused, context));
   if (durability == Durability::kSync) RETURN_IF_ERROR(impl_->MakeDurable(std::move(lock)));
   return checkpoint.files_processed;
 }
 
-absl::Status Engine::Pause(const OperationHandle& handle, const std::string& reason) {
+absl::Status Engine::Pause(const OperationHandle& handle, const std::string& reason, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecidePause(impl_->state, handle, reason, impl_->options.clock()), Space::kReserve,
+  return impl_->AppendDurably(DecidePause(impl_->state, handle, reason, impl_->Now(context)), Space::kReserve,
                               std::move(lock));
 }
 
-absl::StatusOr<OperationHandle> Engine::Resume(const std::string& operation_id, const std::string& reason) {
+absl::StatusOr<OperationHandle> Engine::Resume(const std::string& operation_id, const std::string& reason,
+                                               const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
-  return impl.TakeOperation(DecideResume(impl.state, operation_id, reason, impl.Fate(), impl.Now()), std::move(lock));
-}
-
-absl::StatusOr<OperationHandle> Engine::RecoverByForce(const std::string& operation_id, const std::string& reason) {
-  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  Impl& impl = *impl_;
-  return impl.TakeOperation(DecideRecoverByForce(impl.state, operation_id, reason, impl.Fate(), impl.Now()),
+  return impl.TakeOperation(DecideResume(impl.state, operation_id, reason, impl.Fate(), impl.ActorOf(context)),
                             std::move(lock));
 }
 
-absl::Status Engine::Complete(const OperationHandle& handle, const Stats& stats) {
+absl::StatusOr<OperationHandle> Engine::RecoverByForce(const std::string& operation_id, const std::string& reason,
+                                                       const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideComplete(impl_->state, handle, stats, impl_->options.clock()), Space::kReserve,
+  Impl& impl = *impl_;
+  return impl.TakeOperation(DecideRecoverByForce(impl.state, operation_id, reason, impl.Fate(), impl.ActorOf(context)),
+                            std::move(lock));
+}
+
+absl::Status Engine::Complete(const OperationHandle& handle, const Stats& stats, const CommandContext& context) {
+  ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
+  return impl_->AppendDurably(DecideComplete(impl_->state, handle, stats, impl_->Now(context)), Space::kReserve,
                               std::move(lock));
 }
 
-absl::Status Engine::Fail(const OperationHandle& handle, const std::string& error) {
+absl::Status Engine::Fail(const OperationHandle& handle, const std::string& error, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideFail(impl_->state, handle, error, impl_->options.clock()), Space::kReserve,
+  return impl_->AppendDurably(DecideFail(impl_->state, handle, error, impl_->Now(context)), Space::kReserve,
                               std::move(lock));
 }
 
-absl::Status Engine::Clear() {
+absl::Status Engine::Clear(const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideClear(impl_->state, impl_->options.clock()), Space::kReserve, std::move(lock));
+  return impl_->AppendDurably(DecideClear(impl_->state, impl_->Now(context)), Space::kReserve, std::move(lock));
 }
 
-absl::Status Engine::Reset(const std::string& reason) {
+absl::Status Engine::Reset(const std::string& reason, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideReset(impl_->state, reason, impl_->options.clock()), Space::kReserve,
-                              std::move(lock));
+  return impl_->AppendDurably(DecideReset(impl_->state, reason, impl_->Now(context)), Space::kReserve, std::move(lock));
 }
 
 absl::StatusOr<OperationHandle> Engine::Import(const SingleRow& row, const std::string& source) {

@@ -97,6 +97,26 @@ TEST_F(EngineTest, EmptyOperationIdIsRefused) {
   EXPECT_THAT(engine->Start({}), Fails(StatusCode::kInvalidArgument, HasSubstr("empty")));
 }
 
+TEST_F(EngineTest, EveryCommandTakesTimeAndIdFromItsContextIfGiven) {
+  constexpr TimeNs kGiven = 42;
+  const CommandContext context{.now = kGiven, .new_id = "given"};
+  ASSERT_OK_AND_ASSIGN(OperationHandle handle, engine_->Start({}, context));
+  EXPECT_EQ(handle.operation_id, "given");
+  ASSERT_OK(engine_->Checkpoint(handle, {.files_processed = 1}, Durability::kSync, Decrease::kRefused, context));
+  ASSERT_OK(engine_->Advance(handle, {}, Durability::kInterval, context));
+  ASSERT_OK(engine_->Pause(handle, "", context));
+  ASSERT_OK_AND_ASSIGN(handle, engine_->Resume("given", "", context));
+  ASSERT_OK_AND_ASSIGN(handle, engine_->RecoverByForce("given", "a test", context));
+  ASSERT_OK(engine_->Complete(handle, {}, context));
+  ASSERT_OK(engine_->Clear(context));
+  ASSERT_OK_AND_ASSIGN(handle, engine_->Start({}, context));
+  ASSERT_OK(engine_->Fail(handle, "a test", context));
+  ASSERT_OK(engine_->Reset("", context));
+  for (const RecordedEvent& event : ReadAll(engine_->log())) EXPECT_EQ(event.event.time, kGiven) << event.sequence;
+  ASSERT_OK(engine_->Reset());
+  EXPECT_NE(ReadAll(engine_->log()).back().event.time, kGiven);
+}
+
 TEST_F(EngineTest, CheckpointChangesOnlyWhatItNames) {
   const OperationHandle handle = Started();
   ASSERT_OK(engine_->Checkpoint(

@@ -121,7 +121,7 @@ const Manager::Shared& Manager::Open() const {
   return shared_;
 }
 
-std::optional<TimeNs> Manager::AskClock(py::handle self) const {
+std::optional<Moment> Manager::AskClock(py::handle self) const {
   if (!options_.has_clock) return std::nullopt;
   return TimeOfPython(self.attr("_clock")(), "the clock");
 }
@@ -145,12 +145,10 @@ std::string Manager::Start(py::handle self, const std::string& type, py::handle 
                              .total_files = OptionalCountOf(total_files, "total_files"),
                              .roots = RootsOf(roots),
                              .metadata = MetadataOf(metadata)};
-  const std::string id = options_.has_new_id ? BytesOf(self.attr("_new_id")(), "the new operation id") : NewUuid();
-  const std::optional<TimeNs> now = AskClock(self);
-  const auto handle = Unlocked([&] {
-    const Imposed imposed(now, &id);
-    return shared->engine().Start(request);
-  });
+  CommandContext context;
+  if (options_.has_new_id) context.new_id = BytesOf(self.attr("_new_id")(), "the new operation id");
+  context.now = AskClock(self);
+  const auto handle = Unlocked([&] { return shared->engine().Start(request, context); });
   if (absl::IsFailedPrecondition(handle.status())) {  // another thread was quicker
     const State state = StateOf(shared);
     if (state.active()) Refuse(AlreadyExists(*state.operation), kEndItFirst);
@@ -179,17 +177,14 @@ Checkpoint Manager::CheckpointOf(py::handle self, py::handle current_path, py::h
 template <typename Command>
 absl::Status Manager::Record(const Shared& shared, std::optional<Moment> now, const Command& command) {
   const std::shared_ptr<const OperationHandle> handle = handle_;
-  absl::Status status = Unlocked([&] {
-    const Imposed imposed(now);
-    return command(shared->engine(), *handle);
-  });
+  const CommandContext context{.now = now};
+  absl::Status status = Unlocked([&] { return command(shared->engine(), *handle, context); });
   if (!absl::IsAborted(status)) return status;
   OperationHandle last;
   status = Unlocked([&] {
-    const Imposed imposed(now);
     return WithHandle(shared->engine(), handle->operation_id, [&](const OperationHandle& fresh) {
       last = fresh;
-      return command(shared->engine(), fresh);
+      return command(shared->engine(), fresh, context);
     });
   });
   if (status.ok() && current_ == last.operation_id) handle_ = std::make_shared<const OperationHandle>(last);
@@ -207,8 +202,8 @@ void Manager::UpdateCheckpoint(py::handle self, py::handle operation_id, py::han
   Checkpoint checkpoint = CheckpointOf(self, current_path, last_file, error, batch_num, now);
   checkpoint.files_processed = files;
   const auto record = [&](Decrease decrease) {
-    return Record(shared, now, [&](Engine& engine, const OperationHandle& handle) {
-      return engine.Checkpoint(handle, checkpoint, wanted, decrease);
+    return Record(shared, now, [&](Engine& engine, const OperationHandle& handle, const CommandContext& context) {
+      return engine.Checkpoint(handle, checkpoint, wanted, decrease, context);
     });
   };
   absl::Status status = record(options_.monotonic ? Decrease::kIgnored : Decrease::kRefused);
@@ -234,11 +229,12 @@ std::int64_t Manager::Advance(py::handle self, py::handle operation_id, py::hand
                             .batch_num = checkpoint.batch_num,
                             .error = std::move(checkpoint.error)};
   std::int64_t total = 0;
-  const absl::Status status = Record(shared, now, [&](Engine& engine, const OperationHandle& handle) {
-    const absl::StatusOr<std::int64_t> advanced = engine.Advance(handle, increment, wanted);
-    total = advanced.value_or(0);
-    return advanced.status();
-  });
+  const absl::Status status =
+      Record(shared, now, [&](Engine& engine, const OperationHandle& handle, const CommandContext& context) {
+        const absl::StatusOr<std::int64_t> advanced = engine.Advance(handle, increment, wanted, context);
+        total = advanced.value_or(0);
+        return advanced.status();
+      });
   CheckCommand(status, shared, "No active operation found");
   return total;
 }
@@ -249,13 +245,10 @@ void Manager::Pause(py::handle self, py::handle operation_id, py::handle reason)
   if (StateOf(shared).status() != OperationStatus::kInProgress)
     Refuse("No active operation to pause", "status() tells how the operation stands, if there is one");
   const std::string why = TextThatEnds(reason, "reason");
-  const std::optional<TimeNs> now = AskClock(self);
-  const std::string id = *current_;
-  const absl::Status status = Unlocked([&] {
-    const Imposed imposed(now);
-    return WithHandle(shared->engine(), id,
-                      [&](const OperationHandle& handle) { return shared->engine().Pause(handle, why); });
-  });
+  const absl::Status status =
+      Record(shared, AskClock(self), [&](Engine& engine, const OperationHandle& handle, const CommandContext& context) {
+        return engine.Pause(handle, why, context);
+      });
   CheckCommand(status, shared, "No active operation to pause");
 }
 
@@ -264,10 +257,10 @@ py::str Manager::TakeOver(py::handle self, const Shared& shared, const State& be
   const std::string id = before.operation->operation_id;
   // Read first: an operation is taken over only if its checkpoint can be handed out.
   const std::optional<SingleRow> row = RowOf(shared, before);
-  const std::optional<TimeNs> now = AskClock(self);
+  const CommandContext context{.now = AskClock(self)};
   const auto handle = Unlocked([&] {
-    const Imposed imposed(now);
-    return force_reason ? shared->engine().RecoverByForce(id, *force_reason) : shared->engine().Resume(id);
+    Engine& engine = shared->engine();
+    return force_reason ? engine.RecoverByForce(id, *force_reason, context) : engine.Resume(id, "", context);
   });
   Check(handle.status());
   current_ = id;
@@ -310,13 +303,11 @@ py::tuple Manager::Complete(py::handle self, py::handle operation_id, py::handle
   CheckIsCurrent(operation_id);
   if (!StateOf(shared).operation) Refuse("No active operation to complete", kNothingThere);
   const Stats figures = StatsOf(stats);
-  const std::optional<TimeNs> now = AskClock(self);
   const std::string id = *current_;
-  const absl::Status status = Unlocked([&] {
-    const Imposed imposed(now);
-    return WithHandle(shared->engine(), id,
-                      [&](const OperationHandle& handle) { return shared->engine().Complete(handle, figures); });
-  });
+  const absl::Status status =
+      Record(shared, AskClock(self), [&](Engine& engine, const OperationHandle& handle, const CommandContext& context) {
+        return engine.Complete(handle, figures, context);
+      });
   CheckCommand(status, shared, "No active operation to complete");
   if (current_ == id) current_.reset();
   const State after = StateOf(shared);
@@ -331,13 +322,11 @@ void Manager::Fail(py::handle self, py::handle operation_id, py::handle error) {
   CheckIsCurrent(operation_id);
   if (!StateOf(shared).operation) Refuse("No active operation to fail", kNothingThere);
   const std::string text = TextThatEnds(error, "the error");
-  const std::optional<TimeNs> now = AskClock(self);
   const std::string id = *current_;
-  const absl::Status status = Unlocked([&] {
-    const Imposed imposed(now);
-    return WithHandle(shared->engine(), id,
-                      [&](const OperationHandle& handle) { return shared->engine().Fail(handle, text); });
-  });
+  const absl::Status status =
+      Record(shared, AskClock(self), [&](Engine& engine, const OperationHandle& handle, const CommandContext& context) {
+        return engine.Fail(handle, text, context);
+      });
   CheckCommand(status, shared, "No active operation to fail");
   if (current_ == id) current_.reset();
 }
@@ -346,11 +335,8 @@ void Manager::Clear(py::handle self) {
   const Shared shared = Open();
   const State state = StateOf(shared);
   if (!state.operation || state.active()) return;
-  const std::optional<TimeNs> now = AskClock(self);
-  const absl::Status status = Unlocked([&] {
-    const Imposed imposed(now);
-    return shared->engine().Clear();
-  });
+  const CommandContext context{.now = AskClock(self)};
+  const absl::Status status = Unlocked([&] { return shared->engine().Clear(context); });
   if (absl::IsFailedPrecondition(status)) {  // another thread was quicker
     const State after = StateOf(shared);
     if (!after.operation || after.active()) return;
@@ -362,11 +348,8 @@ void Manager::Reset(py::handle self, py::handle reason) {
   const Shared shared = Open();
   Check(shared->CheckProcess());
   const std::string why = TextThatEnds(reason, "reason");
-  const std::optional<TimeNs> now = AskClock(self);
-  Check(Unlocked([&] {
-    const Imposed imposed(now);
-    return shared->engine().Reset(why);
-  }));
+  const CommandContext context{.now = AskClock(self)};
+  Check(Unlocked([&] { return shared->engine().Reset(why, context); }));
   current_.reset();
 }
 

@@ -74,7 +74,7 @@ class Manager {
   // The engine, kept while a call uses it even if another thread closes the manager meanwhile.
   const Shared& Open() const;
 
-  std::optional<TimeNs> AskClock(pybind11::handle self) const;
+  std::optional<Moment> AskClock(pybind11::handle self) const;
   void CheckIsCurrent(pybind11::handle operation_id) const;
   Checkpoint CheckpointOf(pybind11::handle self, pybind11::handle current_path, pybind11::handle last_file,
                           pybind11::handle error, pybind11::handle batch_num, std::optional<Moment>& now) const;

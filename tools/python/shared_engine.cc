@@ -15,24 +15,6 @@
 #include "engine/base/status_macros.h"
 
 namespace foldlog::python {
-namespace {
-
-struct Impositions {
-  std::optional<Moment> now = {};
-  const std::string* new_id = nullptr;
-};
-
-thread_local Impositions imposed;
-
-EngineOptions Options() {
-  EngineOptions options;
-  options.clock = [] { return imposed.now ? *imposed.now : SystemNow(); };
-  options.new_id = [] { return imposed.new_id != nullptr ? *imposed.new_id : NewUuid(); };
-  return options;
-}
-
-}  // namespace
-
 // The mutex is held while an engine is opened or closed, so that nobody meets a log half-way.
 struct SharedEngine::Registry {
   std::mutex mutex;
@@ -66,7 +48,7 @@ absl::StatusOr<std::shared_ptr<SharedEngine>> SharedEngine::Acquire(const std::s
       return found->second;
     }
   }
-  ASSIGN_OR_RETURN(auto engine, Engine::Open(directory, Options()));
+  ASSIGN_OR_RETURN(auto engine, Engine::Open(directory));
   std::shared_ptr<SharedEngine> shared(new SharedEngine(directory, std::move(engine)));
   shared->pinned_ = FileDescriptor(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!shared->pinned_.valid() || fstat(shared->pinned_.get(), &info) != 0) {
@@ -131,10 +113,6 @@ bool SharedEngine::CloseAll() {
   for (auto& [key, shared] : std::exchange(registry.engines, {})) well &= shared->Close().ok();
   return well;
 }
-
-Imposed::Imposed(std::optional<Moment> now, const std::string* new_id) { imposed = {now, new_id}; }
-
-Imposed::~Imposed() { imposed = {}; }
 
 Moment SystemNow() {
   static thread_local const std::function<Moment()> clock = SystemClock();

@@ -75,16 +75,6 @@ class SharedEngine final : public LogSource {
   std::map<std::string, std::unique_ptr<MirrorFollower>> mirrors_;  // destroyed before the engine, which they read
 };
 
-// The time and the id that engines of this process use for what this thread does within the scope of this object; the
-// system's otherwise. They come from the caller, who may have asked Python: an engine must not, for it is locked then.
-class Imposed {
- public:
-  explicit Imposed(std::optional<Moment> now, const std::string* new_id = nullptr);
-  ~Imposed();
-  Imposed(const Imposed&) = delete;
-  Imposed& operator=(const Imposed&) = delete;
-};
-
 // The system's clocks.
 Moment SystemNow();
 

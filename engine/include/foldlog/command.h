@@ -58,6 +58,13 @@ enum class Decrease {
   kAllowed,  // the count goes back: the caller is about to do files anew
 };
 
+// What a command is given of its caller's instead of what EngineOptions say: by callers who must not be called back
+// while the engine is locked, and who share one engine with others.
+struct CommandContext {
+  std::optional<Moment> now = {};
+  std::optional<std::string> new_id = {};  // for Start()
+};
+
 }  // namespace foldlog
 
 #endif  // FOLDLOG_COMMAND_H_

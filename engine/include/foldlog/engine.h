@@ -104,14 +104,16 @@ class Engine {
 
   // Starts an operation, owned by this process. FailedPrecondition while one is in progress or paused; the message says
   // what to do about it. Durable on return.
-  absl::StatusOr<OperationHandle> Start(const StartRequest& request);
+  absl::StatusOr<OperationHandle> Start(const StartRequest& request, const CommandContext& context = {});
 
   // Records progress of an operation that is in progress or paused. The second form appends several checkpoints at
   // once: all or none, unless the process dies or the power fails during the call, which may leave the first ones.
   absl::Status Checkpoint(const OperationHandle& handle, const foldlog::Checkpoint& checkpoint,
-                          Durability durability = Durability::kInterval, Decrease decrease = Decrease::kIgnored);
+                          Durability durability = Durability::kInterval, Decrease decrease = Decrease::kIgnored,
+                          const CommandContext& context = {});
   absl::Status Checkpoint(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints,
-                          Durability durability = Durability::kInterval, Decrease decrease = Decrease::kIgnored);
+                          Durability durability = Durability::kInterval, Decrease decrease = Decrease::kIgnored,
+                          const CommandContext& context = {});
 
   // Records progress as Checkpoint() does, counted from where the operation stands when the call takes effect; for any
   // number of threads. Returns the new total.
@@ -119,33 +121,36 @@ class Engine {
   //   engine->Advance(handle, {.last_processed_file = name});                                    // one more file
   //   engine->Advance(handle, {.files_added = 0, .error = FileError{name, "unreadable"}});
   absl::StatusOr<std::int64_t> Advance(const OperationHandle& handle, const Increment& increment,
-                                       Durability durability = Durability::kInterval);
+                                       Durability durability = Durability::kInterval,
+                                       const CommandContext& context = {});
 
   // Pauses an operation in progress; the time until it is resumed does not count. `reason` is for the auditor. The
   // handle stays valid for checkpoints, and to complete or fail the operation. Durable on return.
-  absl::Status Pause(const OperationHandle& handle, const std::string& reason = "");
+  absl::Status Pause(const OperationHandle& handle, const std::string& reason = "", const CommandContext& context = {});
 
   // Goes on with a paused operation, or with one in progress whose owner is proven gone; the log records the evidence.
   // The new handle makes earlier ones stale. FailedPrecondition if nothing proves that the owner is gone. Durable on
   // return.
-  absl::StatusOr<OperationHandle> Resume(const std::string& operation_id, const std::string& reason = "");
+  absl::StatusOr<OperationHandle> Resume(const std::string& operation_id, const std::string& reason = "",
+                                         const CommandContext& context = {});
 
   // Takes over an operation in progress although nothing proves that its owner is gone. `reason` is required, and
   // recorded. The former owner's handle becomes stale. Durable on return.
-  absl::StatusOr<OperationHandle> RecoverByForce(const std::string& operation_id, const std::string& reason);
+  absl::StatusOr<OperationHandle> RecoverByForce(const std::string& operation_id, const std::string& reason,
+                                                 const CommandContext& context = {});
 
   // Ends the operation as completed, with figures for the auditor. Durable on return.
-  absl::Status Complete(const OperationHandle& handle, const Stats& stats = {});
+  absl::Status Complete(const OperationHandle& handle, const Stats& stats = {}, const CommandContext& context = {});
   // Ends the operation as failed; `error` also counts as one of its errors. Durable on return.
-  absl::Status Fail(const OperationHandle& handle, const std::string& error);
+  absl::Status Fail(const OperationHandle& handle, const std::string& error, const CommandContext& context = {});
 
   // Takes a completed or failed operation off the row; the log keeps its history. FailedPrecondition if there is none,
   // or it is active. Durable on return.
-  absl::Status Clear();
+  absl::Status Clear(const CommandContext& context = {});
 
   // Takes any operation off the row, for maintenance, and goes on behind a misfit. Every handle becomes stale. Never
   // refused for the state. Durable on return.
-  absl::Status Reset(const std::string& reason = "");
+  absl::Status Reset(const std::string& reason = "", const CommandContext& context = {});
 
   // Goes on with an operation that an older program kept as the single row of a table (single_row.h), including its
   // errors. Refused unless this log's own row is empty. The projection then shows `row` as it was given, byte for byte,
