@@ -1,4 +1,4 @@
-// The extension module foldlog._foldlog: what Python is told of Manager, LogReader and EventIterator.
+// The extension module foldlog._foldlog: what Python is told of Session, LogReader and EventIterator.
 //
 // Each docstring starts with the signature in the form from which inspect.signature() reads it; pybind11's own
 // signatures are turned off for that. Methods that begin with an underscore are completed in _manager.py.
@@ -12,8 +12,8 @@
 #include "tools/python/event_iterator.h"
 #include "tools/python/interpreter_lock.h"
 #include "tools/python/log_reader.h"
-#include "tools/python/manager.h"
 #include "tools/python/queries.h"
+#include "tools/python/session.h"
 #include "tools/python/shared_engine.h"
 
 namespace foldlog::python {
@@ -21,7 +21,7 @@ namespace {
 
 namespace py = pybind11;
 
-Manager& Of(py::handle self) { return self.cast<Manager&>(); }
+Session& Of(py::handle self) { return self.cast<Session&>(); }
 
 // The method that is called for every file: straight into C++, with nothing interpreted in between.
 constexpr const char* kUpdateCheckpoint =
@@ -47,16 +47,6 @@ Records progress like update_checkpoint(), but adds `files` to the total there i
 
 The sum is made where the event is recorded: any number of threads and tasks may call it for one operation, nothing is
 lost or counted twice, and the total never goes back. files=0 records a path or an error alone.)";
-
-constexpr const char* kClear = R"(clear_completed_operation(self)
---
-
-Takes a completed or failed operation off the row. Its history stays. Does nothing if there is none.)";
-
-constexpr const char* kReset = R"(reset(self, reason='')
---
-
-Takes whatever there is off the row, for maintenance. The history stays.)";
 
 constexpr const char* kRow = R"(row(self)
 --
@@ -108,8 +98,8 @@ constexpr const char* kNext = R"(__next__(self)
 
 The next event.)";
 
-void DeclareCommands(py::class_<Manager>& manager) {
-  manager
+void DeclareCommands(py::class_<Session>& session) {
+  session
       .def(
           "update_checkpoint",
           [](py::handle self, py::handle operation_id, py::handle files_processed, py::handle current_path,
@@ -129,21 +119,16 @@ void DeclareCommands(py::class_<Manager>& manager) {
           kAdvance, py::arg("operation_id"), py::arg("files") = 1, py::arg("current_path") = py::none(),
           py::arg("last_file") = py::none(), py::arg("error") = py::none(), py::arg("batch_num") = py::none(),
           py::kw_only(), py::arg("durability") = py::none())
-      .def("_start", [](py::handle self, const std::string& type, py::handle total_files, py::handle roots,
-                        py::handle metadata) { return Of(self).Start(self, type, total_files, roots, metadata); })
-      .def("_pause", [](py::handle self, py::handle id, py::handle reason) { Of(self).Pause(self, id, reason); })
-      .def("_resume", [](py::handle self, py::handle id,
-                         bool interrupted_too) { return Of(self).Resume(self, id, interrupted_too); })
-      .def("_recover",
-           [](py::handle self, py::handle id, py::handle reason) { return Of(self).Recover(self, id, reason); })
-      .def("_complete",
-           [](py::handle self, py::handle id, py::handle stats) { return Of(self).Complete(self, id, stats); })
-      .def("_fail", [](py::handle self, py::handle id, py::handle error) { Of(self).Fail(self, id, error); })
-      .def(
-          "clear_completed_operation", [](py::handle self) { Of(self).Clear(self); }, kClear)
-      .def(
-          "reset", [](py::handle self, py::handle reason) { Of(self).Reset(self, reason); }, kReset,
-          py::arg("reason") = "");
+      .def("_check_current", &Session::CheckIsCurrent)
+      .def("_standing", &Session::Standing)
+      .def("_start", &Session::Start)
+      .def("_pause", &Session::Pause)
+      .def("_take_over", [](Session& self, py::handle id, py::handle reason,
+                            py::handle now) { return self.TakeOver(BytesOf(id, "the operation id"), reason, now); })
+      .def("_complete", &Session::Complete)
+      .def("_fail", &Session::Fail)
+      .def("_clear", &Session::Clear)
+      .def("_reset", &Session::Reset);
 }
 
 // What a class asks of its Source().
@@ -168,14 +153,14 @@ void DeclareQueries(py::class_<Class>& declared) {
       });
 }
 
-void DeclareOwn(py::class_<Manager>& manager) {
-  manager.def("_active_row", [](const Manager& self) { return ActiveRowDict(self.Source()); })
-      .def("flush", &Manager::Flush, kFlush)
-      .def("close", &Manager::Close, kClose)
-      .def_property_readonly("durable_sequence", &Manager::DurableSequence,
+void DeclareOwn(py::class_<Session>& session) {
+  session.def("_active_row", [](const Session& self) { return ActiveRowDict(self.Source()); })
+      .def("flush", &Session::Flush, kFlush)
+      .def("close", &Session::Close, kClose)
+      .def_property_readonly("durable_sequence", &Session::DurableSequence,
                              "The sequence number of the last event known to survive power loss.")
-      .def_property_readonly("log", &Manager::Log, "The path of the log.")
-      .def_property("_current_operation_id", &Manager::current_operation_id, &Manager::set_current_operation_id,
+      .def_property_readonly("log", &Session::Log, "The path of the log.")
+      .def_property("_current_operation_id", &Session::current_operation_id, &Session::set_current_operation_id,
                     "The operation that this manager may write about: the one it started or resumed.");
 }
 
@@ -186,16 +171,15 @@ PYBIND11_MODULE(_foldlog, module) {
   py::options options;
   options.disable_function_signatures();
 
-  py::class_<Manager> manager(module, "Manager", "What IndexingStateManager is made of.");
-  manager.def(py::init([](py::handle path, py::handle durability, py::handle mirror, bool has_clock, bool has_new_id,
-                          bool monotonic, bool read_only) {
-    const Manager::Options how{
-        .has_clock = has_clock, .has_new_id = has_new_id, .monotonic = monotonic, .read_only = read_only};
-    return std::make_unique<Manager>(path, durability, mirror, how);
-  }));
-  DeclareCommands(manager);
-  DeclareQueries(manager);
-  DeclareOwn(manager);
+  py::class_<Session> session(module, "Session", "What IndexingStateManager is made of.");
+  session.def(py::init(
+      [](py::handle path, py::handle durability, py::handle mirror, bool has_clock, bool monotonic, bool read_only) {
+        const Session::Options how{.has_clock = has_clock, .monotonic = monotonic, .read_only = read_only};
+        return std::make_unique<Session>(path, durability, mirror, how);
+      }));
+  DeclareCommands(session);
+  DeclareQueries(session);
+  DeclareOwn(session);
 
   py::class_<LogReader> reader(module, "LogReader", "What Log is made of.");
   reader.def(py::init<py::handle>());

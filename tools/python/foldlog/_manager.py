@@ -1,4 +1,4 @@
-"""IndexingStateManager as callers see it: signatures, enums and words. The work is done in C++ (manager.cc)."""
+"""IndexingStateManager as callers see it: signatures, enums and words. The work is done in C++ (session.cc)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import atexit
 import json
 import logging
 import os
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Callable, Iterable, Mapping, NoReturn, Optional, Union
+from typing import Any, Callable, Iterable, Iterator, Mapping, NoReturn, Optional, Union
 
 from foldlog import _foldlog
 from foldlog._reading import _OpenLog
@@ -27,7 +28,7 @@ logger = logging.getLogger("foldlog")
 atexit.register(_foldlog.close_all)
 
 
-class IndexingStateManager(_OpenLog, _foldlog.Manager):
+class IndexingStateManager(_OpenLog, _foldlog.Session):
     """The state of one indexing operation at a time, durable and with its whole history.
 
     `db_service` is the path of the log's directory, created if it is missing. It may also be any other object, such as
@@ -68,7 +69,7 @@ class IndexingStateManager(_OpenLog, _foldlog.Manager):
     ) -> None:
         path = _log_path(db_service, log)
         super().__init__(
-            path, durability, mirror, clock is not None, new_id is not None, bool(monotonic), bool(readonly)
+            path, durability, mirror, clock is not None, bool(monotonic), bool(readonly)
         )
         self._db_service = db_service
         self._clock = clock
@@ -97,7 +98,14 @@ class IndexingStateManager(_OpenLog, _foldlog.Manager):
         except ValueError:
             known = ", ".join(IndexingOperationType)
             raise _invalid(f"{operation_type!r} is no type of operation; there are {known}") from None
-        operation_id: str = self._start(name, total_files, roots, metadata)
+        self._refuse_to_start_while_active()
+        now, new_id = self._now(), self._new_id() if self._new_id is not None else None
+        try:
+            operation_id: str = self._start(name, total_files, roots, metadata, now, new_id)
+        except IndexingError as error:
+            if error.code == _REFUSED:
+                self._refuse_to_start_while_active()  # another thread was quicker
+            raise
         logger.info(f"Started {name} operation {operation_id}")
         return operation_id
 
@@ -118,7 +126,11 @@ class IndexingStateManager(_OpenLog, _foldlog.Manager):
 
     def pause_operation(self, operation_id: str, *, reason: str = "") -> None:
         """Pauses the operation in progress."""
-        self._pause(operation_id, reason)
+        self._check_current(operation_id)
+        if self._status_on_row() != "in_progress":
+            raise _refused("No active operation to pause", "status() tells how the operation stands, if there is one")
+        with self._in_words_of_an_empty_row("No active operation to pause"):
+            self._pause(operation_id, reason, self._now())
         logger.info(f"Paused operation {operation_id}")
 
     def resume_operation(self, operation_id: str, *, resume_interrupted: bool = False) -> IndexingCheckpoint:
@@ -126,7 +138,8 @@ class IndexingStateManager(_OpenLog, _foldlog.Manager):
 
         resume_interrupted: also with one in progress, if it is proven that the process that worked on it is gone.
         """
-        checkpoint = IndexingCheckpoint.from_json(self._resume(operation_id, resume_interrupted))
+        may_be = ("paused", "in_progress") if resume_interrupted else ("paused",)
+        checkpoint = self._go_on("resume", operation_id, may_be, None)
         logger.info(f"Resumed operation {operation_id}")
         return checkpoint
 
@@ -136,19 +149,103 @@ class IndexingStateManager(_OpenLog, _foldlog.Manager):
         Without a reason only if its owner is proven gone. With one, by force: the reason is recorded, and whoever else
         still works on the operation is refused from then on.
         """
-        checkpoint = IndexingCheckpoint.from_json(self._recover(operation_id, reason))
+        checkpoint = self._go_on("recover", operation_id, ("in_progress",), reason)
         logger.info(f"Recovered operation {operation_id}")
         return checkpoint
 
     def complete_operation(self, operation_id: str, stats: Mapping[str, Any]) -> None:
         """Ends the operation well. The statistics are kept in the history."""
-        files, elapsed, rate = self._complete(operation_id, _plain_stats(stats))
+        self._check_current(operation_id)
+        with self._in_words_of_an_empty_row("No active operation to complete"):
+            files, elapsed, rate = self._complete(operation_id, _plain_stats(stats), self._now())
         logger.info(f"Completed operation {operation_id}: {files} files in {elapsed:.2f}s ({rate:.1f} files/s)")
 
     def fail_operation(self, operation_id: str, error: str) -> None:
         """Ends the operation with an error."""
-        self._fail(operation_id, error)
+        self._check_current(operation_id)
+        with self._in_words_of_an_empty_row("No active operation to fail"):
+            self._fail(operation_id, error, self._now())
         logger.error(f"Failed operation {operation_id}: {error}")
+
+    def clear_completed_operation(self) -> None:
+        """Takes a completed or failed operation off the row. Its history stays. Does nothing if there is none."""
+        if self._status_on_row() not in _ENDED:
+            return
+        try:
+            self._clear(self._now())
+        except IndexingError as error:
+            if error.code != _REFUSED or self._status_on_row() in _ENDED:
+                raise  # otherwise another thread was quicker
+
+    def reset(self, reason: str = "") -> None:
+        """Takes whatever there is off the row, for maintenance. The history stays."""
+        self._reset(reason, self._now())
+
+    def _now(self) -> Optional[float]:
+        return None if self._clock is None else self._clock()
+
+    def _status_on_row(self) -> Optional[str]:
+        standing = self._standing()
+        return None if standing is None else standing[1]
+
+    def _refuse_to_start_while_active(self) -> None:
+        standing = self._standing()
+        if standing is not None and standing[1] not in _ENDED:
+            raise _refused(
+                f"Cannot start new operation: {standing[1]} operation {standing[0]} already exists",
+                "resume_operation() goes on with it (with resume_interrupted=True if its process is gone), "
+                "complete_operation() or fail_operation() ends it",
+            )
+
+    def _go_on(
+        self, verb: str, operation_id: str, may_be: tuple[str, ...], force_reason: Optional[str]
+    ) -> IndexingCheckpoint:
+        """Takes over what is on the row, if it is this operation and has one of these statuses."""
+        standing = self._standing()
+        if standing is None:
+            raise _refused(f"No operation to {verb}", _NOTHING_THERE)
+        if standing[0] != operation_id:
+            raise _refused(
+                f"Operation ID mismatch: {operation_id}", "get_active_operation() names the operation that there is"
+            )
+        if standing[1] not in may_be:
+            raise _refused(f"Cannot {verb} operation in {standing[1]} state", _HOW_TO_GO_ON[standing[1]])
+        return IndexingCheckpoint.from_json(self._take_over(operation_id, force_reason, self._now()))
+
+    @contextmanager
+    def _in_words_of_an_empty_row(self, message: str) -> Iterator[None]:
+        """A refusal that is due to an empty row has the words of the single-row manager."""
+        if self._standing() is None:
+            raise _refused(message, _NOTHING_THERE)
+        try:
+            yield
+        except IndexingError as error:
+            if error.code == _REFUSED and self._standing() is None:
+                raise _refused(message, _NOTHING_THERE) from None
+            raise
+
+
+# The code of what is refused in the state that the operation has.
+_REFUSED = "FAILED_PRECONDITION"
+
+_ENDED = (IndexingStatus.COMPLETED.value, IndexingStatus.FAILED.value)
+
+# What to do where a message of the single-row manager leaves that open.
+_NOTHING_THERE = "there is no operation: start_operation() begins one"
+_HOW_TO_GO_ON = {
+    "in_progress": "if its process is gone, resume_operation(..., resume_interrupted=True) goes on with it; status() "
+    "tells whether it is; recover_operation(..., reason=...) takes it over whatever is known",
+    "paused": "it is paused: resume_operation() goes on with it",
+    "completed": "it has ended: start_operation() begins another one",
+    "failed": "it has ended: start_operation() begins another one",
+}
+
+
+def _refused(message: str, advice: str) -> IndexingError:
+    error = IndexingError(message)
+    error.code, error.advice = _REFUSED, advice
+    error.add_note(advice)
+    return error
 
 
 def _log_path(db_service: Any, log: Optional[Union[str, os.PathLike[str]]]) -> Union[str, bytes]:
