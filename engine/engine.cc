@@ -11,7 +11,6 @@
 #include "engine/codec/frame.h"
 #include "engine/codec/state_codec.h"
 #include "engine/fold.h"
-#include "engine/projection/import.h"
 #include "engine/shorten.h"
 #include "engine/transition.h"
 
@@ -25,7 +24,7 @@ Checkpoint WithCount(Checkpoint checkpoint, std::int64_t files_processed) {
 }
 
 // What the texts and statistics of an event may take so that it fits into a frame with what else there is in it.
-constexpr std::size_t kWordsOfAnEndBytes = kMaxPayloadBytes - 4096;
+constexpr std::size_t kWordsOfAnEndBytes = kMaxCommonPayloadBytes - 4096;
 
 // The same where only the log's reserve is left, which has room for a few such events.
 constexpr std::size_t kWordsOnAFullDiskBytes = 512;
@@ -78,15 +77,6 @@ struct Engine::Impl {
     return lock;
   }
 
-  // What is to be stored, and the state then. Folded before it is stored, so that nothing is ever stored that cannot be
-  // folded.
-  struct Next {
-    FrameRun run;
-    State state;
-  };
-  absl::Status Prepare(std::span<const Event> events, Next& next) const;
-  void Adopt(Next next);
-
   // The two steps of a command that a decision was made for. What has a claim to the reserve is cut to what fits.
   absl::Status AppendEvent(const Event& event, Space space);
   absl::Status NamingTheLog(const absl::Status& refused) const;
@@ -103,27 +93,16 @@ struct Engine::Impl {
   void SnapshotIfDue();
 };
 
-absl::Status Engine::Impl::Prepare(std::span<const Event> events, Next& next) const {
-  next.run.before = next.run.after = end;
-  next.state = state;
-  for (const Event& event : events) {
-    RETURN_IF_ERROR(AppendFrame(event, next.run));
-    RETURN_IF_ERROR(Apply({next.run.after.sequence, next.run.after.hash, event}, next.state));
-  }
-  return absl::OkStatus();
-}
-
-void Engine::Impl::Adopt(Next next) {
-  end = next.run.after;
-  state = std::move(next.state);
-  SnapshotIfDue();
-}
-
+// Folded before it is stored, so that nothing is ever stored that cannot be folded.
 absl::Status Engine::Impl::AppendEvent(const Event& event, Space space) {
-  Next next;
-  RETURN_IF_ERROR(Prepare(std::span(&event, 1), next));
-  RETURN_IF_ERROR(log->Append(next.run, space));
-  Adopt(std::move(next));
+  FrameRun frame{.words = {}, .before = end, .after = end};
+  RETURN_IF_ERROR(AppendFrame(event, frame));
+  State next = state;
+  RETURN_IF_ERROR(Apply({frame.after.sequence, frame.after.hash, event}, next));
+  RETURN_IF_ERROR(log->Append(frame, space));
+  end = frame.after;
+  state = std::move(next);
+  SnapshotIfDue();
   return absl::OkStatus();
 }
 
@@ -309,21 +288,12 @@ absl::Status Engine::Reset(const std::string& reason, const CommandContext& cont
   return impl_->AppendDurably(DecideReset(impl_->state, reason, impl_->Now(context)), Space::kReserve, std::move(lock));
 }
 
-absl::StatusOr<OperationHandle> Engine::Import(const SingleRow& row, const std::string& source) {
+absl::StatusOr<OperationHandle> Engine::Import(Imported operation, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
-  RETURN_IF_ERROR(CheckImport(impl.state));
-  const ImportContext context{.source = source,
-                              .new_id = impl.options.new_id(),
-                              .now = impl.options.clock(),
-                              .owner = impl.NewOwner(),
-                              .epoch = impl.state.epoch + 1};
-  ASSIGN_OR_RETURN(const std::vector<Event> events, EventsOfRow(row, context));
-  Impl::Next next;
-  RETURN_IF_ERROR(impl.Prepare(events, next));
-  RETURN_IF_ERROR(impl.log->AppendWhole(next.run));
-  impl.Adopt(std::move(next));
-  return impl.CurrentHandle();
+  std::string id = context.new_id ? *context.new_id : impl.options.new_id();
+  return impl.TakeOperation(DecideImport(impl.state, std::move(operation), std::move(id), impl.ActorOf(context)),
+                            std::move(lock));
 }
 
 State Engine::state() const {

@@ -9,6 +9,7 @@ namespace foldlog {
 namespace {
 
 constexpr std::array<std::string_view, 3> kTypeNames = {"initial", "incremental", "recovery"};
+constexpr std::array<std::string_view, 5> kStatusNames = {"idle", "in_progress", "paused", "completed", "failed"};
 constexpr std::array<std::string_view, 4> kEvidenceNames = {"process_died", "machine_rebooted", "closed_without_end",
                                                             "forced"};
 
@@ -26,6 +27,8 @@ std::string_view KindName(const EventBody& body) { return KindNames()[body.index
 
 // The tables are indexed by the stored numbers, which never change.
 std::string_view Name(OperationType type) { return kTypeNames.at(static_cast<std::size_t>(type)); }
+
+std::string_view Name(OperationStatus status) { return kStatusNames.at(static_cast<std::size_t>(status)); }
 
 std::string_view Name(Evidence evidence) { return kEvidenceNames.at(static_cast<std::size_t>(evidence)); }
 

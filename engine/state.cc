@@ -3,7 +3,6 @@
 #include "foldlog/state.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <utility>
 
@@ -16,8 +15,6 @@
 
 namespace foldlog {
 namespace {
-
-constexpr std::array<std::string_view, 5> kStatusNames = {"idle", "in_progress", "paused", "completed", "failed"};
 
 // Each Fold() refuses before it changes anything.
 class Folder {
@@ -48,11 +45,6 @@ class Folder {
   absl::Status operator()(const CheckpointView& body) {
     RETURN_IF_ERROR(RequireActive());
     Operation& operation = *state_.operation;
-    if (InImport()) {
-      if (!body.has_error) return Refuse("a checkpoint that belongs to an import brings an error");
-      NoteError();
-      return Done();
-    }
     CountTime();
     operation.files_processed = body.files_processed;
     Set(body.current_path, operation.current_path);
@@ -86,7 +78,7 @@ class Folder {
     state_.operation->status = OperationStatus::kCompleted;
     state_.operation->completed_at = at_.time;
     state_.operation->stats = body.stats;
-    if (!InImport()) Progress();
+    Progress();
     return Done();
   }
 
@@ -113,9 +105,12 @@ class Folder {
   absl::Status operator()(const Imported& body) {
     if (state_.operation) return Refuse("there is an operation on the row");
     if (epoch_ <= state_.epoch) return Refuse("its epoch is not a new one");
+    if (body.status == OperationStatus::kIdle) return Refuse("its status is idle");
+    const bool failed = body.status == OperationStatus::kFailed;
     Operation operation;
     operation.operation_id = body.operation_id;
     operation.type = body.type;
+    operation.status = body.status;
     operation.owner = body.owner;
     operation.total_files = body.total_files;
     operation.files_processed = body.files_processed;
@@ -123,28 +118,24 @@ class Folder {
     operation.last_processed_file = body.last_processed_file;
     operation.batch_num = body.batch_num;
     operation.rate = body.rate;
-    operation.started_at = at_.time;
-    operation.updated_at = body.updated_at;
+    operation.started_at = body.started_at;
     operation.last_progress_at = body.last_update;
-    operation.active_ns = std::max<std::int64_t>(0, SaturatedMinus(body.last_update, at_.time));
+    operation.active_ns = std::max<std::int64_t>(0, SaturatedMinus(body.last_update, body.started_at));
     operation.recent_from = operation.recent_next = {body.files_processed, operation.active_ns};
-    operation.imported_through = sequence_ + body.followers;
-    operation.imported_row = body.row.has_value();
+    if (body.status == OperationStatus::kCompleted) operation.completed_at = body.ended_at;
+    if (failed) operation.failure = body.failure;
+    operation.error_count = static_cast<std::int64_t>(body.errors.size()) + (failed ? 1 : 0);
+    if (operation.error_count > 0) operation.first_error_sequence = operation.last_error_sequence = sequence_;
+    operation.imported = true;
     operation.first_sequence = sequence_;
     operation.epoch = epoch_;
     state_.operation = std::move(operation);
-    state_.seen = {body.imported_at, at_.boot};
-    return Done();
+    return Done(body.updated_at);
   }
 
-  // What holds for every kind: a reset may always come. Behind a misfit nothing else may. An import is appended as a
-  // whole: of the events that belong to it, none may be missing, and none be another.
+  // What holds for every kind: a reset may always come, and behind a misfit nothing else may.
   absl::Status CheckMayCome(const EventBody& body) const {
-    if (std::holds_alternative<Reset>(body)) return absl::OkStatus();
-    RETURN_IF_ERROR(CheckNoMisfit());
-    const bool belongs = std::holds_alternative<Checkpoint>(body) || std::holds_alternative<Paused>(body) ||
-                         std::holds_alternative<Completed>(body) || std::holds_alternative<Failed>(body);
-    return belongs || !InImport() ? absl::OkStatus() : Refuse("the import before it is not complete");
+    return std::holds_alternative<Reset>(body) ? absl::OkStatus() : CheckNoMisfit();
   }
 
   absl::Status CheckNoMisfit() const {
@@ -153,8 +144,6 @@ class Folder {
   }
 
  private:
-  bool InImport() const { return state_.operation && sequence_ <= state_.operation->imported_through; }
-
   absl::Status Refuse(std::string_view why) const {
     return absl::DataLossError(absl::StrCat("event ", sequence_, " (", ToAbsl(KindNames()[kind_]),
                                             ") does not follow from the events before it: ", ToAbsl(why)));
@@ -198,7 +187,7 @@ class Folder {
   // The time since the event before, if it was spent at work.
   void CountTime() {
     Operation& operation = *state_.operation;
-    if (InImport() || operation.status != OperationStatus::kInProgress) return;
+    if (operation.status != OperationStatus::kInProgress) return;
     operation.active_ns = SaturatedPlus(operation.active_ns, ElapsedNs(state_.seen, at_));
   }
 
@@ -218,9 +207,7 @@ class Folder {
     }
   }
 
-  // The events that belong to an import have times of long ago.
   void SeeClocks() {
-    if (InImport()) return;
     const std::int64_t step_ns = ClockStepNs(state_.seen, at_);
     state_.seen = at_;
     if (step_ns == 0 || state_.operation->first_sequence == sequence_) return;
@@ -239,8 +226,10 @@ class Folder {
     KeepPace();
   }
 
-  absl::Status Done() {
-    if (!InImport()) state_.operation->updated_at = at_.time;
+  absl::Status Done() { return Done(at_.time); }
+
+  absl::Status Done(TimeNs updated_at) {
+    state_.operation->updated_at = updated_at;
     state_.operation->last_sequence = sequence_;
     SeeClocks();
     state_.epoch = epoch_;
@@ -270,8 +259,6 @@ absl::Status CheckFollows(Sequence sequence, const State& state) {
 }
 
 }  // namespace
-
-std::string_view Name(OperationStatus status) { return kStatusNames.at(static_cast<std::size_t>(status)); }
 
 absl::Status Apply(const RecordedEvent& event, State& state) {
   RETURN_IF_ERROR(CheckFollows(event.sequence, state));

@@ -55,13 +55,8 @@ absl::Status NoActiveOperation(const State& state, std::string_view verb) {
 
 // The guard of everything but a reset: whatever else were stored now, the fold would refuse.
 absl::Status CheckSound(const State& state, std::string_view verb) {
-  const bool in_import = state.operation && state.sequence < state.operation->imported_through;
-  if (!state.misfit && !in_import) return absl::OkStatus();
-  const std::string why =
-      state.misfit ? state.misfit->why
-                   : absl::StrCat("the import of ", NameOf(*state.operation),
-                                  " is not complete: it should reach to event ", state.operation->imported_through);
-  return absl::DataLossError(absl::StrCat("cannot ", ToAbsl(verb), ": ", why,
+  if (!state.misfit) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("cannot ", ToAbsl(verb), ": ", state.misfit->why,
                                           "; a reset takes the operation off the row and goes on from there, and every "
                                           "event stays in the log (foldlog reset --reason …)"));
 }
@@ -104,6 +99,11 @@ absl::Status CheckCount(const std::optional<std::int64_t>& count, std::string_vi
   return absl::InvalidArgumentError(absl::StrCat("the ", ToAbsl(what), " is ", *count, "; it must be 0 or more"));
 }
 
+absl::Status CheckType(OperationType type) {
+  if (type <= OperationType::kRecovery) return absl::OkStatus();
+  return absl::InvalidArgumentError("there is no operation of that type");
+}
+
 absl::Status CheckDetails(const std::string& details) {
   if (details.empty()) return absl::OkStatus();
   const bool plain = std::all_of(details.begin(), details.end(), [](char c) { return c >= ' ' && c <= '~'; });
@@ -118,6 +118,18 @@ absl::Status CheckDetails(const std::string& details) {
   if (value->kind != JsonSlice::Kind::kObject || value->text.size() != details.size()) {
     return absl::InvalidArgumentError("the details of an error must be one JSON object and no more");
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckImported(const Imported& operation) {
+  RETURN_IF_ERROR(CheckType(operation.type));
+  if (operation.status == OperationStatus::kIdle || operation.status > OperationStatus::kFailed) {
+    return absl::InvalidArgumentError("an imported operation is in progress, paused, completed or failed");
+  }
+  RETURN_IF_ERROR(CheckCount(operation.total_files, "total number of files"));
+  RETURN_IF_ERROR(CheckCount(operation.files_processed, "number of files processed"));
+  RETURN_IF_ERROR(CheckCount(operation.batch_num, "batch number"));
+  for (const ImportedError& error : operation.errors) RETURN_IF_ERROR(CheckDetails(error.error.details));
   return absl::OkStatus();
 }
 
@@ -139,7 +151,7 @@ absl::StatusOr<Event> DecideStart(const State& state, const StartRequest& reques
   }
   RETURN_IF_ERROR(CheckCount(request.total_files, "total number of files"));
   if (operation_id.empty()) return absl::InvalidArgumentError("the operation id is empty");
-  if (request.type > OperationType::kRecovery) return absl::InvalidArgumentError("there is no operation of that type");
+  RETURN_IF_ERROR(CheckType(request.type));
   return At(actor.now, state.epoch + 1,
             Started{std::move(operation_id), request.type, request.total_files, request.roots, request.metadata,
                     actor.owner});
@@ -244,12 +256,17 @@ absl::StatusOr<Event> DecideClear(const State& state, const Moment& now) {
   return At(now, state.epoch, Cleared{});
 }
 
-absl::Status CheckImport(const State& state) {
+absl::StatusOr<Event> DecideImport(const State& state, Imported operation, std::string new_id, const Actor& actor) {
   RETURN_IF_ERROR(CheckSound(state, "import"));
-  if (!state.operation) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("cannot import: ", NameOf(*state.operation), " is ", ToAbsl(Name(state.status())), "; ",
-                   state.active() ? "complete or fail it, and clear it" : "clear it", ", or import into another log"));
+  if (state.operation) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot import: ", NameOf(*state.operation), " is ", ToAbsl(Name(state.status())), "; ",
+        state.active() ? "complete or fail it, and clear it" : "clear it", ", or import into another log"));
+  }
+  RETURN_IF_ERROR(CheckImported(operation));
+  if (operation.operation_id.empty()) operation.operation_id = std::move(new_id);
+  operation.owner = actor.owner;
+  return At(actor.now, state.epoch + 1, std::move(operation));
 }
 
 // Never refused: it is the way out of every state, a misfit included.

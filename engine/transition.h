@@ -38,7 +38,7 @@ absl::StatusOr<Event> DecideComplete(const State& state, const OperationHandle& 
 absl::StatusOr<Event> DecideFail(const State& state, const OperationHandle& handle, const std::string& error,
                                  const Moment& now);
 absl::StatusOr<Event> DecideClear(const State& state, const Moment& now);
-absl::Status CheckImport(const State& state);  // the events are those of projection/import.h
+absl::StatusOr<Event> DecideImport(const State& state, Imported operation, std::string new_id, const Actor& actor);
 absl::StatusOr<Event> DecideReset(const State& state, const std::string& reason, const Moment& now);
 
 }  // namespace foldlog

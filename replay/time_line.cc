@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
 #include "engine/base/saturated.h"
 #include "engine/base/status_macros.h"
@@ -15,25 +14,16 @@ namespace foldlog {
 absl::StatusOr<std::optional<MomentReader::Reading>> MomentReader::Next() {
   ASSIGN_OR_RETURN(const std::optional<FrameView> frame, frames_.Peek());
   if (!frame) return std::optional<Reading>();
-  if (followers_ > 0) {
-    --followers_;
-  } else if (const std::optional<CheckpointView> plain = DecodePlainCheckpoint(frame->payload)) {
-    at_ = plain->at;
+  Reading reading{.sequence = frame->header.sequence};
+  if (const std::optional<CheckpointView> plain = DecodePlainCheckpoint(frame->payload)) {
+    reading.at = plain->at;
   } else {
     const absl::StatusOr<Event> event = DecodeEvent(frame->payload);
     if (!event.ok()) return frames_.InContext(event.status());
-    SetTo(*event);
+    reading.at = {event->time, event->boot};
   }
   frames_.StepOver(*frame);
-  return std::optional(Reading{frame->header.sequence, at_});
-}
-
-void MomentReader::SetTo(const Event& event) {
-  at_ = {event.time, event.boot};
-  if (const auto* imported = std::get_if<Imported>(&event.body)) {
-    at_.time = imported->imported_at;
-    followers_ = imported->followers;
-  }
+  return std::optional(reading);
 }
 
 absl::StatusOr<TimeLine> TimeLine::Of(const EventLog& log, TimeNs now) {
@@ -99,7 +89,7 @@ absl::StatusOr<Sequence> TimeLine::LastBy(TimeNs time) const {
   });
   if (stretch == stretches_.rend()) return base_;
   if (SaturatedPlus(stretch->latest, stretch->shift_ns) <= time) return stretch->last;
-  MomentReader reader(FrameReader(*log_, stretch->first));  // never in the middle of an import, which is of one boot
+  MomentReader reader(FrameReader(*log_, stretch->first));
   Sequence last = base_;
   while (true) {
     ASSIGN_OR_RETURN(const std::optional<MomentReader::Reading> reading, reader.Next());

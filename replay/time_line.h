@@ -20,7 +20,7 @@
 
 namespace foldlog {
 
-// Gives the clocks at each event, in order. The events that belong to an import happened with it.
+// Gives the clocks at each event, in order.
 class MomentReader {
  public:
   explicit MomentReader(FrameReader frames) : frames_(std::move(frames)) {}
@@ -32,11 +32,7 @@ class MomentReader {
   absl::StatusOr<std::optional<Reading>> Next();
 
  private:
-  void SetTo(const Event& event);
-
   FrameReader frames_;
-  Moment at_ = {};
-  std::uint64_t followers_ = 0;  // of an import, that are still to come
 };
 
 class TimeLine {

@@ -44,6 +44,14 @@ enum OperationType {
   recovery @2;
 }
 
+enum OperationStatus {
+  idle @0;                    # of a state only
+  inProgress @1;
+  paused @2;
+  completed @3;
+  failed @4;
+}
+
 # Evidence that the former owner of an operation is gone.
 enum Evidence {
   processDied @0;
@@ -126,23 +134,31 @@ struct Reset {
   reason @0 :Data;
 }
 
-# An operation that an older program kept in a single row goes on here. The time of the event is its start.
+# An operation that an older program kept in a single row goes on here, with all that the row says of it.
 struct Imported {
   operationId @0 :Data;
   type @1 :OperationType;
-  totalFiles @2 :Int64 = -1;  # -1: unknown
-  filesProcessed @3 :Int64;
-  batchNum @4 :Int64;
-  currentPath @5 :Data;       # null: none
-  lastProcessedFile @6 :Data; # null: none
-  rate @7 :Float64;
-  lastUpdate @8 :Int64;       # nanoseconds, as are the next two
-  updatedAt @9 :Int64;
-  importedAt @10 :Int64;
-  owner @11 :Owner;           # the process that imported it
-  source @12 :Data;           # where the row was, for the auditor
-  followers @13 :UInt64;      # so many of the next events belong to the import: its errors and how it stood
-  row @14 :Row;               # the row itself, if the events do not give it byte for byte; null: they do
+  status @2 :OperationStatus;
+  totalFiles @3 :Int64 = -1;  # -1: unknown
+  filesProcessed @4 :Int64;
+  batchNum @5 :Int64;
+  currentPath @6 :Data;       # null: none
+  lastProcessedFile @7 :Data; # null: none
+  rate @8 :Float64;
+  startedAt @9 :Int64;        # nanoseconds, as are the next three
+  lastUpdate @10 :Int64;
+  updatedAt @11 :Int64;
+  endedAt @12 :Int64;         # if it was completed or failed
+  failure @13 :Data;          # if it failed
+  errors @14 :List(ImportedError);
+  owner @15 :Owner;           # the process that imported it
+  source @16 :Data;           # where the row was, for the auditor
+  row @17 :Row;               # the row itself, if the fields above do not give it byte for byte; null: they do
+}
+
+struct ImportedError {
+  time @0 :Int64;
+  error @1 :FileError;        # never null
 }
 
 # A row of the table `indexing_state`.

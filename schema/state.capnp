@@ -9,14 +9,6 @@ $Cxx.namespace("foldlog::schema");
 
 using E = import "event.capnp";
 
-enum OperationStatus {
-  idle @0;
-  inProgress @1;
-  paused @2;
-  completed @3;
-  failed @4;
-}
-
 struct State {
   foldVersion @0 :UInt32;
   sequence @1 :UInt64;
@@ -30,7 +22,7 @@ struct State {
 struct Operation {
   operationId @0 :Data;
   type @1 :E.OperationType;
-  status @2 :OperationStatus;
+  status @2 :E.OperationStatus;
   owner @3 :E.Owner;
   roots @4 :List(Data);
   metadata @5 :List(E.Pair);
@@ -55,14 +47,13 @@ struct Operation {
   epoch @24 :UInt64;
   firstErrorSequence @25 :UInt64;
   lastErrorSequence @26 :UInt64;
-  importedThrough @27 :UInt64;
-  importedRow @28 :Bool;
-  activeNs @29 :Int64;
-  recentFromFiles @30 :Int64;
-  recentFromNs @31 :Int64;
-  recentNextFiles @32 :Int64;
-  recentNextNs @33 :Int64;
-  clockSteps @34 :Int64;
-  clockStepSequence @35 :UInt64;
-  clockStepNs @36 :Int64;
+  imported @27 :Bool;
+  activeNs @28 :Int64;
+  recentFromFiles @29 :Int64;
+  recentFromNs @30 :Int64;
+  recentNextFiles @31 :Int64;
+  recentNextNs @32 :Int64;
+  clockSteps @33 :Int64;
+  clockStepSequence @34 :UInt64;
+  clockStepNs @35 :Int64;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/codec/frame.h"
 #include "schema/event.capnp.h"
 
 namespace foldlog {
@@ -83,7 +84,7 @@ void EncodePlainCheckpoint(const Moment& at, Epoch epoch, const Checkpoint& chec
 // for the padding of texts.
 std::optional<CheckpointView> DecodePlainCheckpoint(std::span<const std::uint64_t> words) {
   std::size_t end = kRootWords + kDataWords + kPointers;
-  if (words.size() < end || words[0] != kRoot) return std::nullopt;
+  if (words.size() < end || words.size_bytes() > kMaxCommonPayloadBytes || words[0] != kRoot) return std::nullopt;
   const std::uint64_t* const data = words.data() + kRootWords;
   const std::uint64_t* const pointers = data + kDataWords;
   if (static_cast<std::uint32_t>(data[2]) != schema::Event::CHECKPOINT || pointers[2] != 0) return std::nullopt;

@@ -146,4 +146,17 @@ void SizeBound::Add(const Stats& stats) {
   }
 }
 
+void SizeBound::Add(const FileError& error) {
+  Add(error.path);
+  Add(error.message);
+  Add(error.details);
+}
+
+void SizeBound::Add(const std::vector<ImportedError>& errors) {
+  for (const ImportedError& error : errors) {
+    Add(error.error);
+    words_ += kWordsPerElement;
+  }
+}
+
 }  // namespace foldlog

@@ -72,6 +72,8 @@ class SizeBound {
   void Add(const std::vector<std::string>& paths);
   void Add(const Metadata& metadata);
   void Add(const Stats& stats);
+  void Add(const FileError& error);
+  void Add(const std::vector<ImportedError>& errors);
   std::size_t words() const { return words_; }
 
  private:

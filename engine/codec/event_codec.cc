@@ -26,11 +26,7 @@ void Bound(const Started& body, SizeBound& bound) {
 void Bound(const Checkpoint& body, SizeBound& bound) {
   if (body.current_path) bound.Add(*body.current_path);
   if (body.last_processed_file) bound.Add(*body.last_processed_file);
-  if (body.error) {
-    bound.Add(body.error->path);
-    bound.Add(body.error->message);
-    bound.Add(body.error->details);
-  }
+  if (body.error) bound.Add(*body.error);
 }
 
 void Bound(const Paused& body, SizeBound& bound) { bound.Add(body.reason); }
@@ -43,6 +39,8 @@ void Bound(const Imported& body, SizeBound& bound) {
   bound.Add(body.operation_id);
   if (body.current_path) bound.Add(*body.current_path);
   if (body.last_processed_file) bound.Add(*body.last_processed_file);
+  bound.Add(body.failure);
+  bound.Add(body.errors);
   bound.Add(body.owner);
   bound.Add(body.source);
   if (!body.row) return;
@@ -67,18 +65,19 @@ void Fill(const Started& body, schema::Event::Builder event) {
   EncodeOwner(body.owner, out.initOwner());
 }
 
+void Fill(const FileError& error, schema::FileError::Builder out) {
+  out.setPath(ToData(error.path));
+  out.setMessage(ToData(error.message));
+  SetUnlessEmpty(error.details, [&](auto data) { out.setDetails(data); });
+}
+
 void Fill(const Checkpoint& body, schema::Event::Builder event) {
   auto out = event.initCheckpoint();
   out.setFilesProcessed(body.files_processed);
   out.setBatchNum(ToCount(body.batch_num));
   if (body.current_path) out.setCurrentPath(ToData(*body.current_path));
   if (body.last_processed_file) out.setLastProcessedFile(ToData(*body.last_processed_file));
-  if (body.error) {
-    auto error = out.initError();
-    error.setPath(ToData(body.error->path));
-    error.setMessage(ToData(body.error->message));
-    SetUnlessEmpty(body.error->details, [&](auto data) { error.setDetails(data); });
-  }
+  if (body.error) Fill(*body.error, out.initError());
 }
 
 void Fill(const Paused& body, schema::Event::Builder event) {
@@ -121,22 +120,32 @@ void Fill(const SingleRow& row, schema::Row::Builder out) {
   out.setCompletedAt(row.completed_at.value_or(kNotCompleted));
 }
 
+void Fill(const std::vector<ImportedError>& errors, capnp::List<schema::ImportedError>::Builder out) {
+  for (unsigned i = 0; i < out.size(); ++i) {
+    out[i].setTime(errors[i].time);
+    Fill(errors[i].error, out[i].initError());
+  }
+}
+
 void Fill(const Imported& body, schema::Event::Builder event) {
   auto out = event.initImported();
   out.setOperationId(ToData(body.operation_id));
   out.setType(static_cast<schema::OperationType>(body.type));
+  out.setStatus(static_cast<schema::OperationStatus>(body.status));
   out.setTotalFiles(ToCount(body.total_files));
   out.setFilesProcessed(body.files_processed);
   out.setBatchNum(body.batch_num);
   if (body.current_path) out.setCurrentPath(ToData(*body.current_path));
   if (body.last_processed_file) out.setLastProcessedFile(ToData(*body.last_processed_file));
   out.setRate(body.rate);
+  out.setStartedAt(body.started_at);
   out.setLastUpdate(body.last_update);
   out.setUpdatedAt(body.updated_at);
-  out.setImportedAt(body.imported_at);
+  out.setEndedAt(body.ended_at);
+  SetUnlessEmpty(body.failure, [&](auto data) { out.setFailure(data); });
+  Fill(body.errors, out.initErrors(static_cast<unsigned>(body.errors.size())));
   EncodeOwner(body.owner, out.initOwner());
   SetUnlessEmpty(body.source, [&](auto data) { out.setSource(data); });
-  out.setFollowers(body.followers);
   if (body.row) Fill(*body.row, out.initRow());
 }
 
@@ -153,16 +162,17 @@ absl::StatusOr<EventBody> Decode(schema::Started::Reader in) {
   return body;
 }
 
+FileError DecodeError(schema::FileError::Reader in) {
+  return {FromData(in.getPath()), FromData(in.getMessage()), FromData(in.getDetails())};
+}
+
 absl::StatusOr<EventBody> Decode(schema::Event::Checkpoint::Reader in) {
   Checkpoint body;
   ASSIGN_OR_RETURN(body.files_processed, FromPlainCount(in.getFilesProcessed(), "count of files processed"));
   ASSIGN_OR_RETURN(body.batch_num, FromCount(in.getBatchNum(), "batch number"));
   if (in.hasCurrentPath()) body.current_path = FromData(in.getCurrentPath());
   if (in.hasLastProcessedFile()) body.last_processed_file = FromData(in.getLastProcessedFile());
-  if (in.hasError()) {
-    const auto error = in.getError();
-    body.error = FileError{FromData(error.getPath()), FromData(error.getMessage()), FromData(error.getDetails())};
-  }
+  if (in.hasError()) body.error = DecodeError(in.getError());
   return body;
 }
 
@@ -183,22 +193,36 @@ SingleRow DecodeRow(schema::Row::Reader in) {
   return row;
 }
 
+// Elements that take no room could be many more than the event has bytes: those are refused at the first.
+absl::StatusOr<std::vector<ImportedError>> DecodeErrors(capnp::List<schema::ImportedError>::Reader in) {
+  std::vector<ImportedError> errors;
+  for (const auto error : in) {
+    if (!error.hasError()) return absl::DataLossError("an imported error that is none");
+    errors.push_back({error.getTime(), DecodeError(error.getError())});
+  }
+  return errors;
+}
+
 absl::StatusOr<EventBody> Decode(schema::Imported::Reader in) {
   Imported body;
   body.operation_id = FromData(in.getOperationId());
   ASSIGN_OR_RETURN(body.type, DecodeOperationType(in.getType()));
+  if (in.getStatus() > schema::OperationStatus::FAILED) return absl::DataLossError("unknown status");
+  body.status = static_cast<OperationStatus>(in.getStatus());
   ASSIGN_OR_RETURN(body.total_files, FromCount(in.getTotalFiles(), "total of files"));
   ASSIGN_OR_RETURN(body.files_processed, FromPlainCount(in.getFilesProcessed(), "count of files processed"));
   ASSIGN_OR_RETURN(body.batch_num, FromPlainCount(in.getBatchNum(), "batch number"));
   if (in.hasCurrentPath()) body.current_path = FromData(in.getCurrentPath());
   if (in.hasLastProcessedFile()) body.last_processed_file = FromData(in.getLastProcessedFile());
   body.rate = in.getRate();
+  body.started_at = in.getStartedAt();
   body.last_update = in.getLastUpdate();
   body.updated_at = in.getUpdatedAt();
-  body.imported_at = in.getImportedAt();
+  body.ended_at = in.getEndedAt();
+  body.failure = FromData(in.getFailure());
+  ASSIGN_OR_RETURN(body.errors, DecodeErrors(in.getErrors()));
   body.owner = DecodeOwner(in.getOwner());
   body.source = FromData(in.getSource());
-  body.followers = in.getFollowers();
   if (in.hasRow()) body.row = DecodeRow(in.getRow());
   return body;
 }
@@ -242,19 +266,23 @@ Event ToEvent(const CheckpointView& plain) {
 
 }  // namespace
 
+std::size_t MaxBytesOf(const EventBody& body) {
+  return std::holds_alternative<Imported>(body) ? kMaxPayloadBytes : kMaxCommonPayloadBytes;
+}
+
 // A checkpoint is small and comes in millions, and the room reserved for it has to be cleared each time.
 constexpr std::size_t kCheckpointFixedWords = 24;
 
 // No event that fits into a frame has a bound beyond this, and no more memory is taken for one that does not: its bound
 // is at most that many times what it takes, where all texts are empty.
 constexpr std::size_t kBoundFactorMax = 10;
-constexpr std::size_t kBoundWordsMax = kBoundFactorMax * kMaxPayloadBytes / sizeof(std::uint64_t);
 
 absl::Status EncodeEvent(const Event& event, std::vector<std::uint64_t>& words) {
   SizeBound bound = std::holds_alternative<Checkpoint>(event.body) ? SizeBound(kCheckpointFixedWords) : SizeBound();
   std::visit([&](const auto& body) { Bound(body, bound); }, event.body);
-  if (bound.words() > kBoundWordsMax) {
-    return absl::InvalidArgumentError(absl::StrCat("the event takes many times the ", kMaxPayloadBytes,
+  const std::size_t bytes_max = MaxBytesOf(event.body);
+  if (bound.words() > kBoundFactorMax * bytes_max / sizeof(std::uint64_t)) {
+    return absl::InvalidArgumentError(absl::StrCat("the event takes many times the ", bytes_max,
                                                    " bytes allowed; shorten its paths or texts, or give fewer"));
   }
   return EncodeMessage<schema::Event>(bound, words, [&](schema::Event::Builder out) {
@@ -272,7 +300,10 @@ absl::StatusOr<Event> DecodeEvent(std::span<const std::uint64_t> words) {
 }
 
 absl::StatusOr<Event> DecodeAnyEvent(std::span<const std::uint64_t> words) {
-  return DecodeMessage<schema::Event>(words, [](schema::Event::Reader in) -> absl::StatusOr<Event> {
+  return DecodeMessage<schema::Event>(words, [words](schema::Event::Reader in) -> absl::StatusOr<Event> {
+    if (words.size_bytes() > kMaxCommonPayloadBytes && !in.isImported()) {
+      return absl::DataLossError(absl::StrCat("an event of ", words.size_bytes(), " bytes that is no import"));
+    }
     ASSIGN_OR_RETURN(EventBody body, DecodeBody(in));
     return Event{in.getTime(), in.getEpoch(), std::move(body), {.at = in.getBootedAt(), .id = in.getBoot()}};
   });

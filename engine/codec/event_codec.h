@@ -4,6 +4,7 @@
 #ifndef FOLDLOG_CODEC_EVENT_CODEC_H_
 #define FOLDLOG_CODEC_EVENT_CODEC_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -13,6 +14,9 @@
 #include "foldlog/event.h"
 
 namespace foldlog {
+
+// The most that the message of such an event may take.
+std::size_t MaxBytesOf(const EventBody& body);
 
 // Appends the event to `words` as one segment, without a segment table.
 absl::Status EncodeEvent(const Event& event, std::vector<std::uint64_t>& words);

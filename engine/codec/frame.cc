@@ -39,10 +39,11 @@ void Seal(std::size_t start, FrameRun& run) {
   run.after = {header.sequence, header.hash};
 }
 
-absl::Status TooLarge(std::size_t payload_words) {
+absl::Status CheckSize(std::size_t payload_words, std::size_t bytes_max) {
+  if (payload_words * kWordBytes <= bytes_max) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("the event takes ", payload_words * kWordBytes,
-                                                 " bytes, more than the ", kMaxPayloadBytes,
-                                                 " allowed; shorten its paths or texts"));
+                                                 " bytes, more than the ", bytes_max,
+                                                 " allowed; shorten its paths or texts, or give fewer"));
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ absl::Status AppendFrame(const Event& event, FrameRun& run) {
   run.words.resize(start + kFrameHeaderWords);
   absl::Status encoded = EncodeEvent(event, run.words);
   const std::size_t payload_words = run.words.size() - start - kFrameHeaderWords;
-  if (encoded.ok() && payload_words > kMaxPayloadBytes / kWordBytes) encoded = TooLarge(payload_words);
+  if (encoded.ok()) encoded = CheckSize(payload_words, MaxBytesOf(event.body));
   if (!encoded.ok()) {
     run.words.resize(start);
     return encoded;
@@ -68,7 +69,7 @@ absl::Status AppendFrame(const Event& event, FrameRun& run) {
 absl::Status AppendCheckpointFrame(const Moment& at, Epoch epoch, const Checkpoint& checkpoint, FrameRun& run) {
   if (!IsPlain(checkpoint)) return AppendFrame({at.time, epoch, checkpoint, at.boot}, run);
   const std::size_t payload_words = PlainCheckpointWords(checkpoint);
-  if (payload_words > kMaxPayloadBytes / kWordBytes) return TooLarge(payload_words);
+  RETURN_IF_ERROR(CheckSize(payload_words, kMaxCommonPayloadBytes));
   const std::size_t start = run.words.size();
   run.words.resize(start + kFrameHeaderWords);
   EncodePlainCheckpoint(at, epoch, checkpoint, run.words);

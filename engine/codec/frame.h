@@ -33,8 +33,13 @@ static_assert(offsetof(FrameHeader, sequence) == 24);
 inline constexpr std::uint32_t kFrameMagic = 0x31474c46;  // "FLG1"
 inline constexpr std::size_t kFrameHeaderWords = sizeof(FrameHeader) / sizeof(std::uint64_t);
 
-// Holds a path of 1 MiB several times over, and still keeps one frame from filling a tail or a transaction.
-inline constexpr std::size_t kMaxPayloadBytes = std::size_t{4} << 20;
+// Of an import, which carries a whole operation with all its errors. What the tail's ring does not take goes to the
+// store directly, and a transaction there takes several times as much.
+inline constexpr std::size_t kMaxPayloadBytes = std::size_t{64} << 20;
+
+// Of every other event: holds a path of 1 MiB several times over, and keeps the state, which is stored again with each
+// snapshot, small.
+inline constexpr std::size_t kMaxCommonPayloadBytes = std::size_t{4} << 20;
 
 // A frame inside a larger buffer, which must outlive it.
 struct FrameView {
@@ -49,7 +54,7 @@ struct FrameView {
 // log can continue this one.
 std::uint64_t GenesisHash(std::span<const std::uint8_t> log_id);
 
-// Appends `event` to `run` as its next frame. InvalidArgument if it is larger than kMaxPayloadBytes; `run` is then
+// Appends `event` to `run` as its next frame. InvalidArgument if it is larger than such an event may be; `run` is then
 // unchanged.
 absl::Status AppendFrame(const Event& event, FrameRun& run);
 

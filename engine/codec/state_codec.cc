@@ -51,8 +51,7 @@ void Fill(const Operation& operation, schema::Operation::Builder out) {
   out.setCompletedAt(operation.completed_at.value_or(kNotCompleted));
   out.setFirstErrorSequence(operation.first_error_sequence);
   out.setLastErrorSequence(operation.last_error_sequence);
-  out.setImportedThrough(operation.imported_through);
-  out.setImportedRow(operation.imported_row);
+  out.setImported(operation.imported);
   out.setActiveNs(operation.active_ns);
   out.setRecentFromFiles(operation.recent_from.files);
   out.setRecentFromNs(operation.recent_from.active_ns);
@@ -94,8 +93,7 @@ absl::StatusOr<Operation> Read(schema::Operation::Reader in) {
   if (in.getCompletedAt() != kNotCompleted) operation.completed_at = in.getCompletedAt();
   operation.first_error_sequence = in.getFirstErrorSequence();
   operation.last_error_sequence = in.getLastErrorSequence();
-  operation.imported_through = in.getImportedThrough();
-  operation.imported_row = in.getImportedRow();
+  operation.imported = in.getImported();
   operation.active_ns = in.getActiveNs();
   operation.recent_from = {in.getRecentFromFiles(), in.getRecentFromNs()};
   operation.recent_next = {in.getRecentNextFiles(), in.getRecentNextNs()};

@@ -42,8 +42,6 @@ class MemoryLog final : public EventLog {
     return absl::OkStatus();
   }
 
-  absl::Status AppendWhole(const FrameRun& run) override { return Append(run, Space::kUnreserved); }
-
   absl::Status Sync(Sequence through) override {
     const std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(CheckOpen());

@@ -43,7 +43,6 @@ class ReaderLog final : public EventLog {
         durable_when_opened_(parts.durable) {}
 
   absl::Status Append(const FrameRun&, Space) override { return RefuseWriting(); }
-  absl::Status AppendWhole(const FrameRun&) override { return RefuseWriting(); }
   absl::Status Sync(Sequence) override { return RefuseWriting(); }
   absl::Status PutSnapshot(const Snapshot&) override { return RefuseWriting(); }
 

@@ -1,4 +1,4 @@
-#include "engine/projection/import.h"
+// A single row as an operation to import. Pure: a row's text in, an operation out; nothing is read or written here.
 
 #include <algorithm>
 #include <cstddef>
@@ -11,22 +11,19 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/base/text.h"
-#include "engine/codec/frame.h"
 #include "engine/json/normalise.h"
 #include "engine/json/reader.h"
 #include "engine/projection/row_text.h"
 #include "engine/seconds.h"
+#include "foldlog/single_row.h"
+#include "foldlog/state.h"
 
 namespace foldlog {
 namespace {
 
 using Kind = JsonSlice::Kind;
 
-// Room in an event for all but the row's checkpoint_data.
-constexpr std::size_t kRowBytesMax = kMaxPayloadBytes - 64 * 1024;
-
-// Each error becomes an event, all of them at once. No program that rewrites its row at each step has so many, and
-// memory must not depend on what a file says.
+// No program that rewrites its row at each step has so many, and memory must not depend on what a file says.
 constexpr std::size_t kErrorsMax = 1'000'000;
 constexpr std::size_t kDataBytesMax = std::size_t{64} << 20;
 
@@ -140,30 +137,31 @@ class Members {
   std::vector<std::pair<JsonSlice, JsonSlice>> members_;
 };
 
-// The operation as the row has it, without errors and status.
-absl::StatusOr<Event> ImportedOf(const SingleRow& row, const Members& data, const ImportContext& context) {
-  Imported body{.imported_at = context.now.time, .owner = context.owner, .source = context.source};
+// The operation as the row has it, without its errors and how it ended.
+absl::StatusOr<Imported> OperationOf(const SingleRow& row, const Members& data) {
+  Imported operation;
+  ASSIGN_OR_RETURN(operation.status, Translate(kStatuses, "status", row.status));
+  ASSIGN_OR_RETURN(operation.type, Translate(kTypes, "operation_type", row.operation_type));
   ASSIGN_OR_RETURN(const std::optional<std::string> id, data.Text("operation_id"));
-  body.operation_id = id && !id->empty() ? *id : context.new_id;
-  ASSIGN_OR_RETURN(body.type, Translate(kTypes, "operation_type", row.operation_type));
-  ASSIGN_OR_RETURN(body.total_files, data.Count("total_files"));
+  operation.operation_id = id.value_or("");
+  ASSIGN_OR_RETURN(operation.total_files, data.Count("total_files"));
   ASSIGN_OR_RETURN(const std::optional<std::int64_t> files, data.Count("files_processed"));
-  body.files_processed = files.value_or(0);
+  operation.files_processed = files.value_or(0);
   ASSIGN_OR_RETURN(const std::optional<std::int64_t> batch, data.Count("batch_num"));
-  body.batch_num = batch.value_or(0);
-  ASSIGN_OR_RETURN(body.current_path, data.Text("current_path"));
-  ASSIGN_OR_RETURN(body.last_processed_file, data.Text("last_processed_file"));
-  if (!body.last_processed_file) {
-    ASSIGN_OR_RETURN(body.last_processed_file, data.Text("last_path"));
+  operation.batch_num = batch.value_or(0);
+  ASSIGN_OR_RETURN(operation.current_path, data.Text("current_path"));
+  ASSIGN_OR_RETURN(operation.last_processed_file, data.Text("last_processed_file"));
+  if (!operation.last_processed_file) {
+    ASSIGN_OR_RETURN(operation.last_processed_file, data.Text("last_path"));
   }
   ASSIGN_OR_RETURN(const std::optional<double> rate, data.Number("rate"));
-  body.rate = rate.value_or(0.0);
+  operation.rate = rate.value_or(0.0);
 
-  ASSIGN_OR_RETURN(body.updated_at, TimeOfColumn("updated_at", row.updated_at));
-  ASSIGN_OR_RETURN(body.last_update, data.Time("last_update", body.updated_at));
-  ASSIGN_OR_RETURN(TimeNs started_at, TimeOfColumn("started_at", row.started_at));
-  ASSIGN_OR_RETURN(started_at, data.Time("started_at", started_at));
-  return Event{started_at, context.epoch, std::move(body), context.now.boot};
+  ASSIGN_OR_RETURN(operation.updated_at, TimeOfColumn("updated_at", row.updated_at));
+  ASSIGN_OR_RETURN(operation.last_update, data.Time("last_update", operation.updated_at));
+  ASSIGN_OR_RETURN(const TimeNs started_at, TimeOfColumn("started_at", row.started_at));
+  ASSIGN_OR_RETURN(operation.started_at, data.Time("started_at", started_at));
+  return operation;
 }
 
 absl::StatusOr<std::string> EntryAgain(const JsonSlice& entry) {
@@ -174,7 +172,7 @@ absl::StatusOr<std::string> EntryAgain(const JsonSlice& entry) {
 }
 
 // One entry of the list of errors, with the time that it gives or else `time`.
-absl::StatusOr<Event> ErrorOf(const JsonSlice& entry, TimeNs time, const Imported& imported, Epoch epoch) {
+absl::StatusOr<ImportedError> ErrorOf(const JsonSlice& entry, TimeNs time) {
   FileError error;
   if (entry.kind == Kind::kObject) {
     const Members members(entry);
@@ -190,75 +188,54 @@ absl::StatusOr<Event> ErrorOf(const JsonSlice& entry, TimeNs time, const Importe
   } else {
     error.message = entry.kind == Kind::kString ? BytesOf(entry) : std::string(entry.text);
   }
-  return Event{time, epoch, Checkpoint{.files_processed = imported.files_processed, .error = std::move(error)}};
+  return ImportedError{time, std::move(error)};
 }
 
-// The failure that the last entry of a failed operation's errors is, if it is one that the projection would write.
-absl::StatusOr<std::optional<Event>> FailureOf(const JsonSlice& entry, Epoch epoch) {
-  if (entry.kind != Kind::kObject) return std::optional<Event>();
+// Whether the last entry of a failed operation's errors is its failure, as the projection would write it.
+absl::StatusOr<bool> TakeFailure(const JsonSlice& entry, Imported& operation) {
+  if (entry.kind != Kind::kObject) return false;
   const Members members(entry);
   const absl::StatusOr<std::optional<std::string>> error = members.Text("error");
   const absl::StatusOr<TimeNs> time = members.Time("timestamp", 0);
-  if (!error.ok() || !*error || !time.ok()) return std::optional<Event>();
-  Failed failed{**error};
+  if (!error.ok() || !*error || !time.ok()) return false;
   ASSIGN_OR_RETURN(const std::string again, EntryAgain(entry));
-  if (again != FailureJson(failed, *time)) return std::optional<Event>();
-  return std::optional(Event{*time, epoch, std::move(failed)});
+  if (again != FailureJson(**error, *time)) return false;
+  operation.failure = **error;
+  operation.ended_at = *time;
+  return true;
 }
 
-// How the operation stood: nothing if it was in progress.
-absl::StatusOr<std::optional<Event>> EndOf(const SingleRow& row, OperationStatus status, std::vector<JsonSlice>& errors,
-                                           const Event& imported) {
-  const TimeNs updated_at = std::get<Imported>(imported.body).updated_at;
-  switch (status) {
-    case OperationStatus::kPaused:
-      return std::optional(Event{updated_at, imported.epoch, Paused{}});
-    case OperationStatus::kCompleted: {
-      TimeNs completed_at = updated_at;
-      if (row.completed_at) {
-        ASSIGN_OR_RETURN(completed_at, TimeOfColumn("completed_at", *row.completed_at));
-      }
-      return std::optional(Event{completed_at, imported.epoch, Completed{}});
-    }
-    case OperationStatus::kFailed: {
-      if (!errors.empty()) {
-        ASSIGN_OR_RETURN(std::optional<Event> failure, FailureOf(errors.back(), imported.epoch));
-        if (failure) {
-          errors.pop_back();
-          return failure;
-        }
-      }
-      return std::optional(Event{updated_at, imported.epoch, Failed{row.status}});
-    }
-    default:
-      return std::optional<Event>();
+// How the operation ended, if it did. An entry of `errors` that is its failure is taken off them.
+absl::Status TakeEnd(const SingleRow& row, std::vector<JsonSlice>& errors, Imported& operation) {
+  if (operation.status == OperationStatus::kCompleted) {
+    ASSIGN_OR_RETURN(operation.ended_at, TimeOfColumn("completed_at", row.completed_at.value_or(row.updated_at)));
   }
-}
-
-// Only if the events do not say it byte for byte, the row itself is kept.
-absl::Status KeepRowIfNeeded(const SingleRow& row, std::vector<Event>& events) {
-  State state{.epoch = events.front().epoch - 1};
-  std::string errors;
-  for (const Event& event : events) {
-    RETURN_IF_ERROR(Apply({state.sequence + 1, 0, event}, state));
-    if (const std::optional<std::string> entry = ErrorJson(event)) AppendErrorJson(*entry, errors);
-  }
-  if (ComputedRow(*state.operation, errors) == row) return absl::OkStatus();
-  const std::size_t bytes = row.checkpoint_data.size() + row.operation_type.size() + row.status.size();
-  if (bytes > kRowBytesMax) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the row cannot be imported: it is written in another way than foldlog's and must be kept as it is, but its ",
-        bytes, " bytes are more than the ", kRowBytesMax, " that an event holds; shorten its list of errors"));
-  }
-  std::get<Imported>(events.front().body).row = row;
+  if (operation.status != OperationStatus::kFailed) return absl::OkStatus();
+  operation.failure = row.status;
+  operation.ended_at = operation.updated_at;
+  if (errors.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool taken, TakeFailure(errors.back(), operation));
+  if (taken) errors.pop_back();
   return absl::OkStatus();
+}
+
+// Only if the operation does not give the row byte for byte, the row itself is kept. One without an id will be given
+// one.
+absl::StatusOr<Imported> WithRowIfNeeded(const SingleRow& row, Imported operation) {
+  Event event{.epoch = 1, .body = std::move(operation)};
+  State state;
+  std::string errors;
+  RETURN_IF_ERROR(Apply({1, 0, event}, state));
+  AppendErrors(event, errors);
+  auto& imported = std::get<Imported>(event.body);
+  if (imported.operation_id.empty() || ComputedRow(*state.operation, errors) != row) imported.row = row;
+  return std::move(imported);
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<Event>> EventsOfRow(const SingleRow& row, const ImportContext& context) {
+absl::StatusOr<Imported> ImportedFrom(const SingleRow& row, const std::string& source) {
   if (row.completed_at) RETURN_IF_ERROR(TimeOfColumn("completed_at", *row.completed_at).status());
-  ASSIGN_OR_RETURN(const OperationStatus status, Translate(kStatuses, "status", row.status));
   if (row.checkpoint_data.size() > kDataBytesMax) {
     return Unusable("checkpoint_data", absl::StrCat("of ", row.checkpoint_data.size(), " bytes"),
                     absl::StrCat("of ", kDataBytesMax, " at most; shorten its list of errors"));
@@ -270,25 +247,19 @@ absl::StatusOr<std::vector<Event>> EventsOfRow(const SingleRow& row, const Impor
   }
   if (data->kind != Kind::kObject) return Unusable("checkpoint_data", data->text, "a JSON object");
   const Members members(*data);
-  ASSIGN_OR_RETURN(Event imported, ImportedOf(row, members, context));
+  ASSIGN_OR_RETURN(Imported operation, OperationOf(row, members));
+  operation.source = source;
   ASSIGN_OR_RETURN(std::vector<JsonSlice> errors, members.List("errors"));
   if (errors.size() > kErrorsMax) {
     return Unusable("errors", absl::StrCat("a list of ", errors.size()), absl::StrCat("of ", kErrorsMax, " at most"));
   }
-  ASSIGN_OR_RETURN(std::optional<Event> end, EndOf(row, status, errors, imported));
-
-  Imported& body = std::get<Imported>(imported.body);
-  body.followers = errors.size() + (end ? 1 : 0);
-  std::vector<Event> events;
-  events.reserve(1 + body.followers);
-  events.push_back(imported);
+  RETURN_IF_ERROR(TakeEnd(row, errors, operation));
+  operation.errors.reserve(errors.size());
   for (const JsonSlice& entry : errors) {
-    ASSIGN_OR_RETURN(Event error, ErrorOf(entry, body.last_update, body, context.epoch));
-    events.push_back(std::move(error));
+    ASSIGN_OR_RETURN(ImportedError error, ErrorOf(entry, operation.last_update));
+    operation.errors.push_back(std::move(error));
   }
-  if (end) events.push_back(*std::move(end));
-  RETURN_IF_ERROR(KeepRowIfNeeded(row, events));
-  return events;
+  return WithRowIfNeeded(row, std::move(operation));
 }
 
 }  // namespace foldlog

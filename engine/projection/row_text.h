@@ -4,8 +4,8 @@
 #define FOLDLOG_PROJECTION_ROW_TEXT_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <string_view>
 
 #include "foldlog/event.h"
 #include "foldlog/state.h"
@@ -17,13 +17,10 @@ std::int64_t WholeSeconds(TimeNs time);
 
 // One entry of the list of errors.
 std::string FileErrorJson(const FileError& error, TimeNs time);
-std::string FailureJson(const Failed& failure, TimeNs time);
+std::string FailureJson(std::string_view failure, TimeNs time);
 
-// The entry for the error in `event`; nothing if it is an event without one.
-std::optional<std::string> ErrorJson(const Event& event);
-
-// Adds an entry to a list of them.
-void AppendErrorJson(const std::string& entry, std::string& entries);
+// Adds an entry for each error in `event` to a list of them.
+void AppendErrors(const Event& event, std::string& entries);
 
 // The row of an operation whose errors are `entries`.
 SingleRow ComputedRow(const Operation& operation, const std::string& entries);

@@ -56,15 +56,13 @@ std::string CheckpointData(const Operation& operation, const std::string& entrie
   return json.Take();
 }
 
-// The row that the operation was imported from, out of its first event.
-absl::StatusOr<SingleRow> ImportedRow(const EventLog& log, Sequence sequence) {
+// The row that the operation was imported from, if the event of its import holds one.
+absl::StatusOr<std::optional<SingleRow>> RowKeptAt(Sequence sequence, const EventLog& log) {
   EventReader reader(log, sequence);
   ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, reader.Next());
   const auto* imported = event ? std::get_if<Imported>(&event->event.body) : nullptr;
-  if (imported == nullptr || !imported->row) {
-    return absl::DataLossError(absl::StrCat("event ", sequence, " of the log ", log.name(), " should hold a row"));
-  }
-  return *imported->row;
+  if (imported != nullptr) return imported->row;
+  return absl::DataLossError(absl::StrCat("event ", sequence, " of the log ", log.name(), " should be an import"));
 }
 
 }  // namespace
@@ -83,10 +81,10 @@ std::string FileErrorJson(const FileError& error, TimeNs time) {
   return json.Take();
 }
 
-std::string FailureJson(const Failed& failure, TimeNs time) {
+std::string FailureJson(std::string_view failure, TimeNs time) {
   JsonWriter json;
   json.BeginObject();
-  Member(json, "error", std::string_view(failure.error));
+  Member(json, "error", failure);
   Member(json, "timestamp", SecondsOf(time));
   json.Key("fatal");
   json.Bool(true);
@@ -94,15 +92,16 @@ std::string FailureJson(const Failed& failure, TimeNs time) {
   return json.Take();
 }
 
-std::optional<std::string> ErrorJson(const Event& event) {
-  if (const auto* failed = std::get_if<Failed>(&event.body)) return FailureJson(*failed, event.time);
-  const auto* checkpoint = std::get_if<Checkpoint>(&event.body);
-  if (checkpoint == nullptr || !checkpoint->error) return std::nullopt;
-  return FileErrorJson(*checkpoint->error, event.time);
-}
-
-void AppendErrorJson(const std::string& entry, std::string& entries) {
-  absl::StrAppend(&entries, entries.empty() ? "" : ", ", entry);
+void AppendErrors(const Event& event, std::string& entries) {
+  const auto append = [&](const std::string& entry) { absl::StrAppend(&entries, entries.empty() ? "" : ", ", entry); };
+  if (const auto* failed = std::get_if<Failed>(&event.body)) append(FailureJson(failed->error, event.time));
+  if (const auto* checkpoint = std::get_if<Checkpoint>(&event.body); checkpoint != nullptr && checkpoint->error) {
+    append(FileErrorJson(*checkpoint->error, event.time));
+  }
+  if (const auto* imported = std::get_if<Imported>(&event.body)) {
+    for (const auto& [time, error] : imported->errors) append(FileErrorJson(error, time));
+    if (imported->status == OperationStatus::kFailed) append(FailureJson(imported->failure, imported->ended_at));
+  }
 }
 
 SingleRow ComputedRow(const Operation& operation, const std::string& entries) {
@@ -129,7 +128,7 @@ absl::Status SingleRowProjector::ReadErrors(const Operation& operation) {
   while (through_ < last) {
     ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, reader.Next());
     if (!event) return absl::DataLossError(absl::StrCat("the log ", log_.name(), " ends before event ", last));
-    if (const std::optional<std::string> entry = ErrorJson(event->event)) AppendErrorJson(*entry, errors_);
+    AppendErrors(event->event, errors_);
     through_ = event->sequence;
   }
   return absl::OkStatus();
@@ -138,9 +137,9 @@ absl::Status SingleRowProjector::ReadErrors(const Operation& operation) {
 absl::StatusOr<std::optional<SingleRow>> SingleRowProjector::Project(const State& state) {
   if (!state.operation) return std::optional<SingleRow>();
   const Operation& operation = *state.operation;
-  if (operation.imported_row && state.sequence <= operation.imported_through) {
-    ASSIGN_OR_RETURN(SingleRow row, ImportedRow(log_, operation.first_sequence));
-    return std::optional(std::move(row));
+  if (operation.imported && state.sequence == operation.first_sequence) {
+    ASSIGN_OR_RETURN(std::optional<SingleRow> row, RowKeptAt(state.sequence, log_));
+    if (row) return row;
   }
   RETURN_IF_ERROR(ReadErrors(operation));
   return std::optional(ComputedRow(operation, errors_));

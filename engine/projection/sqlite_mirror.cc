@@ -78,8 +78,8 @@ absl::Status Explained(const absl::Status& status) {
 
 // Whether the operation at hand was imported from just this row.
 absl::StatusOr<bool> WasImportedFrom(const SingleRow& row, const EventLog& log, const State& state) {
-  if (!state.operation || state.operation->imported_through == 0) return false;
-  ASSIGN_OR_RETURN(const Fold fold, FoldLog(log, state.operation->imported_through));
+  if (!state.operation || !state.operation->imported) return false;
+  ASSIGN_OR_RETURN(const Fold fold, FoldLog(log, state.operation->first_sequence));
   ASSIGN_OR_RETURN(const std::optional<SingleRow> imported, ProjectSingleRow(log, fold.state));
   return imported == row;
 }

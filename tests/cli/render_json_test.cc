@@ -156,13 +156,21 @@ TEST(RenderJsonTest, ErrorsShowTheirDetailsAndImportsTheRowTheyKept) {
                     .last_processed_file = "/a",
                     .rate = 0.5,
                     .owner = SomeOwner(),
-                    .source = "state.db",
-                    .followers = 2};
+                    .source = "state.db"};
   EXPECT_THAT(BodyJson(imported), HasSubstr(R"("files_processed": 10, "current_path": null, )"
                                             R"("last_processed_file": "/a", "batch_num": 3, "rate": 0.5, )"
-                                            R"("last_update": "1970-01-01T00:00:00.000000000Z", )"));
-  EXPECT_THAT(BodyJson(imported), HasSubstr(R"("source": "state.db", "followers": 2, "owner": {)"));
+                                            R"("started_at": "1970-01-01T00:00:00.000000000Z", )"));
+  EXPECT_THAT(BodyJson(imported),
+              HasSubstr(R"("ended_at": null, "failure": null, "errors": [], "source": "state.db", "owner": {)"));
   EXPECT_THAT(BodyJson(imported), EndsWith(R"("row": null})"));
+  imported.status = OperationStatus::kFailed;
+  imported.failure = "disk";
+  imported.errors = {{0, error}};
+  EXPECT_THAT(
+      BodyJson(imported),
+      HasSubstr(
+          R"("ended_at": "1970-01-01T00:00:00.000000000Z", "failure": "disk", "errors": [{"time": )"
+          R"("1970-01-01T00:00:00.000000000Z", "error": {"path": "/f", "error": "m", "details": {"x": [1, null]}}}])"));
   imported.row = SingleRow{"full", "indexing", "{}", 1, 2, {}};
   EXPECT_THAT(BodyJson(imported),
               EndsWith(R"("row": {"id": 1, "operation_type": "full", "status": "indexing", "checkpoint_data": "{}", )"

@@ -165,13 +165,17 @@ TEST(RenderTextTest, AnEventIsOneLine) {
                             .batch_num = 3,
                             .error = FileError{.path = "/c", .message = "no\tentry"}}),
             "      12  2026-01-02 03:04:05.123Z  checkpoint 1,500 files, batch 3, last /a\\nb, error: /c: no\\tentry");
-  EXPECT_EQ(text(Imported{.operation_id = "op-1",
-                          .files_processed = 1500,
-                          .imported_at = kStart,
-                          .owner = SomeOwner(),
-                          .source = "state.db"}),
-            "      12  2026-01-02 03:04:05.123Z  imported   op-1, initial, 1,500 files, from state.db, on 2026-01-02 "
-            "03:04:05 UTC, by foldlog, process 4711 on nas");
+  EXPECT_EQ(
+      text(Imported{.operation_id = "op-1",
+                    .status = OperationStatus::kFailed,
+                    .files_processed = 1500,
+                    .started_at = kStart,
+                    .failure = "disk",
+                    .errors = {{}, {}},
+                    .owner = SomeOwner(),
+                    .source = "state.db"}),
+      "      12  2026-01-02 03:04:05.123Z  imported   op-1, initial, failed, 1,500 files, 2 errors, failure: disk, "
+      "started 2026-01-02 03:04:05 UTC, from state.db, by foldlog, process 4711 on nas");
   EXPECT_EQ(text(Cleared{}), "      12  2026-01-02 03:04:05.123Z  cleared");
   EXPECT_EQ(text(Recovered{Evidence::kProcessDied, "", SomeOwner()}),
             "      12  2026-01-02 03:04:05.123Z  recovered  process died, by foldlog, process 4711 on nas");

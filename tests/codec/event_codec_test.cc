@@ -59,6 +59,27 @@ TEST(EventCodec, BytesWithoutABootAreStillRead) {
   EXPECT_EQ(event, expected);
 }
 
+TEST(EventCodec, OnlyAnImportIsLarge) {
+  std::vector<std::uint64_t> large = Encoded({1, 1, Imported{.source = std::string(kMaxCommonPayloadBytes, 'x')}});
+  ASSERT_GT(large.size() * sizeof(std::uint64_t), kMaxCommonPayloadBytes);
+  EXPECT_OK(DecodeEvent(large));
+  for (const EventBody& body : {EventBody(Failed{"x"}), EventBody(Checkpoint{.current_path = "/a"})}) {
+    std::vector<std::uint64_t> other = Encoded({1, 1, body});
+    other.resize(large.size());
+    EXPECT_THAT(DecodeEvent(other), Fails(absl::StatusCode::kDataLoss, HasSubstr("no import"))) << KindName(body);
+  }
+}
+
+// As many errors as one word can claim, each of no bytes.
+TEST(EventCodec, ErrorsThatTakeNoRoomAreRefused) {
+  std::vector<std::uint64_t> words = Encoded({1, 1, Imported{.errors = {{1, {"p", "m"}}}}});
+  const std::uint64_t one_of_two_words = std::uint64_t{1} << 2 | std::uint64_t{1} << 32 | std::uint64_t{1} << 48;
+  const auto tag = std::find(words.begin(), words.end(), one_of_two_words);
+  ASSERT_NE(tag, words.end());
+  *tag = std::uint64_t{900} << 2;
+  EXPECT_THAT(DecodeEvent(words), Fails(absl::StatusCode::kDataLoss, HasSubstr("that is none")));
+}
+
 TEST(EventCodec, NewerKindIsRefusedByName) {
   std::vector<std::uint64_t> words = Encoded({1, 1, Cleared{}});
   // The discriminant of the union is a 16-bit number in the data section: find it by encoding two kinds.

@@ -55,7 +55,7 @@ TEST_F(FrameTest, EveryCutIsFound) {
 
 TEST_F(FrameTest, TooLargeAnEventIsRefusedAndTheRunIsAsBefore) {
   const FrameRun before = run_;
-  const Event event{1, 1, Failed{std::string(kMaxPayloadBytes, 'x')}};
+  const Event event{1, 1, Failed{std::string(kMaxCommonPayloadBytes, 'x')}};
   EXPECT_THAT(AppendFrame(event, run_), Fails(absl::StatusCode::kInvalidArgument, HasSubstr("more than the")));
   EXPECT_EQ(run_.words, before.words);
   EXPECT_EQ(run_.after, before.after);
@@ -74,7 +74,7 @@ TEST_F(FrameTest, CheckpointsHaveTheSameFramesByEitherWay) {
     checkpoint.error = FileError{"p", "m"};  // goes the plain way in both
   }
   FrameRun run;
-  EXPECT_THAT(AppendCheckpointFrame(1, 1, {.current_path = std::string(kMaxPayloadBytes, 'x')}, run),
+  EXPECT_THAT(AppendCheckpointFrame(1, 1, {.current_path = std::string(kMaxCommonPayloadBytes, 'x')}, run),
               Fails(absl::StatusCode::kInvalidArgument, testing::HasSubstr("shorten")));
   EXPECT_EQ(run, FrameRun{});
 }

@@ -102,7 +102,7 @@ TEST_F(ElapsedTest, TimeAtWorkGoesOnUntilNowOnlyInProgress) {
 
 TEST_F(ElapsedTest, ImportedOperationWasAtWorkFromItsStartToItsLastUpdate) {
   const std::string data = R"({"files_processed": 300, "started_at": 1000.0, "last_update": 1100.0})";
-  ASSERT_OK(engine_->Import({"initial", "in_progress", data, 1000, 1100, {}}));
+  ASSERT_OK(Import(*engine_, {"initial", "in_progress", data, 1000, 1100, {}}));
   EXPECT_EQ(operation().active_ns, 100 * kSecond);
   EXPECT_DOUBLE_EQ(MeanRate(operation()), 3.0);
   Pass(10 * kSecond);

@@ -19,7 +19,7 @@ State Folded(const std::vector<Event>& events) {
 TEST(Apply, RefusesWhatCannotFollowAndLeavesTheStateAlone) {
   const Event started{1, 1, Started{.operation_id = "a"}};
   const Event done{2, 1, Completed{}};
-  const Event imported{1, 1, Imported{.operation_id = "a", .followers = 2}};
+  const Event imported{1, 1, Imported{.operation_id = "a"}};
   const Event paused{2, 1, Paused{}};
   struct Row {
     std::vector<Event> before;
@@ -48,11 +48,8 @@ TEST(Apply, RefusesWhatCannotFollowAndLeavesTheStateAlone) {
       {{started}, {2, 2, Imported{}}},
       {{started, done}, {3, 2, Imported{}}},
       {{}, {1, 0, Imported{}}},
-      {{imported}, {2, 1, Checkpoint{}}},
-      {{imported}, {2, 2, Reset{}}},
-      {{imported}, {2, 2, Recovered{}}},
-      {{imported, paused}, {3, 2, Resumed{}}},
-      {{imported, done}, {3, 1, Cleared{}}},
+      {{}, {1, 1, Imported{.status = OperationStatus::kIdle}}},
+      {{imported}, {2, 2, Imported{}}},
       {{started, done}, {3, 1, Started{}}},
   };
   for (const Row& row : rows) {

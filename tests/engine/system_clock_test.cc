@@ -102,7 +102,7 @@ TEST_F(SystemClockTest, EveryEventOfAnEngineHasItsBoot) {
   ASSERT_OK_AND_ASSIGN(handle, engine->RecoverByForce(handle.operation_id, "r"));
   ASSERT_OK(engine->Complete(handle));
   ASSERT_OK(engine->Clear());
-  ASSERT_OK(engine->Import({"initial", "in_progress", "{}", 1, 2, {}}));
+  ASSERT_OK(Import(*engine, {"initial", "in_progress", "{}", 1, 2, {}}));
   ASSERT_OK(engine->Reset());
   const Boot boot = clock_().boot;
   for (const RecordedEvent& event : ReadAll(engine->log())) EXPECT_EQ(event.event.boot, boot) << event.sequence;

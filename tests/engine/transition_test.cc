@@ -76,7 +76,7 @@ class Auditor {
       case kReset:
         return engine_.Reset();
       default:
-        return engine_.Import({"initial", "in_progress", "{}", 5, 6, {}}).status();
+        return Import(engine_, {"initial", "in_progress", "{}", 5, 6, {}}).status();
     }
   }
 

@@ -23,7 +23,6 @@ class FailingLog : public EventLog {
     if (appends_left_-- <= 0) return absl::UnavailableError("the log failed");
     return inner_->Append(run, space);
   }
-  absl::Status AppendWhole(const FrameRun& run) override { return inner_->AppendWhole(run); }
   absl::Status Sync(Sequence through) override { return inner_->Sync(through); }
   absl::Status PutSnapshot(const Snapshot& snapshot) override { return inner_->PutSnapshot(snapshot); }
   absl::StatusOr<LogExtent> Extent() const override { return inner_->Extent(); }

@@ -16,25 +16,30 @@ using absl::StatusCode;
 using testing::AllOf;
 using testing::HasSubstr;
 
+const Imported& Body(const RecordedEvent& event) { return std::get<Imported>(event.event.body); }
+
 class ImportTest : public testing::Test {
  protected:
   ImportTest() { engine_ = *Engine::Open(NewWritableMemoryLog(), DeterministicOptions()); }
 
-  // Imports and expects the row to come back; gives the events.
-  std::vector<RecordedEvent> Import(const SingleRow& row) {
-    const auto handle = engine_->Import(row, "state.db");
+  // Imports and expects the row to come back; gives the event.
+  Imported Import(const SingleRow& row) {
+    const auto handle = foldlog::Import(*engine_, row, "state.db");
     EXPECT_OK(handle) << row.checkpoint_data;
     if (!handle.ok()) return {};
     handle_ = *handle;
     EXPECT_EQ(Row(), row);
-    return ReadAll(engine_->log());
+    const auto events = ReadAll(engine_->log());
+    EXPECT_EQ(events.size(), 1u);
+    return Body(events[0]);
   }
 
   SingleRow Row() { return **ProjectSingleRow(engine_->log(), engine_->state()); }
 
   // Refused with such a message, and nothing is written.
   void ExpectRefused(const SingleRow& row, const std::string& message) {
-    EXPECT_THAT(engine_->Import(row), Fails(StatusCode::kInvalidArgument, HasSubstr(message))) << row.checkpoint_data;
+    EXPECT_THAT(foldlog::Import(*engine_, row), Fails(StatusCode::kInvalidArgument, HasSubstr(message)))
+        << row.checkpoint_data;
     EXPECT_EQ(engine_->log().Extent()->end.sequence, 0u);
   }
 
@@ -46,8 +51,6 @@ class ImportTest : public testing::Test {
   OperationHandle handle_;
 };
 
-const Imported& Body(const RecordedEvent& event) { return std::get<Imported>(event.event.body); }
-
 // The strongest claim: import a recorded row at any step, go on with the recorded calls, and every later row is the
 // recorded one.
 TEST(ImportGolden, ARowOfAnyStepIsComputedFromEventsAndGoesOnAsRecorded) {
@@ -57,7 +60,7 @@ TEST(ImportGolden, ARowOfAnyStepIsComputedFromEventsAndGoesOnAsRecorded) {
     for (std::size_t from = 0; from < trace.size(); ++from) {
       if (!trace[from].row_after) continue;
       Replay replay;
-      ASSERT_OK(replay.engine().Import(*trace[from].row_after));
+      ASSERT_OK(Import(replay.engine(), *trace[from].row_after));
       ASSERT_TRUE(replay.Row() == trace[from].row_after) << Shown(trace[from].row_after);
       ASSERT_FALSE(Body(ReadAll(replay.engine().log())[0]).row) << "kept as it is: " << Shown(trace[from].row_after);
       ++imports;
@@ -75,10 +78,9 @@ TEST(ImportGolden, ARowOfAnyStepIsComputedFromEventsAndGoesOnAsRecorded) {
 TEST_F(ImportTest, EarlierRowsAreKeptAsTheyAreUntilTheNextEvent) {
   const SingleRow row{"full", "indexing", R"({"files_processed": 10, "last_path": "/a", "batch_num": 3})",
                       100,    200,        {}};
-  const auto events = Import(row);
-  ASSERT_EQ(events.size(), 1u);
-  EXPECT_EQ(Body(events[0]).row, row);
-  EXPECT_EQ(Body(events[0]).source, "state.db");
+  const Imported imported = Import(row);
+  EXPECT_EQ(imported.row, row);
+  EXPECT_EQ(imported.source, "state.db");
   EXPECT_EQ(engine_->state().status(), OperationStatus::kInProgress);
   EXPECT_EQ(engine_->state().operation->files_processed, 10);
   EXPECT_EQ(engine_->state().operation->last_processed_file, "/a");
@@ -109,13 +111,12 @@ TEST_F(ImportTest, EveryKnownStatusHasItsMeaning) {
   }
 }
 
-TEST_F(ImportTest, ErrorsBecomeEventsAndOutliveTheRowThatIsKept) {
-  const auto events =
+TEST_F(ImportTest, ErrorsAreInTheEventAndOutliveTheRowThatIsKept) {
+  const Imported imported =
       Import(RowWith("{\"errors\": [ {\"path\": \"/a\", \"error\": \"b\", \"timestamp\": 1700000001.5},\n"
                      "{\"errno\":13,\"x\":\"\u00e9\"}, \"text\", null, {\"a\": 1, \"b\": 2, \"a\": 3}]}"));
-  ASSERT_EQ(events.size(), 6u);
-  EXPECT_EQ(events[1].event.time, 1'700'000'001'500'000'000);
-  EXPECT_EQ(std::get<Checkpoint>(events[1].event.body).error, (FileError{"/a", "b", ""}));
+  ASSERT_EQ(imported.errors.size(), 5u);
+  EXPECT_EQ(imported.errors[0], (ImportedError{1'700'000'001'500'000'000, {"/a", "b", ""}}));
   EXPECT_EQ(engine_->state().operation->error_count, 5);
   EXPECT_EQ(engine_->state().operation->checkpoints, 0);
   EXPECT_EQ(engine_->state().operation->updated_at, 1'700'000'060'000'000'000);
@@ -127,10 +128,11 @@ TEST_F(ImportTest, ErrorsBecomeEventsAndOutliveTheRowThatIsKept) {
 }
 
 TEST_F(ImportTest, AFatalErrorAtTheEndIsTheFailure) {
-  const auto events =
+  const Imported imported =
       Import(RowWith(R"({"errors": [{"error": "x"}, {"error": "disk", "timestamp": 5.0, "fatal": true}]})", "failed"));
-  ASSERT_EQ(events.size(), 3u);
-  EXPECT_EQ(std::get<Failed>(events[2].event.body).error, "disk");
+  EXPECT_EQ(imported.errors.size(), 1u);
+  EXPECT_EQ(imported.failure, "disk");
+  EXPECT_EQ(imported.ended_at, 5'000'000'000);
   EXPECT_EQ(engine_->state().operation->failure, "disk");
 }
 
@@ -152,7 +154,8 @@ TEST_F(ImportTest, WhatIsNoRowIsRefusedAndNothingIsWritten) {
   ExpectRefused({"initial", "paused", "{}", 1, 1, std::numeric_limits<std::int64_t>::min()},
                 "its completed_at is -9223");
   ExpectRefused(RowWith("{\"errors\": [{\"a\": " + std::string(300, '[') + std::string(300, ']') + "}]}"), "nested");
-  ExpectRefused(RowWith("{\"note\": \"" + std::string(5 << 20, 'x') + "\"}"), "more than the");
+  ExpectRefused(RowWith("{\"note\": \"" + std::string((64 << 20) - 100, 'x') + "\"}"),
+                "more than the 67108864 allowed");
   std::string many = "0";
   for (int i = 0; i < 1'000'000; ++i) many += ",0";
   ExpectRefused(RowWith("{\"errors\": [" + many + "]}"), "its errors is a list of 1000001; it must be of 1000000");
@@ -161,23 +164,30 @@ TEST_F(ImportTest, WhatIsNoRowIsRefusedAndNothingIsWritten) {
 
 TEST_F(ImportTest, ItIsRefusedUnlessTheRowIsEmpty) {
   ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine_->Start({}));
-  EXPECT_THAT(engine_->Import(RowWith("{}")), Fails(StatusCode::kFailedPrecondition, HasSubstr("in_progress")));
+  EXPECT_THAT(foldlog::Import(*engine_, RowWith("{}")),
+              Fails(StatusCode::kFailedPrecondition, HasSubstr("in_progress")));
   ASSERT_OK(engine_->Complete(handle));
-  EXPECT_THAT(engine_->Import(RowWith("{}")), Fails(StatusCode::kFailedPrecondition, HasSubstr("clear it")));
+  EXPECT_THAT(foldlog::Import(*engine_, RowWith("{}")), Fails(StatusCode::kFailedPrecondition, HasSubstr("clear it")));
   ASSERT_OK(engine_->Clear());
-  EXPECT_OK(engine_->Import(RowWith("{}")));
+  EXPECT_OK(foldlog::Import(*engine_, RowWith("{}")));
   ASSERT_OK_AND_ASSIGN(const auto history, ReadHistory(engine_->log()));
   EXPECT_EQ(history.size(), 2u);
 }
 
-TEST_F(ImportTest, TheRowIsTheSameAtEveryEventOfTheImport) {
-  const SingleRow row = RowWith(R"({"errors": ["a", "b"]})", "paused");
-  const auto events = Import(row);
-  ASSERT_EQ(events.size(), 4u);
-  for (const RecordedEvent& event : events) {
-    ASSERT_OK_AND_ASSIGN(const State state, StateAt(engine_->log(), event.sequence));
-    EXPECT_EQ(**ProjectSingleRow(engine_->log(), state), row);
-  }
+TEST_F(ImportTest, AnOperationOfAnotherProgramIsCheckedBeforeItIsAppended) {
+  const auto refused = [&](const Imported& operation, const std::string& message) {
+    EXPECT_THAT(engine_->Import(operation), Fails(StatusCode::kInvalidArgument, HasSubstr(message)));
+  };
+  refused({.type = static_cast<OperationType>(3)}, "no operation of that type");
+  refused({.status = OperationStatus::kIdle}, "in progress, paused, completed or failed");
+  refused({.status = static_cast<OperationStatus>(5)}, "in progress, paused, completed or failed");
+  refused({.total_files = -1}, "total number of files is -1");
+  refused({.files_processed = -1}, "number of files processed is -1");
+  refused({.batch_num = -1}, "batch number is -1");
+  refused({.errors = {{1, {.details = "[1]"}}}}, "JSON object");
+  EXPECT_EQ(engine_->log().Extent()->end.sequence, 0u);
+  EXPECT_OK(engine_->Import({.errors = {{1, {.details = "{}"}}}}));
+  EXPECT_EQ(engine_->state().operation->operation_id, "op-8");
 }
 
 // The owner is the process that imported it: once that has closed the log, its going is proven, and no force is needed.
@@ -185,7 +195,7 @@ TEST(ImportFile, AnOperationInProgressIsResumedWithoutForceOnceTheImporterIsGone
   const TempDir directory;
   {
     ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(directory / "log"));
-    ASSERT_OK(engine->Import({"initial", "indexing", R"({"operation_id": "old"})", 1, 2, {}}));
+    ASSERT_OK(Import(*engine, {"initial", "indexing", R"({"operation_id": "old"})", 1, 2, {}}));
   }
   ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(directory / "log"));
   EXPECT_EQ(engine->interruption(), OwnerFate::kClosedWithoutEnd);
@@ -193,7 +203,7 @@ TEST(ImportFile, AnOperationInProgressIsResumedWithoutForceOnceTheImporterIsGone
   EXPECT_OK(engine->Checkpoint(handle, {.files_processed = 1}));
 }
 
-TEST(ImportFile, AHundredThousandErrorsAreOneAppendAndComeBack) {
+TEST(ImportFile, AHundredThousandErrorsAreOneEventAndComeBack) {
   const TempDir directory;
   std::string errors;
   for (int i = 0; i < 100'000; ++i) {
@@ -211,11 +221,12 @@ TEST(ImportFile, AHundredThousandErrorsAreOneAppendAndComeBack) {
       20,
       {}};
   ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(directory / "log"));
-  ASSERT_OK(engine->Import(row));
+  ASSERT_OK(Import(*engine, row));
   ASSERT_OK(engine->Close());
   ASSERT_OK_AND_ASSIGN(const auto log, OpenLogForReading(directory / "log"));
   ASSERT_OK_AND_ASSIGN(const State state, StateAt(*log));
-  EXPECT_EQ(state.sequence, 100'002u);
+  EXPECT_EQ(state.sequence, 1u);
+  EXPECT_EQ(state.operation->error_count, 100'000);
   ASSERT_OK_AND_ASSIGN(const auto projected, ProjectSingleRow(*log, state));
   EXPECT_TRUE(*projected == row);
 }
@@ -251,7 +262,7 @@ TEST(ImportMutation, NoRowDoesHarmAndWhatIsTakenComesBack) {
     if (random() % 8 == 0) row.updated_at = static_cast<std::int64_t>(random()) >> (random() % 64);
     if (random() % 8 == 0) row.completed_at = static_cast<std::int64_t>(random()) >> (random() % 64);
     ASSERT_OK_AND_ASSIGN(const auto engine, Engine::Open(NewWritableMemoryLog(), DeterministicOptions()));
-    const auto handle = engine->Import(row);
+    const auto handle = Import(*engine, row);
     if (!handle.ok()) {
       ASSERT_THAT(handle, Fails(StatusCode::kInvalidArgument, HasSubstr("row cannot be imported")));
       ASSERT_EQ(engine->log().Extent()->end.sequence, 0u);

@@ -134,6 +134,7 @@ def test_an_imported_row_is_told_of(path, tmp_path):
         assert manager.row() == row_in(file)
         imported = next(manager.events())
         assert imported["kind"] == "imported" and imported["operation_id"] == "old-one"
-        assert (imported["files_processed"], imported["time"], imported["updated_at"]) == (4, 5.5, 8.0)
+        assert (imported["files_processed"], imported["started_at"], imported["updated_at"]) == (4, 5.5, 8.0)
+        assert (imported["status"], imported["errors"]) == ("paused", [{"time": 7.5, "error": {"error": "x"}}])
         assert manager.history()[0]["status"] == "paused"
         assert manager.resume_operation("old-one") == checkpoint

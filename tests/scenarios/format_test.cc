@@ -57,7 +57,8 @@ TEST(Format, MagicNumbersAreTheBytesInTheTables) {
   };
   EXPECT_EQ(bytes(kFrameMagic), "FLG1");
   EXPECT_EQ(bytes(kFormatMagic), std::string("FOLDLOG\0", 8));
-  EXPECT_EQ(kMaxPayloadBytes, 4'194'304u);
+  EXPECT_EQ(kMaxPayloadBytes, 67'108'864u);
+  EXPECT_EQ(kMaxCommonPayloadBytes, 4'194'304u);
 }
 
 // A number as people write it: 4,096.

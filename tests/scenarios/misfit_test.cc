@@ -31,7 +31,6 @@ State AnyStateToDecideOn(std::mt19937_64& random) {
   if (!state.operation) return state;
   Operation& operation = *state.operation;
   if (any.Number(2) == 0) operation.epoch = state.epoch;
-  operation.imported_through = any.Number(4) == 0 ? state.sequence + any.Number(3) : any.Number(state.sequence + 1);
   operation.error_count = operation.checkpoints = operation.interruptions = 0;
   return state;
 }
@@ -50,6 +49,7 @@ std::vector<absl::StatusOr<Event>> Decisions(const State& state, Randomizer& any
           DecideComplete(state, handle, any.AnyStats(), any.Count()),
           DecideFail(state, handle, "why", any.Count()),
           DecideClear(state, any.Count()),
+          DecideImport(state, any.AnyImported(), "new", actor),
           DecideReset(state, "", any.Count())};
 }
 
@@ -75,7 +75,7 @@ TEST(Decisions, CheckpointThatIsDecidedCanBeFolded) {
 TEST(Decisions, WhateverIsDecidedCanBeFolded) {
   std::mt19937_64 random(TestSeed());
   Randomizer any(random);
-  std::array<int, 8> accepted = {};
+  std::array<int, 9> accepted = {};
   for (int i = 0; i < 5'000; ++i) {
     const State state = AnyStateToDecideOn(random);
     const auto decisions = Decisions(state, any);
@@ -145,7 +145,7 @@ TEST(LogWithAMisfit, RefusesEverythingButAResetAndNamesThat) {
   EXPECT_THAT(engine->Complete(handle), refused);
   EXPECT_THAT(engine->Fail(handle, "x"), refused);
   EXPECT_THAT(engine->Clear(), refused);
-  EXPECT_THAT(engine->Import({"initial", "in_progress", "{}", 5, 6, {}}), refused);
+  EXPECT_THAT(Import(*engine, {"initial", "in_progress", "{}", 5, 6, {}}), refused);
   EXPECT_EQ(engine->state().sequence, 5u);
 }
 
@@ -202,20 +202,6 @@ TEST(LogWithAMisfit, SnapshotThatContradictsTheEventsIsPassedOver) {
   ASSERT_OK_AND_ASSIGN(const State state, StateAt(*log.log));
   EXPECT_FALSE(state.misfit.has_value());
   EXPECT_EQ(state.operation->files_processed, 5);
-}
-
-TEST(LogWithAMisfit, ImportThatIsNotCompleteIsTakenOffByAReset) {
-  Imported imported{.operation_id = "a"};
-  imported.followers = 3;
-  const auto engine = Opened({{1, 1, imported}});
-  const auto refused = Fails(StatusCode::kDataLoss, testing::AllOf(HasSubstr("import"), HasSubstr("foldlog reset")));
-  EXPECT_THAT(engine->Checkpoint({"a", 1}, {.files_processed = 1}), refused);
-  EXPECT_THAT(engine->Checkpoint({"a", 1}, {.files_processed = 1, .error = FileError{"f", "bad"}}), refused);
-  EXPECT_THAT(engine->Complete({"a", 1}), refused);
-  EXPECT_EQ(engine->state().sequence, 1u);
-  ASSERT_OK(engine->Reset("half an import"));
-  EXPECT_OK(engine->Start({}));
-  EXPECT_OK(StateAt(engine->log()));
 }
 
 // Frames with the right hash whose payload is no event at all.

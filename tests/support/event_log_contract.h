@@ -178,17 +178,6 @@ TYPED_TEST_P(EventLogContract, NewestSnapshotAtOrBeforeIsFound) {
   EXPECT_EQ(newest->words, (std::vector<std::uint64_t>{31, 32, 33}));
 }
 
-TYPED_TEST_P(EventLogContract, RunAppendedAsAWholeIsDurableAndInPlace) {
-  this->AppendEvents(2);
-  const ChainEnd old_end = this->End();
-  ASSERT_OK(this->log_->AppendWhole(RunAfter(old_end, {CheckpointEvent(3), CheckpointEvent(4)})));
-  EXPECT_EQ(this->log_->Extent()->durable_through, 4u);
-  this->AppendEvents(1);
-  EXPECT_EQ(ReadAll(*this->log_).size(), 5u);
-  EXPECT_THAT(this->log_->AppendWhole(RunAfter(old_end, {CheckpointEvent(3)})),
-              Fails(absl::StatusCode::kAborted, testing::HasSubstr("ends with event 5")));
-}
-
 TYPED_TEST_P(EventLogContract, ASnapshotPutLateDoesNotHideANewerOne) {
   this->AppendEvents(3);
   const auto events = ReadAll(*this->log_);
@@ -349,10 +338,9 @@ TYPED_TEST_P(EventLogContract, HandledSignalEndsAWait) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, kLongWait / 2);
 }
 
-REGISTER_TYPED_TEST_SUITE_P(EventLogContract, NewLogIsEmpty, RunAppendedAsAWholeIsDurableAndInPlace,
-                            AppendedEventsAreReadBackInOrder, ReadingStartsAnywhereEvenInsideARun,
-                            ReadGivesAtLeastOneEventHoweverSmallTheBudget, ReadKeepsToItsBudget,
-                            ReadingOutsideTheLogIsOutOfRange, AppendOnAnOldEndIsAborted,
+REGISTER_TYPED_TEST_SUITE_P(EventLogContract, NewLogIsEmpty, AppendedEventsAreReadBackInOrder,
+                            ReadingStartsAnywhereEvenInsideARun, ReadGivesAtLeastOneEventHoweverSmallTheBudget,
+                            ReadKeepsToItsBudget, ReadingOutsideTheLogIsOutOfRange, AppendOnAnOldEndIsAborted,
                             AppendOnTheRightNumberButAnotherHistoryIsAborted, RunThatIsNoChainIsRefused,
                             EmptyRunChangesNothing, SyncMakesEverythingDurable, SyncBehindTheEndIsOutOfRange,
                             LongRunIsKeptWhole, NewestSnapshotAtOrBeforeIsFound, SnapshotOfNoEventIsRefused,

@@ -122,18 +122,22 @@ class Randomizer {
     Imported imported;
     imported.operation_id = Bytes();
     imported.type = Type();
+    imported.status = static_cast<OperationStatus>(1 + Number(4));
     imported.total_files = Maybe([&] { return Count(); });
     imported.files_processed = Count();
     imported.batch_num = Count();
     imported.current_path = Maybe([&] { return Bytes(); });
     imported.last_processed_file = Maybe([&] { return Bytes(); });
     imported.rate = static_cast<double>(Count()) / 7;
+    imported.started_at = Count();
     imported.last_update = -Count();
     imported.updated_at = Count();
-    imported.imported_at = Count();
+    imported.ended_at = Count();
+    imported.failure = Bytes();
+    imported.errors.resize(Number(4));
+    for (auto& [time, error] : imported.errors) time = -Count(), error = {Bytes(), Bytes(), Details()};
     imported.owner = AnyOwner();
     imported.source = Bytes();
-    imported.followers = random_();
     imported.row = Maybe([&] { return AnyRow(); });
     return imported;
   }
@@ -160,8 +164,7 @@ class Randomizer {
     operation.completed_at = Maybe([&] { return Count(); });
     operation.first_error_sequence = random_();
     operation.last_error_sequence = random_();
-    operation.imported_through = random_();
-    operation.imported_row = Number(2) == 0;
+    operation.imported = Number(2) == 0;
     operation.active_ns = Count();
     operation.recent_from = {Count(), Count()};
     operation.recent_next = {Count(), Count()};

@@ -22,6 +22,7 @@
 #include "foldlog/engine.h"
 #include "foldlog/event_reader.h"
 #include "foldlog/memory_log.h"
+#include "foldlog/single_row.h"
 
 namespace foldlog {
 
@@ -120,6 +121,12 @@ inline std::vector<RecordedEvent> ReadAll(const EventLog& log, Sequence from = 1
     if (!event.ok() || !*event) return events;
     events.push_back(**std::move(event));
   }
+}
+
+inline absl::StatusOr<OperationHandle> Import(Engine& engine, const SingleRow& row, const std::string& source = "") {
+  absl::StatusOr<Imported> operation = ImportedFrom(row, source);
+  if (!operation.ok()) return operation.status();
+  return engine.Import(*std::move(operation));
 }
 
 inline Event CheckpointEvent(std::int64_t files) { return {files, 1, Checkpoint{.files_processed = files}}; }

@@ -48,8 +48,11 @@ struct EventsOptions {
 };
 
 bool TellsOfAnError(const EventBody& body) {
-  const auto* checkpoint = std::get_if<Checkpoint>(&body);
-  return checkpoint != nullptr ? checkpoint->error.has_value() : std::holds_alternative<Failed>(body);
+  if (const auto* checkpoint = std::get_if<Checkpoint>(&body)) return checkpoint->error.has_value();
+  if (const auto* imported = std::get_if<Imported>(&body)) {
+    return !imported->errors.empty() || imported->status == OperationStatus::kFailed;
+  }
+  return std::holds_alternative<Failed>(body);
 }
 
 // Prints what was asked for of the events that a replayer gives.

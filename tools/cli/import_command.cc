@@ -3,11 +3,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "engine/base/status_macros.h"
 #include "engine/projection/row_table.h"
 #include "engine/projection/sqlite_reading.h"
 #include "foldlog/engine.h"
+#include "foldlog/single_row.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
 
@@ -32,16 +34,16 @@ absl::StatusOr<SingleRow> RowToImport(SqliteDatabase& database) {
   return *std::move(row);
 }
 
-// The row is read before the log is made, so that there is none if there is nothing to put into it. One that turns out
-// to be no row leaves an empty log behind, which a second try goes on with.
+// The row is read before the log is made, so that there is none if there is nothing to put into it.
 absl::Status RunImport(const ImportOptions& options, Context& context) {
   SingleRow row;
   RETURN_IF_ERROR(ReadSqlite(options.sqlite, "file", [&](SqliteDatabase& database) -> absl::Status {
     ASSIGN_OR_RETURN(row, RowToImport(database));
     return absl::OkStatus();
   }));
+  ASSIGN_OR_RETURN(Imported operation, ImportedFrom(row, options.sqlite));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Open(context.log));
-  ASSIGN_OR_RETURN(const OperationHandle handle, engine->Import(row, options.sqlite));
+  ASSIGN_OR_RETURN(const OperationHandle handle, engine->Import(std::move(operation)));
   const State state = engine->state();
   RETURN_IF_ERROR(engine->Close());
   context.out.Line(handle.operation_id);

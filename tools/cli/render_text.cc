@@ -256,9 +256,12 @@ struct Gist {
   std::string operator()(const Imported& imported) const {
     std::string text = imported.operation_id;
     AppendPart(Name(imported.type), text);
+    AppendPart(Words(Name(imported.status)), text);
     AppendPart(Grouped(imported.files_processed) + " files", text);
+    if (!imported.errors.empty()) AppendPart(Grouped(imported.errors.size()) + " errors", text);
+    if (imported.status == OperationStatus::kFailed) AppendPart("failure: " + imported.failure, text);
+    AppendPart("started " + HumanTime(imported.started_at), text);
     if (!imported.source.empty()) AppendPart("from " + imported.source, text);
-    AppendPart("on " + HumanTime(imported.imported_at), text);
     AppendPart("by " + Describe(imported.owner), text);
     return text;
   }

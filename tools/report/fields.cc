@@ -81,18 +81,23 @@ struct BodyFields {
   void operator()(const Reset& reset) const { Put(sink, "reason", reset.reason); }
 
   void operator()(const Imported& imported) const {
+    const bool failed = imported.status == OperationStatus::kFailed;
+    const bool ended = failed || imported.status == OperationStatus::kCompleted;
     Put(sink, "operation_type", Name(imported.type));
+    Put(sink, "status", Name(imported.status));
     Put(sink, "total_files", imported.total_files);
     Put(sink, "files_processed", imported.files_processed);
     Put(sink, "current_path", imported.current_path);
     Put(sink, "last_processed_file", imported.last_processed_file);
     Put(sink, "batch_num", imported.batch_num);
     Put(sink, "rate", imported.rate);
+    Put(sink, "started_at", Instant{imported.started_at});
     Put(sink, "last_update", Instant{imported.last_update});
     Put(sink, "updated_at", Instant{imported.updated_at});
-    Put(sink, "imported_at", Instant{imported.imported_at});
+    Put(sink, "ended_at", If(ended, Instant{imported.ended_at}));
+    Put(sink, "failure", If(failed, imported.failure));
+    Put(sink, "errors", imported.errors);
     Put(sink, "source", imported.source);
-    Put(sink, "followers", imported.followers);
     Put(sink, "owner", imported.owner);
     Put(sink, "row", imported.row);
   }
@@ -111,6 +116,14 @@ void PutValue(Sink& sink, const Owner& owner) {
   Put(sink, "boot_id", owner.boot_id);
   Put(sink, "pid_namespace", owner.pid_namespace);
   Put(sink, "start_ticks", owner.start_ticks);
+  sink.EndObject();
+}
+
+void PutValue(Sink& sink, const ImportedError& error) {
+  sink.BeginObject();
+  Put(sink, "time", Instant{error.time});
+  sink.Key("error");
+  sink.Error(error.error, error.time);
   sink.EndObject();
 }
 

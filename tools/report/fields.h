@@ -19,6 +19,7 @@ namespace foldlog::report {
 // Objects. That of a row has the names and the order of the table's columns. Pairs whose name was given several times
 // have all their values in a list, because readers of JSON keep only the last of equal keys.
 void PutValue(Sink& sink, const Owner& owner);
+void PutValue(Sink& sink, const ImportedError& error);
 void PutValue(Sink& sink, const SingleRow& row);
 void PutValue(Sink& sink, const Misfit& misfit);
 void PutValue(Sink& sink, const Metadata& pairs);

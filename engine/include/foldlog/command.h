@@ -62,7 +62,7 @@ enum class Decrease {
 // while the engine is locked, and who share one engine with others.
 struct CommandContext {
   std::optional<Moment> now = {};
-  std::optional<std::string> new_id = {};  // for Start()
+  std::optional<std::string> new_id = {};  // for Start() and Import()
 };
 
 }  // namespace foldlog

@@ -152,15 +152,14 @@ class Engine {
   // refused for the state. Durable on return.
   absl::Status Reset(const std::string& reason = "", const CommandContext& context = {});
 
-  // Goes on with an operation that an older program kept as the single row of a table (single_row.h), including its
-  // errors. Refused unless this log's own row is empty. The projection then shows `row` as it was given, byte for byte,
-  // until the next event. `source` says where the row was, for the auditor.
+  // Goes on with an operation that an older program kept as the single row of a table, including its errors; see
+  // ImportedFrom() in single_row.h, which makes `operation` of such a row. Refused unless this log's own row is empty.
+  // The projection then shows the row as it was, byte for byte, until the next event. An operation without an id is
+  // given one. Its event may take 64 MiB.
   //
-  // An operation in progress is from now on this process's own. That the older program has stopped nothing here can
-  // know. If this process goes, too, it is resumed like any other.
-  //
-  // InvalidArgument if it is no such row: the message names the column or member. Nothing is appended then.
-  absl::StatusOr<OperationHandle> Import(const SingleRow& row, const std::string& source = "");
+  // An operation in progress is from now on this process's own: `operation.owner` is set here. That the older program
+  // has stopped nothing here can know. If this process goes, too, it is resumed like any other.
+  absl::StatusOr<OperationHandle> Import(Imported operation, const CommandContext& context = {});
 
   // A copy of the state after the last event appended, durable or not.
   State state() const;

@@ -57,6 +57,8 @@ struct Moment {
 
 enum class OperationType : std::uint16_t { kInitial = 0, kIncremental = 1, kRecovery = 2 };
 
+enum class OperationStatus : std::uint16_t { kIdle = 0, kInProgress = 1, kPaused = 2, kCompleted = 3, kFailed = 4 };
+
 // The proof that the former owner of a recovered operation is gone.
 enum class Evidence : std::uint16_t {
   kProcessDied = 0,
@@ -166,26 +168,32 @@ struct SingleRow {
   bool operator==(const SingleRow&) const = default;
 };
 
-// An operation that an older program kept in a single row goes on here. The time of the event is its start, and the
-// next `followers` events belong to the import: a checkpoint for each of its errors, which adds that error and nothing
-// else, then how it stood. All its figures and times are in here. The event's boot is that of imported_at; its
-// followers have none.
+struct ImportedError {
+  TimeNs time = 0;
+  FileError error = {};
+  bool operator==(const ImportedError&) const = default;
+};
+
+// An operation that an older program kept in a single row goes on here, with all that the row says of it.
 struct Imported {
   std::string operation_id = {};
   OperationType type = OperationType::kInitial;
+  OperationStatus status = OperationStatus::kInProgress;
   std::optional<std::int64_t> total_files = {};
   std::int64_t files_processed = 0;
   std::int64_t batch_num = 0;
   std::optional<std::string> current_path = {};
   std::optional<std::string> last_processed_file = {};
   double rate = 0.0;
+  TimeNs started_at = 0;
   TimeNs last_update = 0;
   TimeNs updated_at = 0;
-  TimeNs imported_at = 0;
-  Owner owner = {};         // the process that imported it
-  std::string source = {};  // where the row was, for the auditor
-  std::uint64_t followers = 0;
-  std::optional<SingleRow> row = {};  // the row itself, if these events do not give it byte for byte
+  TimeNs ended_at = 0;       // if it was completed or failed
+  std::string failure = {};  // if it failed
+  std::vector<ImportedError> errors = {};
+  Owner owner = {};                   // the process that imported it
+  std::string source = {};            // where the row was, for the auditor
+  std::optional<SingleRow> row = {};  // the row itself, if the above does not give it byte for byte
   bool operator==(const Imported&) const = default;
 };
 
@@ -217,8 +225,9 @@ struct RecordedEvent {
 
 // The names used in JSON, on the command line and in messages: "started", "checkpoint", …
 std::string_view KindName(const EventBody& body);
-std::string_view Name(OperationType type);  // "initial", "incremental", "recovery"
-std::string_view Name(Evidence evidence);   // "process_died", "machine_rebooted", …
+std::string_view Name(OperationType type);      // "initial", "incremental", "recovery"
+std::string_view Name(OperationStatus status);  // "idle", "in_progress", "paused", "completed", "failed"
+std::string_view Name(Evidence evidence);       // "process_died", "machine_rebooted", …
 
 // The type of that name; nothing if there is none.
 std::optional<OperationType> ParseOperationType(std::string_view name);

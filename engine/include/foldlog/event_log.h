@@ -3,8 +3,8 @@
 // A log is a chain of frames (schema/FORMAT.md), numbered 1, 2, 3 … without gaps. It knows nothing of what the events
 // mean. Every adapter passes the one contract suite in tests/support/event_log_contract.h.
 //
-// Threads: Append(), AppendWhole(), PutSnapshot() and Close() are called by one thread at a time; Sync() and everything
-// const may be called from any thread meanwhile.
+// Threads: Append(), PutSnapshot() and Close() are called by one thread at a time; Sync() and everything const may be
+// called from any thread meanwhile.
 //
 // Errors, everywhere: Aborted, the log has moved on, retry with fresh state; FailedPrecondition, not allowed here
 // (closed, read-only, forked); DataLoss, stored bytes are damaged; ResourceExhausted, disk full or a limit reached,
@@ -81,10 +81,6 @@ class EventLog {
   // process, but a power cut only after Sync() or the adapter's own interval. A death during the call may leave the
   // first part of the run. Aborted unless run.before is the end of this log.
   virtual absl::Status Append(const FrameRun& run, Space space) = 0;
-
-  // Appends all frames of `run` or none, whatever happens meanwhile, and makes them durable: for events that mean
-  // nothing without each other. Slower. InvalidArgument if they are too many for that.
-  virtual absl::Status AppendWhole(const FrameRun& run) = 0;
 
   // Returns when all events up to `through` are durable. Threads that wait at the same time share one flush. OutOfRange
   // if `through` is behind the end of the log.

@@ -52,6 +52,14 @@ class SingleRowProjector {
 // Projects once, without a projector to keep.
 absl::StatusOr<std::optional<SingleRow>> ProjectSingleRow(const EventLog& log, const State& state);
 
+// The operation that an older program kept as such a row, for Engine::Import(); `source` says where the row was. Rows
+// of two sorts are understood: those whose checkpoint_data this projection would write, and those of earlier programs,
+// where it is any JSON object, perhaps with files_processed, batch_num and last_path in it, and the status one of many
+// words. Of a row that the operation does not give back byte for byte, the row itself is kept in it.
+//
+// InvalidArgument if it is no such row: the message names the column or member.
+absl::StatusOr<Imported> ImportedFrom(const SingleRow& row, const std::string& source = "");
+
 }  // namespace foldlog
 
 #endif  // FOLDLOG_SINGLE_ROW_H_

@@ -23,8 +23,6 @@
 
 namespace foldlog {
 
-enum class OperationStatus : std::uint16_t { kIdle = 0, kInProgress = 1, kPaused = 2, kCompleted = 3, kFailed = 4 };
-
 // The progress that was made after so much time at work.
 struct Pace {
   std::int64_t files = 0;
@@ -61,8 +59,7 @@ struct Operation {
   std::optional<TimeNs> completed_at = {};
   Sequence first_error_sequence = 0;  // the errors are in the events from here …
   Sequence last_error_sequence = 0;   // … to here; 0: none
-  Sequence imported_through = 0;      // the last event of its import; 0: it was started here
-  bool imported_row = false;          // its first event holds the row that it was imported from
+  bool imported = false;              // its first event is its import
   Sequence first_sequence = 0;
   Sequence last_sequence = 0;
   std::int64_t checkpoints = 0;
@@ -99,9 +96,6 @@ struct State {
   // In progress or paused: then no other operation can start.
   bool active() const { return status() == OperationStatus::kInProgress || status() == OperationStatus::kPaused; }
 };
-
-// "idle", "in_progress", "paused", "completed", "failed".
-std::string_view Name(OperationStatus status);
 
 // The time that passed between two events, even if the wall clock was set meanwhile. Within a boot it is exact to a
 // millisecond. Between boots it is what the wall clock says, but not more than the later boot had lasted. Never

@@ -25,8 +25,11 @@ static_assert(sizeof(PackedHeader) == 16);
 constexpr std::uint32_t kPackedMagic = 0x5a474c46;  // "FLGZ"
 constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
 constexpr std::size_t kHeaderWords = sizeof(PackedHeader) / kWordBytes;
-// Bounds the memory that a damaged header can ask for.
+// These two bound the memory that a damaged header can ask for.
 constexpr std::size_t kUnpackedBytesMax = std::max(kBatchBytesMax, kMaxPayloadBytes + sizeof(FrameHeader));
+
+// No block of LZ4's becomes more than so many times its size: a byte stands for 255 at most.
+constexpr std::size_t kExpansionMax = 255;
 
 // The first word tells packed from plain: a frame begins with kFrameMagic.
 std::optional<PackedHeader> HeaderOf(std::span<const std::uint64_t> stored) {
@@ -99,7 +102,7 @@ absl::StatusOr<std::span<const std::uint64_t>> BatchCodec::Unpack(std::span<cons
   // LZ4_decompress_safe() stays within both buffers, but the sizes come from the disk: an absurd one must not be
   // allocated.
   if (header->frames_bytes % kWordBytes != 0 || header->frames_bytes > kUnpackedBytesMax ||
-      header->block_bytes > block.size_bytes()) {
+      header->block_bytes > block.size_bytes() || header->frames_bytes / kExpansionMax > header->block_bytes) {
     return absl::DataLossError(absl::StrCat("the packed batch that holds it claims to be ", header->block_bytes,
                                             " bytes, and ", header->frames_bytes, " unpacked"));
   }

@@ -23,7 +23,7 @@ struct TailPosition {
   bool operator==(const TailPosition&) const = default;
 };
 
-// Never the first word of a frame, which begins with kFrameMagic and a payload size of at most 4 MiB.
+// Never the first word of a frame, which begins with kFrameMagic and a payload size of at most 64 MiB.
 inline constexpr std::uint64_t kSkipMark = 0xffffffff31534c46;  // "FLS1"
 
 // The first position of the lap behind the one that `position` is in.

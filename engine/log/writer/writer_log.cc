@@ -84,12 +84,6 @@ class WriterLog final : public EventLog {
     return absl::OkStatus();
   }
 
-  absl::Status AppendWhole(const FrameRun& run) override {
-    RETURN_IF_ERROR(CheckWritable());
-    RETURN_IF_ERROR(CheckContinues(SpanOf(run), end_, name_));
-    return run.empty() ? absl::OkStatus() : StoreDirectly(SpanOf(run));
-  }
-
   // Holds closing_ shared during the flush: Close() must not give up the files under it.
   absl::Status Sync(Sequence through) override {
     RETURN_IF_ERROR(CheckProcess());

@@ -89,6 +89,17 @@ TEST(Batch, FramesOfOneKindShrinkAndNoiseStaysAsItIs) {
   }
 }
 
+// A value of one page must not make a reader take memory for the largest frame.
+TEST(Batch, NoMoreIsTakenForABatchThanItsBlockCanBecome) {
+  const Words zeros((std::size_t{1} << 20) / sizeof(std::uint64_t));
+  BatchCodec codec;
+  Words stored = Copy(codec.Pack(zeros));
+  ASSERT_OK(codec.Unpack(stored));
+  const std::uint64_t magic = stored[0] & 0xffffffff;
+  stored[0] = magic | std::uint64_t{kMaxPayloadBytes} << 32;
+  EXPECT_THAT(codec.Unpack(stored), Fails(absl::StatusCode::kDataLoss, testing::HasSubstr("claims to be")));
+}
+
 // Whatever a disk brings: refused, or unpacked to as many bytes as it says; never read or written beyond. (The
 // sanitizers look on.)
 TEST(Batch, AnyBytesAreUnpackedWithoutHarm) {

@@ -214,7 +214,7 @@ TEST_F(TailWalkTest, WordsThatOnlyLookLikeLargeFramesCostNoMoreThanTrueOnes) {
   std::vector<std::uint64_t> ring(kLargeRingWords);
   for (std::size_t at = 0; at + kFrameHeaderWords <= ring.size(); at += kFrameHeaderWords) {
     const FrameHeader header{.magic = kFrameMagic,
-                             .payload_bytes = kMaxPayloadBytes,
+                             .payload_bytes = kMaxCommonPayloadBytes,
                              .hash = 1,
                              .previous_hash = 2,
                              .sequence = kBase.sequence + 2};
