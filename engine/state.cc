@@ -17,10 +17,10 @@ namespace foldlog {
 namespace {
 
 // Each Fold() refuses before it changes anything.
-class Folder {
+class EventApplier {
  public:
   // `kind` is the event's place in EventBody.
-  Folder(Sequence sequence, const Moment& at, Epoch epoch, std::size_t kind, State& state)
+  EventApplier(Sequence sequence, const Moment& at, Epoch epoch, std::size_t kind, State& state)
       : sequence_(sequence), at_(at), epoch_(epoch), kind_(kind), state_(state) {}
 
   absl::Status operator()(const Started& body) {
@@ -263,9 +263,9 @@ absl::Status CheckFollows(Sequence sequence, const State& state) {
 absl::Status Apply(const RecordedEvent& event, State& state) {
   RETURN_IF_ERROR(CheckFollows(event.sequence, state));
   const EventBody& body = event.event.body;
-  Folder folder(event.sequence, {event.event.time, event.event.boot}, event.event.epoch, body.index(), state);
-  RETURN_IF_ERROR(folder.CheckMayCome(body));
-  return std::visit(folder, body);
+  EventApplier applier(event.sequence, {event.event.time, event.event.boot}, event.event.epoch, body.index(), state);
+  RETURN_IF_ERROR(applier.CheckMayCome(body));
+  return std::visit(applier, body);
 }
 
 absl::Status ApplyRecorded(const RecordedEvent& event, State& state) {
@@ -284,9 +284,9 @@ void NoteMisfit(std::string why, State& state) {
 absl::Status ApplyCheckpoint(Sequence sequence, const CheckpointView& checkpoint, State& state) {
   static const std::size_t kind = EventBody(Checkpoint{}).index();
   RETURN_IF_ERROR(CheckFollows(sequence, state));
-  Folder folder(sequence, checkpoint.at, checkpoint.epoch, kind, state);
-  RETURN_IF_ERROR(folder.CheckNoMisfit());
-  return folder(checkpoint);
+  EventApplier applier(sequence, checkpoint.at, checkpoint.epoch, kind, state);
+  RETURN_IF_ERROR(applier.CheckNoMisfit());
+  return applier(checkpoint);
 }
 
 }  // namespace foldlog
