@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/fork_guard.h"
 #include "engine/base/status_macros.h"
-#include "engine/codec/checkpoint_view.h"
+#include "engine/checkpoint_view.h"
 #include "engine/codec/frame.h"
 #include "engine/codec/state_codec.h"
 #include "engine/fold.h"

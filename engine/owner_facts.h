@@ -3,10 +3,9 @@
 #ifndef FOLDLOG_OWNER_FACTS_H_
 #define FOLDLOG_OWNER_FACTS_H_
 
-#include "foldlog/owner.h"
-
 namespace foldlog {
 
+struct Owner;
 struct Process;
 
 // Whether `process` is the one that `owner` names: by pid, start time and, if known, pid namespace.

@@ -10,7 +10,7 @@
 #include "engine/base/saturated.h"
 #include "engine/base/status_macros.h"
 #include "engine/base/text.h"
-#include "engine/codec/checkpoint_view.h"
+#include "engine/checkpoint_view.h"
 #include "engine/seconds.h"
 
 namespace foldlog {

@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/codec/checkpoint_view.h"
+#include "engine/checkpoint_view.h"
 #include "foldlog/event.h"
 
 namespace foldlog {

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstring>
 
-#include "engine/codec/checkpoint_view.h"
+#include "engine/checkpoint_view.h"
 #include "engine/codec/frame.h"
 #include "engine/codec/state_codec.h"
 #include "engine/transition.h"

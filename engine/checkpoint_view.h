@@ -1,8 +1,8 @@
 // A checkpoint as the fold sees it, in place: in an event, in a caller's struct, or in the bytes of a frame. For code
 // that handles millions a second; its texts are views of memory that another object owns.
 
-#ifndef FOLDLOG_CODEC_CHECKPOINT_VIEW_H_
-#define FOLDLOG_CODEC_CHECKPOINT_VIEW_H_
+#ifndef FOLDLOG_CHECKPOINT_VIEW_H_
+#define FOLDLOG_CHECKPOINT_VIEW_H_
 
 #include <cstdint>
 #include <optional>
@@ -40,4 +40,4 @@ absl::Status ApplyCheckpoint(Sequence sequence, const CheckpointView& checkpoint
 
 }  // namespace foldlog
 
-#endif  // FOLDLOG_CODEC_CHECKPOINT_VIEW_H_
+#endif  // FOLDLOG_CHECKPOINT_VIEW_H_
