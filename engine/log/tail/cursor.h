@@ -47,13 +47,14 @@ inline std::uint64_t PlaceOfRun(std::uint64_t position, std::size_t run_words, s
 // writes next.
 class RingCursor {
  public:
-  RingCursor(std::span<const std::uint64_t> ring, const TailPosition& at) : ring_(ring), at_(at) {}
+  RingCursor(std::span<const std::uint64_t> ring, const TailPosition& at)
+      : ring_(ring), at_(at), index_(at.position % ring.size()) {}
 
   const TailPosition& at() const { return at_; }
   Sequence sequence() const { return at_.chain.sequence; }
 
   // The words from the start of the next frame to the end of its lap, whether they hold a frame or not.
-  std::span<const std::uint64_t> Words() const { return ring_.subspan(Start() % ring_.size()); }
+  std::span<const std::uint64_t> Words() const { return Skips() ? ring_ : ring_.subspan(index_); }
 
   // The next frame if it is whole, intact, and continues the chain. For recovery, whose ring may hold any bytes.
   std::optional<FrameView> NextOfChain() const { return FrameBehind(at_.chain, Words()); }
@@ -62,15 +63,24 @@ class RingCursor {
   std::optional<FrameView> NextUnchecked() const { return FrameAtStartOf(Words()); }
 
   // The position behind `frame`, which must be the next one.
-  TailPosition Behind(const FrameView& frame) const { return {Start() + frame.size_words(), frame.end()}; }
+  TailPosition Behind(const FrameView& frame) const {
+    const std::uint64_t start = Skips() ? at_.position - index_ + ring_.size() : at_.position;
+    return {start + frame.size_words(), frame.end()};
+  }
 
-  void StepOver(const FrameView& frame) { at_ = Behind(frame); }
+  void StepOver(const FrameView& frame) {
+    const TailPosition behind = Behind(frame);
+    index_ = (Skips() ? 0 : index_) + frame.size_words();
+    if (index_ == ring_.size()) index_ = 0;
+    at_ = behind;
+  }
 
  private:
-  std::uint64_t Start() const { return FrameStart(ring_[at_.position % ring_.size()], at_.position, ring_.size()); }
+  bool Skips() const { return ring_[index_] == kSkipMark; }
 
   std::span<const std::uint64_t> ring_;
   TailPosition at_;
+  std::uint64_t index_;  // of at_ in the ring; kept, because a division a frame shows in what the drain takes
 };
 
 }  // namespace foldlog
