@@ -114,6 +114,11 @@ absl::StatusOr<OperationType> DecodeOperationType(schema::OperationType type) {
   return static_cast<OperationType>(type);
 }
 
+absl::StatusOr<OperationStatus> DecodeOperationStatus(schema::OperationStatus status) {
+  if (status > schema::OperationStatus::FAILED) return absl::DataLossError("unknown status");
+  return static_cast<OperationStatus>(status);
+}
+
 void SizeBound::Add(const Owner& owner) {
   Add(owner.instance);
   Add(owner.machine_id);

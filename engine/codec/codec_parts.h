@@ -59,6 +59,10 @@ void EncodeStats(const Stats& stats, capnp::List<schema::Statistic>::Builder out
 absl::StatusOr<Stats> DecodeStats(capnp::List<schema::Statistic>::Reader in);
 
 absl::StatusOr<OperationType> DecodeOperationType(schema::OperationType type);
+absl::StatusOr<OperationStatus> DecodeOperationStatus(schema::OperationStatus status);
+
+// Stands for "not completed" where an operation or a row has that time: no event has this one.
+inline constexpr std::int64_t kNotCompleted = std::numeric_limits<std::int64_t>::min();
 
 // Room that fits any event or state in one segment: the bytes of its strings, `fixed_words` for structs and pointers,
 // and kWordsPerElement for each list element. With too small a bound, encoding fails.

@@ -1,6 +1,5 @@
 #include "engine/codec/event_codec.h"
 
-#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -11,8 +10,6 @@
 
 namespace foldlog {
 namespace {
-
-constexpr std::int64_t kNotCompleted = std::numeric_limits<std::int64_t>::min();
 
 // --- encoding: one Fill and one Bound a kind ---
 
@@ -207,8 +204,7 @@ absl::StatusOr<EventBody> Decode(schema::Imported::Reader in) {
   Imported body;
   body.operation_id = FromData(in.getOperationId());
   ASSIGN_OR_RETURN(body.type, DecodeOperationType(in.getType()));
-  if (in.getStatus() > schema::OperationStatus::FAILED) return absl::DataLossError("unknown status");
-  body.status = static_cast<OperationStatus>(in.getStatus());
+  ASSIGN_OR_RETURN(body.status, DecodeOperationStatus(in.getStatus()));
   ASSIGN_OR_RETURN(body.total_files, FromCount(in.getTotalFiles(), "total of files"));
   ASSIGN_OR_RETURN(body.files_processed, FromPlainCount(in.getFilesProcessed(), "count of files processed"));
   ASSIGN_OR_RETURN(body.batch_num, FromPlainCount(in.getBatchNum(), "batch number"));

@@ -1,6 +1,5 @@
 #include "engine/codec/state_codec.h"
 
-#include <limits>
 #include <utility>
 
 #include "engine/base/status_macros.h"
@@ -9,9 +8,6 @@
 
 namespace foldlog {
 namespace {
-
-// Stands for "not completed": no event has this time.
-constexpr TimeNs kNotCompleted = std::numeric_limits<TimeNs>::min();
 
 // Every text and list that Fill() writes must be counted here, or encoding fails.
 SizeBound BoundOf(const State& state) {
@@ -74,8 +70,7 @@ absl::StatusOr<Operation> Read(schema::Operation::Reader in) {
   Operation operation;
   operation.operation_id = FromData(in.getOperationId());
   ASSIGN_OR_RETURN(operation.type, DecodeOperationType(in.getType()));
-  if (in.getStatus() > schema::OperationStatus::FAILED) return absl::DataLossError("unknown status");
-  operation.status = static_cast<OperationStatus>(in.getStatus());
+  ASSIGN_OR_RETURN(operation.status, DecodeOperationStatus(in.getStatus()));
   operation.epoch = in.getEpoch();
   operation.owner = DecodeOwner(in.getOwner());
   operation.roots = DecodePaths(in.getRoots());

@@ -1,5 +1,5 @@
 // Session: a manager's log, how durable its checkpoints are, and the right to write about one operation. The class
-// IndexingStateSession (_manager.py) is made of it. Declared to Python in module.cc.
+// IndexingStateManager (_manager.py) is made of it. Declared to Python in module.cc.
 //
 // Which operation it may write about is the one that it started or took over itself, as with the single-row manager.
 // Beyond that, managers of one process share the operation as they share the log, so that one may write on after
