@@ -15,6 +15,7 @@
 #include "foldlog/history.h"
 #include "tests/support/child_process.h"
 #include "tests/support/file_bytes.h"
+#include "tests/support/log_directory_fixture.h"
 #include "tests/support/test_support.h"
 
 namespace foldlog {
@@ -24,20 +25,7 @@ using absl::StatusCode;
 using testing::AllOf;
 using testing::HasSubstr;
 
-class LogDirectoryTest : public testing::Test {
- protected:
-  TempDir directory_;
-  const std::string log_dir_;
-
-  LogDirectoryTest() : log_dir_(directory_ / "log") {}
-
-  // A log with one operation in progress and `checkpoints` checkpoints, closed again.
-  void MakeLog(int checkpoints) {
-    ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_, SmallTailOptions()));
-    ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({}));
-    for (int i = 1; i <= checkpoints; ++i) ASSERT_OK(engine->Checkpoint(handle, {.files_processed = i}));
-  }
-};
+class LogDirectoryTest : public LogDirectoryFixture {};
 
 TEST_F(LogDirectoryTest, HoldsTheFilesThatFormatMdLists) {
   MakeLog(1);
