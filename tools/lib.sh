@@ -6,7 +6,8 @@ repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 # Debian 12's names. README and CONTRIBUTING say nothing else is needed, so whatever the build uses must stand here.
 packages_build=(g++ cmake ninja-build pkgconf liblmdb-dev liblz4-dev capnproto libcapnp-dev libxxhash-dev libabsl-dev libcli11-dev
                 libutf8proc-dev libsqlite3-dev)
-packages_test=(libgtest-dev libgmock-dev libbenchmark-dev nlohmann-json3-dev python3 sqlite3 clang-format)
+packages_test=(libgtest-dev libgmock-dev libbenchmark-dev nlohmann-json3-dev python3 sqlite3 clang-format
+               lmdb-utils python3-lz4 python3-xxhash)
 packages_module=(pybind11-dev python3-dev)
 packages_python=("${packages_module[@]}" python3-pytest)
 packages_coverage=(gcovr)
