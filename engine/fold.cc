@@ -5,38 +5,26 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
-#include "engine/codec/checkpoint_codec.h"
-#include "engine/codec/event_codec.h"
 #include "engine/codec/frame.h"
 #include "engine/codec/frame_reader.h"
 #include "engine/codec/state_codec.h"
+#include "engine/lazy_fold.h"
 
 namespace foldlog {
 namespace {
 
-// Nearly all events are plain checkpoints, which are folded where they lie, without an Event. A checkpoint that does
-// not fit goes the long way, which notes it as a misfit.
-absl::Status ApplyFrame(const FrameView& frame, const FrameReader& reader, State& state) {
-  const Sequence sequence = frame.header.sequence;
-  const std::optional<CheckpointView> plain = DecodePlainCheckpoint(frame.payload);
-  if (plain && ApplyCheckpoint(sequence, *plain, state).ok()) return absl::OkStatus();
-  absl::StatusOr<Event> event = DecodeEvent(frame.payload);
-  if (event.ok()) return ApplyRecorded({sequence, frame.header.hash, *std::move(event)}, state);
-  const absl::Status named = reader.InContext(event.status());
-  if (!absl::IsDataLoss(named)) return named;  // of a newer version: not a misfit, but not to be skipped either
-  NoteMisfit(std::string(named.message()), state);
-  return absl::OkStatus();
-}
-
 // Folds the frames from where the reader stands up to `target`.
-absl::StatusOr<Fold> FoldOn(FrameReader& reader, Fold fold, Sequence target) {
+absl::StatusOr<Fold> FoldOn(FrameReader& reader, const std::string& log_name, Fold fold, Sequence target) {
+  LazyFold lazy(std::move(fold.state), log_name);
   while (reader.position().sequence < target) {
+    if (reader.IsRunDone()) lazy.Settle();
     ASSIGN_OR_RETURN(const std::optional<FrameView> frame, reader.Peek());
     if (!frame) return absl::DataLossError(absl::StrCat("the log ends before event ", target));
-    RETURN_IF_ERROR(ApplyFrame(*frame, reader, fold.state));
+    RETURN_IF_ERROR(lazy.Add(*frame));
     reader.StepOver(*frame);
   }
   fold.at = reader.position();
+  fold.state = lazy.Settled();
   return fold;
 }
 
@@ -70,7 +58,7 @@ absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
     absl::StatusOr<State> state = DecodeState(snapshot->words);
     std::optional<FrameReader> reader = ReaderBehind(*snapshot, log, extent);
     if (state.ok() && state->sequence == taken_at.sequence && reader) {
-      absl::StatusOr<Fold> fold = FoldOn(*reader, {*std::move(state), taken_at, taken_at.sequence}, target);
+      absl::StatusOr<Fold> fold = FoldOn(*reader, log.name(), {*std::move(state), taken_at, taken_at.sequence}, target);
       // A misfit may be the fault of this snapshot: an older one, or none, shows whether it is the log's.
       if (!fold.ok() || !fold->state.misfit) return fold;
     }
@@ -78,7 +66,7 @@ absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
     ASSIGN_OR_RETURN(snapshot, log.FindSnapshot(taken_at.sequence - 1));
   }
   FrameReader reader(log, extent.base);
-  return FoldOn(reader, {State{.sequence = extent.base.sequence}, extent.base, 0}, target);
+  return FoldOn(reader, log.name(), {State{.sequence = extent.base.sequence}, extent.base, 0}, target);
 }
 
 }  // namespace foldlog

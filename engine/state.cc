@@ -171,10 +171,10 @@ class EventApplier {
   }
 
   // In the memory that the text before took.
-  static void Set(const std::optional<std::string_view>& from, std::optional<std::string>& to) {
-    if (!from) return;
+  static void Set(std::string_view from, std::optional<std::string>& to) {
+    if (!IsPresent(from)) return;
     if (!to) to.emplace();
-    to->assign(*from);
+    to->assign(from);
   }
 
   void NoteError() {
@@ -194,8 +194,6 @@ class EventApplier {
   // The stretch that the recent rate is about ends here; if the next one is long enough to say something, it takes
   // over.
   void KeepPace() {
-    constexpr std::int64_t kStretchMinNs = 30 * kNanosecondsPerSecond;
-    constexpr std::int64_t kStretchMinFiles = 20;
     Operation& operation = *state_.operation;
     const Pace now{operation.files_processed, operation.active_ns};
     const Pace& next = operation.recent_next;

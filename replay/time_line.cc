@@ -15,8 +15,9 @@ absl::StatusOr<std::optional<MomentReader::Reading>> MomentReader::Next() {
   ASSIGN_OR_RETURN(const std::optional<FrameView> frame, frames_.Peek());
   if (!frame) return std::optional<Reading>();
   Reading reading{.sequence = frame->header.sequence};
-  if (const std::optional<CheckpointView> plain = DecodePlainCheckpoint(frame->payload)) {
-    reading.at = plain->at;
+  CheckpointView plain;
+  if (DecodePlainCheckpoint(frame->payload, plain)) {
+    reading.at = plain.at;
   } else {
     const absl::StatusOr<Event> event = DecodeEvent(frame->payload);
     if (!event.ok()) return frames_.InContext(event.status());

@@ -255,8 +255,8 @@ absl::StatusOr<EventBody> DecodeBody(schema::Event::Reader in) {
 
 Event ToEvent(const CheckpointView& plain) {
   Checkpoint body{.files_processed = plain.files_processed, .batch_num = plain.batch_num};
-  if (plain.current_path) body.current_path.emplace(*plain.current_path);
-  if (plain.last_processed_file) body.last_processed_file.emplace(*plain.last_processed_file);
+  if (IsPresent(plain.current_path)) body.current_path.emplace(plain.current_path);
+  if (IsPresent(plain.last_processed_file)) body.last_processed_file.emplace(plain.last_processed_file);
   return {plain.at.time, plain.epoch, std::move(body), plain.at.boot};
 }
 
@@ -291,7 +291,8 @@ absl::Status EncodeEvent(const Event& event, std::vector<std::uint64_t>& words) 
 }
 
 absl::StatusOr<Event> DecodeEvent(std::span<const std::uint64_t> words) {
-  if (const std::optional<CheckpointView> plain = DecodePlainCheckpoint(words)) return ToEvent(*plain);
+  CheckpointView plain;
+  if (DecodePlainCheckpoint(words, plain)) return ToEvent(plain);
   return DecodeAnyEvent(words);
 }
 

@@ -13,6 +13,19 @@ namespace foldlog {
 // store's batches, which are unpacked as a whole.
 constexpr std::size_t kReadBytes = std::size_t{256} << 10;
 
+absl::Status AboutEvent(Sequence sequence, const std::string& log_name, const absl::Status& status) {
+  const std::string message = absl::StrCat("event ", sequence, " of the log ", log_name, ": ", status.message());
+  // Errors about pages and batches bring their own advice.
+  if (!absl::IsDataLoss(status) || absl::StrContains(status.message(), kDamageAdvice)) {
+    return absl::Status(status.code(), message);
+  }
+  return absl::DataLossError(
+      absl::StrCat(message,
+                   "; keep a copy of the log's directory and restore the last backup, or read on "
+                   "behind it with events --from ",
+                   sequence + 1));
+}
+
 FrameReader::FrameReader(const EventLog& log, Sequence from)
     : log_(&log), position_{from == 0 ? 0 : from - 1, 0}, link_known_(false) {}
 
@@ -28,20 +41,6 @@ absl::Status FrameReader::Refill() {
     link_known_ = true;
   }
   return absl::OkStatus();
-}
-
-absl::Status FrameReader::InContext(const absl::Status& status) const {
-  const Sequence sequence = position_.sequence + 1;
-  const std::string message = absl::StrCat("event ", sequence, " of the log ", log_->name(), ": ", status.message());
-  // Errors about pages and batches bring their own advice.
-  if (!absl::IsDataLoss(status) || absl::StrContains(status.message(), kDamageAdvice)) {
-    return absl::Status(status.code(), message);
-  }
-  return absl::DataLossError(
-      absl::StrCat(message,
-                   "; keep a copy of the log's directory and restore the last backup, or read on "
-                   "behind it with events --from ",
-                   sequence + 1));
 }
 
 // The frame is checked here and not when the run is read: the frames before a damaged one are still given out.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -15,6 +16,9 @@
 #include "foldlog/event_log.h"
 
 namespace foldlog {
+
+// `status`, an error about an event, with its number and the log's name, and with advice if it is damage.
+absl::Status AboutEvent(Sequence sequence, const std::string& log_name, const absl::Status& status);
 
 // The log must outlive it. Threads: one at a time.
 class FrameReader {
@@ -30,11 +34,16 @@ class FrameReader {
   absl::StatusOr<std::optional<FrameView>> Peek();
   void StepOver(const FrameView& frame);
 
+  // Whether the next Peek() takes the frames that were given out before off their memory.
+  bool IsRunDone() const { return offset_words_ == run_.words.size(); }
+
   // The end of the chain behind the last frame that was stepped over.
   const ChainEnd& position() const { return position_; }
 
-  // `status`, an error about the next frame, with that frame's number and the log's name.
-  absl::Status InContext(const absl::Status& status) const;
+  // AboutEvent() for the next frame.
+  absl::Status InContext(const absl::Status& status) const {
+    return AboutEvent(position_.sequence + 1, log_->name(), status);
+  }
 
  private:
   absl::Status Refill();
