@@ -1,68 +1,94 @@
 #include "foldlog/history.h"
 
-#include <algorithm>
-#include <iterator>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/saturated.h"
 #include "engine/base/status_macros.h"
-#include "foldlog/event_reader.h"
+#include "replay/history_filter.h"
+#include "replay/history_scan.h"
+#include "replay/history_source.h"
 
 namespace foldlog {
 namespace {
 
-// Whether such an event ends what the state knows of the operation before it.
-bool TakesOffTheRow(const EventBody& body) {
-  return std::holds_alternative<Started>(body) || std::holds_alternative<Cleared>(body) ||
-         std::holds_alternative<Reset>(body);
+void Add(const Operation& operation, Totals& totals) {
+  ++totals.operations;
+  ++totals.by_status.at(static_cast<std::size_t>(operation.status));
+  totals.files = SaturatedPlus(totals.files, operation.files_processed);
+  totals.errors = SaturatedPlus(totals.errors, operation.error_count);
+  totals.active_ns = SaturatedPlus(totals.active_ns, operation.active_ns);
+  totals.interruptions = SaturatedPlus(totals.interruptions, operation.interruptions);
+}
+
+bool IsBehind(Sequence cursor, Order order, Sequence first_sequence) {
+  if (cursor == 0) return true;
+  return order == Order::kOldestFirst ? first_sequence >= cursor : first_sequence <= cursor;
 }
 
 }  // namespace
 
-// The state is copied only before events that may take an operation off the row: a copy for each event would cost far
-// more than the fold.
-absl::StatusOr<std::vector<HistoryEntry>> ReadHistory(const EventLog& log) {
+absl::StatusOr<HistoryQuery> HistoryQuery::Over(const EventLog& log, const HistoryFilter& filter, Order order,
+                                                Sequence cursor) {
+  RETURN_IF_ERROR(CheckFilter(filter));
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
-  EventReader reader(log, extent.base);
-  std::vector<HistoryEntry> history;
-  State state{.sequence = extent.base.sequence};
+  HistoryQuery query(std::make_unique<HistoryScan>(log, extent, order), filter, order, cursor);
+  if (extent.missing_through > extent.end.sequence) query.at_end_ = log.Read(extent.end.sequence + 1, 1).status();
+  return query;
+}
+
+HistoryQuery::HistoryQuery(std::unique_ptr<HistorySource> source, HistoryFilter filter, Order order, Sequence cursor)
+    : source_(std::move(source)), filter_(std::move(filter)), order_(order), cursor_(cursor) {}
+HistoryQuery::HistoryQuery(HistoryQuery&&) noexcept = default;
+HistoryQuery& HistoryQuery::operator=(HistoryQuery&&) noexcept = default;
+HistoryQuery::~HistoryQuery() = default;
+
+absl::StatusOr<std::optional<HistoryEntry>> HistoryQuery::Next() {
   while (true) {
-    const absl::StatusOr<std::optional<RecordedEvent>> next = reader.Next();
-    if (!next.ok() && reader.position().sequence > state.sequence) {  // the frame is intact, but holds no event
-      NoteMisfit(std::string(next.status().message()), state);
-      continue;
-    }
-    RETURN_IF_ERROR(next.status());
-    if (!next->has_value()) break;
-    const RecordedEvent& event = **next;
-    if (!TakesOffTheRow(event.event.body)) {
-      RETURN_IF_ERROR(ApplyRecorded(event, state));
-      continue;
-    }
-    State before = state;
-    RETURN_IF_ERROR(ApplyRecorded(event, state));
-    if (!before.operation || state.misfit) continue;
-    const std::optional<Sequence> reset_by = before.active() ? std::optional(event.sequence) : std::nullopt;
-    history.push_back({*std::move(before.operation), reset_by});
+    ASSIGN_OR_RETURN(std::optional<HistoryEntry> entry, source_->Next());
+    if (!entry) break;
+    const Sequence first = entry->operation.first_sequence;
+    if (!IsBehind(cursor_, order_, first)) continue;
+    cursor_ = order_ == Order::kOldestFirst ? first + 1 : first - 1;
+    if (Passes(filter_, entry->operation)) return entry;
+    if (cursor_ == 0) break;
   }
-  if (state.operation) history.push_back({*std::move(state.operation), std::nullopt});
-  return history;
+  cursor_ = 0;
+  RETURN_IF_ERROR(at_end_);
+  return std::optional<HistoryEntry>();
+}
+
+absl::StatusOr<std::vector<HistoryEntry>> ReadHistory(const EventLog& log) {
+  ASSIGN_OR_RETURN(HistoryQuery query, HistoryQuery::Over(log));
+  std::vector<HistoryEntry> history;
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<HistoryEntry> entry, query.Next());
+    if (!entry) return history;
+    history.push_back(*std::move(entry));
+  }
 }
 
 absl::StatusOr<HistoryEntry> FindOperation(const EventLog& log, const std::string& operation_id) {
-  ASSIGN_OR_RETURN(std::vector<HistoryEntry> history, ReadHistory(log));
-  // From the end: an id that was used again means its latest use.
-  const auto found = std::find_if(history.rbegin(), history.rend(), [&](const HistoryEntry& entry) {
-    return entry.operation.operation_id == operation_id;
-  });
-  if (found == history.rend()) {
-    return absl::NotFoundError(absl::StrCat("the log ", log.name(), " knows no operation ", operation_id,
-                                            "; its history lists those it knows"));
+  ASSIGN_OR_RETURN(HistoryQuery query, HistoryQuery::Over(log, {.id_prefix = operation_id}, Order::kNewestFirst));
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<HistoryEntry> entry, query.Next());
+    if (!entry) break;
+    if (entry->operation.operation_id == operation_id) return *std::move(entry);
   }
-  return std::move(*found);
+  return absl::NotFoundError(
+      absl::StrCat("the log ", log.name(), " knows no operation ", operation_id, "; its history lists those it knows"));
+}
+
+absl::StatusOr<Totals> SumUp(const EventLog& log, const HistoryFilter& filter) {
+  ASSIGN_OR_RETURN(HistoryQuery query, HistoryQuery::Over(log, filter));
+  Totals totals;
+  while (true) {
+    ASSIGN_OR_RETURN(const std::optional<HistoryEntry> entry, query.Next());
+    if (!entry) return totals;
+    Add(entry->operation, totals);
+  }
 }
 
 }  // namespace foldlog

@@ -66,6 +66,12 @@ TESTED_ELSEWHERE = {
     "engine/projection/sqlite": "tests/projection/sqlite_mirror_test.cc",
     "engine/projection/sqlite_reading": "tests/projection/sqlite_mirror_test.cc",
     "engine/projection/sqlite_source": "tests/cli/sqlite_reading_test.py",
+    "replay/event_filter": "tests/replay/event_query_test.cc",
+    "replay/event_scan": "tests/replay/event_query_test.cc",
+    "replay/event_source": "tests/replay/event_query_test.cc",
+    "replay/history_filter": "tests/replay/history_test.cc",
+    "replay/history_scan": "tests/replay/history_test.cc",
+    "replay/history_source": "tests/replay/history_test.cc",
 }
 
 NO_FUNCTION = re.compile(r"\s*(namespace|class|struct|union|enum|extern|template .*(class|struct))\b")

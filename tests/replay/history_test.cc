@@ -2,6 +2,9 @@
 
 #include "foldlog/history.h"
 
+#include <algorithm>
+
+#include "tests/support/random_log.h"
 #include "tests/support/test_support.h"
 
 namespace foldlog {
@@ -40,6 +43,106 @@ TEST(History, ListsEveryOperationInOrder) {
 
   EXPECT_EQ(FindOperation(engine->log(), "op-2")->operation.failure, "no");
   EXPECT_THAT(FindOperation(engine->log(), "op-9"), Fails(StatusCode::kNotFound, HasSubstr("op-9")));
+}
+
+std::unique_ptr<EventLog> LogOf(const std::vector<Event>& events) {
+  std::unique_ptr<EventLog> log = NewMemoryLog();
+  EXPECT_OK(log->Append(RunAfter(log->Extent()->end, events), Space::kUnreserved));
+  return log;
+}
+
+std::vector<HistoryEntry> All(const EventLog& log, const HistoryFilter& filter, Order order = Order::kOldestFirst) {
+  std::vector<HistoryEntry> found;
+  auto query = HistoryQuery::Over(log, filter, order);
+  EXPECT_OK(query);
+  while (query.ok()) {
+    auto entry = query->Next();
+    EXPECT_OK(entry);
+    if (!entry.ok() || !*entry) break;
+    found.push_back(**std::move(entry));
+  }
+  return found;
+}
+
+std::vector<Sequence> Found(const EventLog& log, const HistoryFilter& filter) {
+  std::vector<Sequence> firsts;
+  for (const HistoryEntry& entry : All(log, filter)) firsts.push_back(entry.operation.first_sequence);
+  return firsts;
+}
+
+TEST(History, EachFilterLetsPassWhatItNames) {
+  const auto log = LogOf(
+      {{10, 1, Started{.operation_id = "alpha", .roots = {"/photos"}}},
+       {20, 1, Failed{"no"}},
+       {30, 2,
+        Started{
+            .operation_id = "beta", .type = OperationType::kIncremental, .metadata = {{"host", "h1"}, {"who", "ann"}}}},
+       {40, 3, Recovered{}},
+       {50, 3, Completed{}},
+       {60, 4, Started{.operation_id = "alphabet"}}});
+  using Firsts = std::vector<Sequence>;
+  EXPECT_EQ(Found(*log, {}), (Firsts{1, 3, 6}));
+  EXPECT_EQ(Found(*log, {.type = OperationType::kIncremental}), Firsts{3});
+  EXPECT_EQ(Found(*log, {.statuses = {OperationStatus::kFailed, OperationStatus::kInProgress}}), (Firsts{1, 6}));
+  EXPECT_EQ(Found(*log, {.since = 20}), (Firsts{1, 3, 6}));
+  EXPECT_EQ(Found(*log, {.since = 21}), (Firsts{3, 6}));
+  EXPECT_EQ(Found(*log, {.until = 30}), Firsts{1});
+  EXPECT_EQ(Found(*log, {.since = 35, .until = 36}), Firsts{3}) << "under way, though nothing happened";
+  EXPECT_EQ(Found(*log, {.min_errors = 1}), Firsts{1});
+  EXPECT_EQ(Found(*log, {.interrupted_only = true}), Firsts{3});
+  EXPECT_EQ(Found(*log, {.name = "hot"}), Firsts{1}) << "in a root";
+  EXPECT_EQ(Found(*log, {.name = "nn"}), Firsts{3}) << "in the metadata";
+  EXPECT_EQ(Found(*log, {.name = "lpha"}), (Firsts{1, 6}));
+  EXPECT_EQ(Found(*log, {.metadata = {{"host", "h1"}}}), Firsts{3});
+  EXPECT_EQ(Found(*log, {.metadata = {{"host", "h1"}, {"who", "bob"}}}), Firsts{});
+  EXPECT_EQ(Found(*log, {.id_prefix = "alphab"}), Firsts{6});
+  EXPECT_THAT(HistoryQuery::Over(*log, {.since = 2, .until = 1}),
+              Fails(StatusCode::kInvalidArgument, HasSubstr("2 to 1")));
+}
+
+TEST(History, NewestFirstIsTheReverseAndPagesAreTheWhole) {
+  std::mt19937_64 random(TestSeed());
+  for (int round = 0; round < 20; ++round) {
+    const auto log = LogOf(RandomLog(random, round % 2 == 0 ? 0 : 30).Next(random() % 400));
+    const HistoryFilter filter{.min_errors = static_cast<std::int64_t>(random() % 2)};
+    std::vector<HistoryEntry> whole = All(*log, filter);
+    for (const Order order : {Order::kOldestFirst, Order::kNewestFirst}) {
+      ASSERT_TRUE(All(*log, filter, order) == whole);
+      std::vector<HistoryEntry> paged;
+      Sequence cursor = 0;
+      do {
+        ASSERT_OK_AND_ASSIGN(HistoryQuery page, HistoryQuery::Over(*log, filter, order, cursor));
+        for (int i = 0; i < 3; ++i) {
+          ASSERT_OK_AND_ASSIGN(const auto entry, page.Next());
+          if (entry) paged.push_back(*entry);
+        }
+        cursor = page.cursor();
+      } while (cursor != 0);
+      ASSERT_TRUE(paged == whole);
+      std::reverse(whole.begin(), whole.end());
+    }
+  }
+}
+
+TEST(History, TotalsAreTheSumsOverItsEntries) {
+  std::mt19937_64 random(TestSeed());
+  const auto log = LogOf(RandomLog(random, 0).Next(500));
+  const HistoryFilter filter{.interrupted_only = true};
+  Totals expected;
+  for (const HistoryEntry& entry : All(*log, filter)) {
+    ++expected.operations;
+    ++expected.by_status[static_cast<std::size_t>(entry.operation.status)];
+    expected.errors += entry.operation.error_count;
+    expected.active_ns += entry.operation.active_ns;
+    expected.interruptions += entry.operation.interruptions;
+  }
+  ASSERT_OK_AND_ASSIGN(const Totals totals, SumUp(*log, filter));
+  EXPECT_EQ(totals.operations, expected.operations);
+  EXPECT_EQ(totals.by_status, expected.by_status);
+  EXPECT_EQ(totals.errors, expected.errors);
+  EXPECT_EQ(totals.active_ns, expected.active_ns);
+  EXPECT_EQ(totals.interruptions, expected.interruptions);
+  EXPECT_EQ((Totals{.files = 4, .errors = 1}.error_rate()), 0.25);
 }
 
 }  // namespace

@@ -1,0 +1,80 @@
+#include "foldlog/event_query.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "foldlog/history.h"
+#include "replay/event_filter.h"
+#include "replay/event_scan.h"
+#include "replay/event_source.h"
+
+namespace foldlog {
+namespace {
+
+absl::Status NoSuchOperation(const EventLog& log, const EventFilter& filter) {
+  const std::string named =
+      filter.operation_id ? *filter.operation_id : absl::StrCat("begun by event ", filter.operation);
+  return absl::NotFoundError(
+      absl::StrCat("the log ", log.name(), " knows no operation ", named, "; its history lists those it knows"));
+}
+
+// Replaces the operation that the filter names by the number of its first event, and narrows the range to it.
+absl::Status FindOperationOf(const EventLog& log, EventFilter& filter, EventRange& range) {
+  ASSIGN_OR_RETURN(HistoryQuery history, HistoryQuery::Over(log, {}, Order::kNewestFirst));
+  Sequence next_one = 0;
+  while (true) {
+    ASSIGN_OR_RETURN(const std::optional<HistoryEntry> entry, history.Next());
+    if (!entry) return NoSuchOperation(log, filter);
+    const Operation& operation = entry->operation;
+    const bool id_fits = !filter.operation_id || operation.operation_id == *filter.operation_id;
+    if (id_fits && (filter.operation == 0 || operation.first_sequence == filter.operation)) {
+      filter.operation = operation.first_sequence;
+      range.from = std::max(range.from, operation.first_sequence);
+      if (next_one != 0) range.through = std::min(range.through, next_one - 1);
+      return absl::OkStatus();
+    }
+    next_one = operation.first_sequence;
+  }
+}
+
+// Where the page begins that goes on at `cursor`.
+void GoOnAt(Sequence cursor, Order order, EventRange& range) {
+  if (cursor == 0) return;
+  if (order == Order::kOldestFirst) range.from = std::max(range.from, cursor);
+  if (order == Order::kNewestFirst) range.through = std::min(range.through, cursor);
+}
+
+}  // namespace
+
+absl::StatusOr<EventQuery> EventQuery::Over(const EventLog& log, const EventFilter& filter, Order order,
+                                            Sequence cursor) {
+  RETURN_IF_ERROR(CheckFilter(filter));
+  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+  EventFilter wanted = filter;
+  EventRange range{std::max(filter.from, extent.base.sequence + 1), std::min(filter.through, extent.end.sequence)};
+  if (filter.operation != 0 || filter.operation_id) RETURN_IF_ERROR(FindOperationOf(log, wanted, range));
+  GoOnAt(cursor, order, range);
+  EventQuery query(std::make_unique<EventScan>(log, std::move(wanted), order, range));
+  const bool asks_for_missing = extent.missing_through > extent.end.sequence && filter.through > extent.end.sequence;
+  if (asks_for_missing) query.at_end_ = log.Read(extent.end.sequence + 1, 1).status();
+  return query;
+}
+
+EventQuery::EventQuery(std::unique_ptr<EventSource> source) : source_(std::move(source)) {}
+EventQuery::EventQuery(EventQuery&&) noexcept = default;
+EventQuery& EventQuery::operator=(EventQuery&&) noexcept = default;
+EventQuery::~EventQuery() = default;
+
+absl::StatusOr<std::optional<QueriedEvent>> EventQuery::Next() {
+  absl::StatusOr<std::optional<QueriedEvent>> found = source_->Next();
+  if (found.ok() && !found->has_value()) RETURN_IF_ERROR(at_end_);
+  return found;
+}
+
+Sequence EventQuery::cursor() const { return source_->cursor(); }
+
+std::uint64_t EventQuery::batches_unpacked() const { return source_->batches_unpacked(); }
+
+}  // namespace foldlog

@@ -1,0 +1,75 @@
+#include "replay/history_scan.h"
+
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "engine/base/status_macros.h"
+
+namespace foldlog {
+namespace {
+
+// Whether such an event ends what the state knows of the operation before it.
+bool TakesOffTheRow(const EventBody& body) {
+  return std::holds_alternative<Started>(body) || std::holds_alternative<Cleared>(body) ||
+         std::holds_alternative<Reset>(body);
+}
+
+}  // namespace
+
+HistoryScan::HistoryScan(const EventLog& log, const LogExtent& extent, Order order)
+    : reader_(log, extent.base),
+      state_{.sequence = extent.base.sequence},
+      through_(extent.end.sequence),
+      order_(order) {}
+
+absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::Next() {
+  if (order_ == Order::kOldestFirst) return NextForwards();
+  if (!read_) {
+    std::vector<HistoryEntry> read;
+    while (true) {
+      ASSIGN_OR_RETURN(std::optional<HistoryEntry> entry, NextForwards());
+      if (!entry) break;
+      read.push_back(*std::move(entry));
+    }
+    read_ = std::move(read);
+  }
+  if (read_->empty()) return std::optional<HistoryEntry>();
+  std::optional<HistoryEntry> last = std::move(read_->back());
+  read_->pop_back();
+  return last;
+}
+
+absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::NextForwards() {
+  while (state_.sequence < through_) {
+    const absl::StatusOr<std::optional<RecordedEvent>> next = reader_.Next();
+    if (!next.ok() && reader_.position().sequence > state_.sequence) {  // the frame is intact, but holds no event
+      NoteMisfit(std::string(next.status().message()), state_);
+      continue;
+    }
+    RETURN_IF_ERROR(next.status());
+    if (!next->has_value()) break;
+    ASSIGN_OR_RETURN(std::optional<HistoryEntry> entry, Fold(**next));
+    if (entry) return entry;
+  }
+  if (!state_.operation) return std::optional<HistoryEntry>();
+  HistoryEntry on_the_row{*std::move(state_.operation), std::nullopt};
+  state_.operation.reset();
+  return std::optional(std::move(on_the_row));
+}
+
+// The state is copied only before events that may take an operation off the row: a copy for each event would cost far
+// more than the fold.
+absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::Fold(const RecordedEvent& event) {
+  if (!TakesOffTheRow(event.event.body)) {
+    RETURN_IF_ERROR(ApplyRecorded(event, state_));
+    return std::optional<HistoryEntry>();
+  }
+  State before = state_;
+  RETURN_IF_ERROR(ApplyRecorded(event, state_));
+  if (!before.operation || state_.misfit) return std::optional<HistoryEntry>();
+  const std::optional<Sequence> reset_by = before.active() ? std::optional(event.sequence) : std::nullopt;
+  return std::optional(HistoryEntry{*std::move(before.operation), reset_by});
+}
+
+}  // namespace foldlog

@@ -1,0 +1,39 @@
+// The operations of a log from its events alone: one pass that closes an operation when the next begins. Slow and
+// plain: what finds operations in other ways has to find the same.
+
+#ifndef FOLDLOG_REPLAY_HISTORY_SCAN_H_
+#define FOLDLOG_REPLAY_HISTORY_SCAN_H_
+
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "foldlog/event_log.h"
+#include "foldlog/event_reader.h"
+#include "foldlog/history.h"
+#include "replay/history_source.h"
+
+namespace foldlog {
+
+// Sees the log up to the end of `extent`; the log must outlive it. Oldest first it holds one operation, newest first
+// all of them.
+class HistoryScan final : public HistorySource {
+ public:
+  HistoryScan(const EventLog& log, const LogExtent& extent, Order order);
+
+  absl::StatusOr<std::optional<HistoryEntry>> Next() override;
+
+ private:
+  absl::StatusOr<std::optional<HistoryEntry>> NextForwards();
+  absl::StatusOr<std::optional<HistoryEntry>> Fold(const RecordedEvent& event);
+
+  EventReader reader_;
+  State state_;
+  const Sequence through_;
+  const Order order_;
+  std::optional<std::vector<HistoryEntry>> read_;  // newest first: those to be given, from its end
+};
+
+}  // namespace foldlog
+
+#endif  // FOLDLOG_REPLAY_HISTORY_SCAN_H_
