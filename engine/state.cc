@@ -68,7 +68,7 @@ class EventApplier {
 
   absl::Status operator()(const Recovered& body) {
     RETURN_IF_ERROR(TakeOver(body.owner, OperationStatus::kInProgress));
-    ++state_.operation->interruptions;
+    ++state_.operation->interruptions_by.at(static_cast<std::size_t>(body.evidence));
     return absl::OkStatus();
   }
 
@@ -163,6 +163,7 @@ class EventApplier {
   absl::Status TakeOver(const Owner& owner, OperationStatus from) {
     if (state_.status() != from) return Refuse(std::string("the status is ").append(Name(state_.status())));
     if (epoch_ <= state_.epoch) return Refuse("its epoch is not a new one");
+    if (from == OperationStatus::kPaused) CountTime();
     state_.operation->status = OperationStatus::kInProgress;
     state_.operation->owner = owner;
     state_.operation->epoch = epoch_;
@@ -184,11 +185,11 @@ class EventApplier {
     operation.last_error_sequence = sequence_;
   }
 
-  // The time since the event before, if it was spent at work.
+  // The time since the event before, to what it was spent with.
   void CountTime() {
     Operation& operation = *state_.operation;
-    if (operation.status != OperationStatus::kInProgress) return;
-    operation.active_ns = SaturatedPlus(operation.active_ns, ElapsedNs(state_.seen, at_));
+    std::int64_t& spent = operation.status == OperationStatus::kPaused ? operation.paused_ns : operation.active_ns;
+    spent = SaturatedPlus(spent, ElapsedNs(state_.seen, at_));
   }
 
   // The stretch that the recent rate is about ends here; if the next one is long enough to say something, it takes

@@ -20,7 +20,11 @@ void Add(const Operation& operation, Totals& totals) {
   totals.files = SaturatedPlus(totals.files, operation.files_processed);
   totals.errors = SaturatedPlus(totals.errors, operation.error_count);
   totals.active_ns = SaturatedPlus(totals.active_ns, operation.active_ns);
-  totals.interruptions = SaturatedPlus(totals.interruptions, operation.interruptions);
+  totals.paused_ns = SaturatedPlus(totals.paused_ns, operation.paused_ns);
+  totals.interruptions = SaturatedPlus(totals.interruptions, operation.interruptions());
+  for (std::size_t i = 0; i < kEvidenceKinds; ++i) {
+    totals.interruptions_by.at(i) = SaturatedPlus(totals.interruptions_by.at(i), operation.interruptions_by.at(i));
+  }
 }
 
 bool IsBehind(Sequence cursor, Order order, Sequence first_sequence) {

@@ -42,7 +42,7 @@ absl::Status CheckFilter(const HistoryFilter& filter) {
 bool Passes(const HistoryFilter& filter, const Operation& operation) {
   return (!filter.type || operation.type == *filter.type) &&
          (filter.statuses.empty() || filter.statuses.contains(operation.status)) && WasUnderWay(operation, filter) &&
-         operation.error_count >= filter.min_errors && (!filter.interrupted_only || operation.interruptions > 0) &&
+         operation.error_count >= filter.min_errors && (!filter.interrupted_only || operation.interruptions() > 0) &&
          operation.operation_id.starts_with(filter.id_prefix) &&
          (filter.name.empty() || IsNamed(operation, filter.name)) && HasMetadata(operation, filter.metadata);
 }

@@ -40,7 +40,7 @@ struct Operation {
   firstSequence @17 :UInt64;
   lastSequence @18 :UInt64;
   checkpoints @19 :Int64;
-  interruptions @20 :Int64;
+  pausedNs @20 :Int64;
   pauseReason @21 :Data;
   failure @22 :Data;
   stats @23 :List(E.Statistic);
@@ -56,4 +56,5 @@ struct Operation {
   clockSteps @33 :Int64;
   clockStepSequence @34 :UInt64;
   clockStepNs @35 :Int64;
+  interruptionsBy @36 :List(Int64);  # in the order of Evidence
 }

@@ -81,7 +81,7 @@ class SizeBound {
   std::size_t words() const { return words_; }
 
  private:
-  static constexpr std::size_t kFixedWords = 80;
+  static constexpr std::size_t kFixedWords = 96;
   static constexpr std::size_t kWordsPerElement = 8;
   std::size_t words_ = kFixedWords;
 };

@@ -1,5 +1,6 @@
 #include "engine/codec/state_codec.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/base/status_macros.h"
@@ -59,7 +60,9 @@ void Fill(const Operation& operation, schema::Operation::Builder out) {
   out.setFirstSequence(operation.first_sequence);
   out.setLastSequence(operation.last_sequence);
   out.setCheckpoints(operation.checkpoints);
-  out.setInterruptions(operation.interruptions);
+  out.setPausedNs(operation.paused_ns);
+  auto interruptions = out.initInterruptionsBy(kEvidenceKinds);
+  for (unsigned i = 0; i < kEvidenceKinds; ++i) interruptions.set(i, operation.interruptions_by.at(i));
   out.setPauseReason(ToData(operation.pause_reason));
   out.setFailure(ToData(operation.failure));
   EncodeStats(operation.stats, out.initStats(static_cast<unsigned>(operation.stats.size())));
@@ -98,7 +101,11 @@ absl::StatusOr<Operation> Read(schema::Operation::Reader in) {
   operation.first_sequence = in.getFirstSequence();
   operation.last_sequence = in.getLastSequence();
   operation.checkpoints = in.getCheckpoints();
-  operation.interruptions = in.getInterruptions();
+  operation.paused_ns = in.getPausedNs();
+  const auto interruptions = in.getInterruptionsBy();
+  for (unsigned i = 0; i < std::min<unsigned>(kEvidenceKinds, interruptions.size()); ++i) {
+    operation.interruptions_by.at(i) = interruptions[i];
+  }
   operation.pause_reason = FromData(in.getPauseReason());
   operation.failure = FromData(in.getFailure());
   ASSIGN_OR_RETURN(operation.stats, DecodeStats(in.getStats()));

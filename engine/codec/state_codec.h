@@ -14,7 +14,7 @@
 namespace foldlog {
 
 // Changes whenever Apply() or state.capnp does, so that a snapshot of another fold is not taken for one of this.
-inline constexpr std::uint32_t kFoldVersion = 3;
+inline constexpr std::uint32_t kFoldVersion = 4;
 
 absl::Status EncodeState(const State& state, std::vector<std::uint64_t>& words);
 

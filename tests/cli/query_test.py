@@ -14,10 +14,10 @@ from cli_support import ProgramTest, WEIRD_NAME, wait_for
 
 STATUS_KEYS = ["operation_id", "operation_type", "status", "interrupted", "total_files", "files_processed",
                "current_path", "last_processed_file", "batch_num", "error_count", "file_errors", "rate", "recent_rate",
-               "active_s", "started_at", "updated_at", "completed_at", "clock_steps", "last_clock_step", "epoch",
+               "active_s", "paused_s", "started_at", "updated_at", "completed_at", "clock_steps", "last_clock_step", "epoch",
                "last_sequence", "durable_sequence", "missing_through", "stored_sequence", "last_hash", "roots", "metadata",
                "owner", "evidence", "owner_fate", "pause_reason", "failure", "writer", "recovery"]
-HISTORY_KEYS = STATUS_KEYS[:STATUS_KEYS.index("last_sequence")] + ["checkpoints", "interruptions", "first_sequence", "last_sequence", "stats", "reset"
+HISTORY_KEYS = STATUS_KEYS[:STATUS_KEYS.index("last_sequence")] + ["checkpoints", "interruptions", "interruptions_by", "first_sequence", "last_sequence", "stats", "reset"
                                    ] + STATUS_KEYS[STATUS_KEYS.index("roots"):-2]
 RFC3339_NS = r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z\Z"
 
@@ -37,7 +37,7 @@ class JsonTest(ProgramTest):
         self.assertRegex(status.pop("last_hash"), r"\A[0-9a-f]{16}\Z")
         self.assertEqual({key: value for key, value in status.items() if value is not None},
                          {"status": "idle", "interrupted": False, "files_processed": 0, "batch_num": 0,
-                          "error_count": 0, "file_errors": 0, "rate": 0.0, "recent_rate": 0.0, "active_s": 0.0,
+                          "error_count": 0, "file_errors": 0, "rate": 0.0, "recent_rate": 0.0, "active_s": 0.0, "paused_s": 0.0,
                           "clock_steps": 0, "epoch": 1, "last_sequence": 3, "durable_sequence": 3,
                           "stored_sequence": 3, "roots": [], "metadata": {},
                           "recovery": {"events_from_tail": 0, "frames_discarded": 0, "events_lost": 0,

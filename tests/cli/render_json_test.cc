@@ -32,7 +32,7 @@ TEST(RenderJsonTest, AnIdleLogHasNullsAndZeros) {
       R"({"operation_id": null, "operation_type": null, "status": "idle", "interrupted": false, )"
       R"("total_files": null, "files_processed": 0, "current_path": null, "last_processed_file": null, )"
       R"("batch_num": 0, "error_count": 0, "file_errors": 0, "rate": 0.0, "recent_rate": 0.0, )"
-      R"("active_s": 0.0, "started_at": null, "updated_at": null, "completed_at": null, )"
+      R"("active_s": 0.0, "paused_s": 0.0, "started_at": null, "updated_at": null, "completed_at": null, )"
       R"("clock_steps": 0, "last_clock_step": null, "epoch": 3, "last_sequence": 12, "durable_sequence": 12, "missing_through": null, )"
       R"("stored_sequence": 12, "last_hash": "000000000000000a", "roots": [], "metadata": {}, "owner": null, "evidence": null, "owner_fate": null, )"
       R"("pause_reason": null, "failure": null, "writer": null, "recovery": null})");
@@ -44,7 +44,7 @@ TEST(RenderJsonTest, AnOperationInProgressHasAllItsFields) {
       R"({"operation_id": "op-1", "operation_type": "incremental", "status": "in_progress", )"
       R"("interrupted": false, "total_files": 2000, "files_processed": 500, "current_path": null, )"
       R"("last_processed_file": "/photos/\u001b[2J\n.jpg", "batch_num": 0, "error_count": 0, "file_errors": 0, )"
-      R"("rate": 50.0, "recent_rate": 50.0, "active_s": 10.0, "started_at": "2026-01-02T03:04:05.123456789Z", "updated_at": "2026-01-02T03:04:15.123456789Z", )"
+      R"("rate": 50.0, "recent_rate": 50.0, "active_s": 10.0, "paused_s": 0.0, "started_at": "2026-01-02T03:04:05.123456789Z", "updated_at": "2026-01-02T03:04:15.123456789Z", )"
       R"("completed_at": null, "clock_steps": 0, "last_clock_step": null, "epoch": 2, "last_sequence": 7, )"
       R"("durable_sequence": 7, "missing_through": null, "stored_sequence": 7, "last_hash": "0123456789abcdef", "roots": ["/photos", "/b\udcff"], "metadata": {"who": "me"}, )"
       R"("owner": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
@@ -90,7 +90,8 @@ TEST(RenderJsonTest, HistoryTellsOfTheEnd) {
   const std::string json = HistoryJson({.operation = operation, .reset_by = std::nullopt}, LogView());
   EXPECT_THAT(json, HasSubstr(R"("completed_at": "2026-01-02T03:04:17.123456789Z", "clock_steps": 0, )"
                               R"("last_clock_step": null, "epoch": 2, "checkpoints": 5, )"
-                              R"("interruptions": 0, "first_sequence": 1, "last_sequence": 7, )"
+                              R"("interruptions": 0, "interruptions_by": {"process_died": 0, "machine_rebooted": 0, )"
+                              R"("closed_without_end": 0, "forced": 0}, "first_sequence": 1, "last_sequence": 7, )"
                               R"("stats": {"bytes": 5, "mean": 0.5, "note": "x"}, "reset": null)"));
   EXPECT_THAT(HistoryJson({.operation = operation, .reset_by = 8}, LogView()), HasSubstr(R"("reset": 8)"));
 }

@@ -31,6 +31,7 @@ TEST_F(ElapsedTest, PausesAndInterruptionsAreNotTimeAtWork) {
   Pass(4 * kSecond);
   ASSERT_OK(engine_->Complete(handle_));
   EXPECT_EQ(operation().active_ns, (10 + 2 + 3 + 4) * kSecond);
+  EXPECT_EQ(operation().paused_ns, 10 * kHour);
 }
 
 TEST_F(ElapsedTest, RateAndTimeLeftDoNotCountTheHoursInWhichNothingRan) {
@@ -55,8 +56,11 @@ TEST_F(ElapsedTest, CheckpointsWhilePausedAreNotTimeAtWork) {
   Pass(kHour);
   Files(5);
   EXPECT_EQ(operation().active_ns, kSecond);
+  EXPECT_EQ(operation().paused_ns, kHour);
+  Pass(kSecond);
   ASSERT_OK(engine_->Fail(handle_, "no"));
   EXPECT_EQ(operation().active_ns, kSecond);
+  EXPECT_EQ(operation().paused_ns, kHour + kSecond);
 }
 
 TEST_F(ElapsedTest, RecentRateFollowsAChangeOfPaceAndTheMeanDoesNot) {

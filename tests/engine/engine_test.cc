@@ -282,7 +282,7 @@ TEST_F(EngineTest, RecoveryByForceNeedsAReasonAndFencesTheFormerHandle) {
   ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine_->RecoverByForce("op-1", "it hangs"));
   EXPECT_THAT(engine_->Checkpoint(former, {.files_processed = 1}), Fails(StatusCode::kAborted, HasSubstr("stale")));
   EXPECT_OK(engine_->Checkpoint(handle, {.files_processed = 1}));
-  EXPECT_EQ(engine_->state().operation->interruptions, 1);
+  EXPECT_EQ(engine_->state().operation->interruptions(), 1);
   ASSERT_OK(engine_->Pause(handle));
   EXPECT_THAT(engine_->RecoverByForce("op-1", "x"),
               Fails(StatusCode::kFailedPrecondition, HasSubstr("resume it instead")));

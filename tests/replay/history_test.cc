@@ -134,7 +134,8 @@ TEST(History, TotalsAreTheSumsOverItsEntries) {
     ++expected.by_status[static_cast<std::size_t>(entry.operation.status)];
     expected.errors += entry.operation.error_count;
     expected.active_ns += entry.operation.active_ns;
-    expected.interruptions += entry.operation.interruptions;
+    expected.interruptions += entry.operation.interruptions();
+    expected.paused_ns += entry.operation.paused_ns;
   }
   ASSERT_OK_AND_ASSIGN(const Totals totals, SumUp(*log, filter));
   EXPECT_EQ(totals.operations, expected.operations);
@@ -142,6 +143,7 @@ TEST(History, TotalsAreTheSumsOverItsEntries) {
   EXPECT_EQ(totals.errors, expected.errors);
   EXPECT_EQ(totals.active_ns, expected.active_ns);
   EXPECT_EQ(totals.interruptions, expected.interruptions);
+  EXPECT_EQ(totals.paused_ns, expected.paused_ns);
   EXPECT_EQ((Totals{.files = 4, .errors = 1}.error_rate()), 0.25);
 }
 

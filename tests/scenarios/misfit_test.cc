@@ -31,7 +31,8 @@ State AnyStateToDecideOn(std::mt19937_64& random) {
   if (!state.operation) return state;
   Operation& operation = *state.operation;
   if (any.Number(2) == 0) operation.epoch = state.epoch;
-  operation.error_count = operation.checkpoints = operation.interruptions = 0;
+  operation.error_count = operation.checkpoints = 0;
+  operation.interruptions_by = {};
   return state;
 }
 

@@ -174,7 +174,8 @@ class Randomizer {
     operation.first_sequence = random_();
     operation.last_sequence = random_();
     operation.checkpoints = Count();
-    operation.interruptions = Count();
+    operation.paused_ns = Count();
+    for (std::int64_t& count : operation.interruptions_by) count = Count();
     operation.pause_reason = Bytes();
     operation.failure = Bytes();
     operation.stats = AnyStats();

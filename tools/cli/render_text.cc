@@ -323,7 +323,7 @@ Lines HistoryText(const std::vector<HistoryEntry>& entries, const LogView& view,
     const Operation& operation = entry.operation;
     table.AddRow({operation.operation_id, std::string(Name(operation.type)), HistoryStatus(entry, view),
                   ColumnTime(operation.started_at), HumanDuration(0, operation.active_ns), FilesText(operation),
-                  Grouped(FileErrors(operation)), Grouped(operation.interruptions)});
+                  Grouped(FileErrors(operation)), Grouped(operation.interruptions())});
   }
   return table.Render(style.columns_max, style.heading);
 }
@@ -335,7 +335,7 @@ Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummar
                                  ? "reset by event " + std::to_string(*entry.reset_by) + " before it had ended"
                                  : StatusLine(operation, view);
   AddOperation(operation, status, view, now, fields);
-  if (operation.interruptions != 0) fields.Add("Interruptions", Grouped(operation.interruptions));
+  if (operation.interruptions() != 0) fields.Add("Interruptions", Grouped(operation.interruptions()));
   fields.Add("Epoch", Grouped(operation.epoch));
   fields.Add("Events", std::to_string(operation.first_sequence) + " to " + std::to_string(operation.last_sequence) +
                            ": " + CountsText(summary));

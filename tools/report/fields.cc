@@ -38,6 +38,15 @@ void PutPairs(Sink& sink, const Pairs& pairs) {
 
 bool IsIdle(const Operation& operation) { return operation.status == OperationStatus::kIdle; }
 
+void PutInterruptions(Sink& sink, const Operation& operation) {
+  sink.Key("interruptions_by");
+  sink.BeginObject();
+  for (std::size_t i = 0; i < kEvidenceKinds; ++i) {
+    Put(sink, Name(static_cast<Evidence>(i)), operation.interruptions_by.at(i));
+  }
+  sink.EndObject();
+}
+
 // The fields of each kind of event.
 struct BodyFields {
   Sink& sink;
@@ -168,6 +177,7 @@ void PutPace(Sink& sink, const Operation& operation) {
   Put(sink, "rate", MeanRate(operation));
   Put(sink, "recent_rate", RecentRate(operation));
   Put(sink, "active_s", SecondsOf(operation.active_ns));
+  Put(sink, "paused_s", SecondsOf(operation.paused_ns));
 }
 
 void PutTimes(Sink& sink, const Operation& operation) {
@@ -180,7 +190,8 @@ void PutTimes(Sink& sink, const Operation& operation) {
 void PutRecord(Sink& sink, const Operation& operation) {
   Put(sink, "epoch", operation.epoch);
   Put(sink, "checkpoints", operation.checkpoints);
-  Put(sink, "interruptions", operation.interruptions);
+  Put(sink, "interruptions", operation.interruptions());
+  PutInterruptions(sink, operation);
   Put(sink, "first_sequence", operation.first_sequence);
   Put(sink, "last_sequence", operation.last_sequence);
   Put(sink, "stats", operation.stats);

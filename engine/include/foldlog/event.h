@@ -14,6 +14,7 @@
 #ifndef FOLDLOG_EVENT_H_
 #define FOLDLOG_EVENT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -67,6 +68,8 @@ enum class Evidence : std::uint16_t {
   // No proof: a person decided, and gave a reason.
   kForced = 3,
 };
+
+inline constexpr std::size_t kEvidenceKinds = 4;
 
 // Free key/value pairs given at the start of an operation, in the caller's order.
 using Metadata = std::vector<std::pair<std::string, std::string>>;

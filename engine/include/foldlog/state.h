@@ -12,7 +12,9 @@
 #ifndef FOLDLOG_STATE_H_
 #define FOLDLOG_STATE_H_
 
+#include <array>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +52,8 @@ struct Operation {
   double rate = 0.0;             // the single row's: files a second from the start on, pauses and all; see MeanRate()
   // Its time at work: neither pauses count, nor the time between its last sign of life and a recovery.
   std::int64_t active_ns = 0;
+  std::int64_t paused_ns =
+      0;                  // its pauses, as far as events show them: one that still lasts counts up to its last event
   Pace recent_from = {};  // where the stretch of RecentRate() begins …
   Pace recent_next = {};  // … and where the next one will begin
   // Times are those that the events have; nothing corrects them here.
@@ -63,13 +67,18 @@ struct Operation {
   Sequence first_sequence = 0;
   Sequence last_sequence = 0;
   std::int64_t checkpoints = 0;
-  std::int64_t interruptions = 0;    // recoveries: how often its owner vanished
+  // Recoveries: how often its owner vanished, by the evidence for it.
+  std::array<std::int64_t, kEvidenceKinds> interruptions_by = {};
   std::int64_t clock_steps = 0;      // how often the wall clock was set meanwhile, as far as its events show
   Sequence clock_step_sequence = 0;  // the last of them was noticed at this event …
   std::int64_t clock_step_ns = 0;    // … and moved the clock by so much
   std::string pause_reason = {};     // while paused
   std::string failure = {};          // if failed
   Stats stats = {};                  // if completed
+
+  std::int64_t interruptions() const {
+    return std::accumulate(interruptions_by.begin(), interruptions_by.end(), std::int64_t{0});
+  }
   bool operator==(const Operation&) const = default;
 };
 
