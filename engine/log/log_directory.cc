@@ -175,7 +175,7 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   RETURN_IF_ERROR(EnsureLogExists(directory, options));
   ASSIGN_OR_RETURN(std::unique_ptr<LogFile> file, OpenLogFile(directory));
   ASSIGN_OR_RETURN(auto tail, OpenTail(directory, file->log_id(), TailFile::Access::kWrite));
-  ASSIGN_OR_RETURN(auto store, Store::Open(std::move(file), directory));
+  ASSIGN_OR_RETURN(auto store, Store::Open(std::move(file), directory, options.indexer));
   ASSIGN_OR_RETURN(WatchedFiles watched, WatchedFiles::In(directory));
   const Sequence durable_by_shared = TailShared::OpenForReading(directory).durable(*tail);
   ASSIGN_OR_RETURN(RecoveredLog recovered, Recover({.file = store->file(),

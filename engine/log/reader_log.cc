@@ -90,6 +90,12 @@ class ReaderLog final : public EventLog {
     return Newer(snapshots_.Find(at_most), std::move(stored));
   }
 
+  absl::StatusOr<std::vector<IndexRow>> ReadIndex(IndexTable table, Sequence from, IndexOrder order,
+                                                  std::size_t rows_max) const override {
+    ASSIGN_OR_RETURN(const auto open, LockOpen());
+    return file_->ReadIndex(table, from, order, rows_max);
+  }
+
   absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const override {
     const auto end = [this]() -> absl::StatusOr<Sequence> {
       ASSIGN_OR_RETURN(const LogExtent extent, Extent());

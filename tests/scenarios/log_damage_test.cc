@@ -45,7 +45,7 @@ class LogDamageTest : public testing::Test {
     MDB_env* env = nullptr;
     ASSERT_EQ(mdb_env_create(&env), 0);
     ASSERT_EQ(mdb_env_set_mapsize(env, kMapBytes), 0);
-    ASSERT_EQ(mdb_env_set_maxdbs(env, 4), 0);
+    ASSERT_EQ(mdb_env_set_maxdbs(env, 8), 0);
     ASSERT_EQ(mdb_env_open(env, (log_dir_ + "/log.mdb").c_str(), MDB_NOSUBDIR | MDB_NOTLS, 0666), 0);
     MDB_txn* txn = nullptr;
     MDB_dbi dbi = 0;

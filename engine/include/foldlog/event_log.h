@@ -24,6 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "foldlog/event.h"
+#include "foldlog/log_index.h"
 
 namespace foldlog {
 
@@ -99,6 +100,17 @@ class EventLog {
 
   // The newest snapshot at or before `at_most`; nothing if there is none.
   virtual absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const = 0;
+
+  // Rows of the index (log_index.h), at most `rows_max`: in rising order from the last row with a key of at most `from`
+  // on, or the first if there is none; or in falling order from that last row on. Empty if there are no more, and in
+  // logs without an index. DataLoss if the index is damaged: its events are not, and tell the same.
+  enum class IndexOrder { kRising, kFalling };
+  virtual absl::StatusOr<std::vector<IndexRow>> ReadIndex(IndexTable table, Sequence from, IndexOrder order,
+                                                          std::size_t rows_max) const;
+
+  // Replaces the whole index by the rows that `indexer` makes of the stored events. FailedPrecondition in logs that
+  // have none. Threads: as Append().
+  virtual absl::Status RebuildIndex(LogIndexer& indexer);
 
   // Whether the log has an event behind `behind`. Waits until it has, for `timeout` at most, and no longer than until
   // the thread has handled a signal.

@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "foldlog/event_log.h"
+#include "foldlog/log_index.h"
 #include "foldlog/owner.h"
 
 namespace foldlog {
@@ -46,6 +47,10 @@ struct LogDirectoryOptions {
   // How long to wait for another writer to end before the opening is refused. The time starts anew with each writer
   // that gets the log meanwhile, as in a queue. A signal that the thread handles ends the wait.
   std::chrono::milliseconds lock_wait{0};
+
+  // Makes the rows of the log's index; NewEventIndexer() (event_index.h) gives the one that readers understand. Without
+  // one, events are stored without rows, and questions about them read the events.
+  std::shared_ptr<LogIndexer> indexer = {};
 
   // What other programs are told about this writer while it holds the lock.
   WriterUse use = WriterUse::kProgram;

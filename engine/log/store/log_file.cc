@@ -15,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/base/text.h"
 #include "engine/base/word_hash.h"
 #include "engine/codec/frame.h"
 #include "engine/log/store/lmdb/map_bytes.h"
@@ -40,71 +41,6 @@ struct SnapshotHeader {
 };
 static_assert(sizeof(SnapshotHeader) == 16);
 constexpr std::size_t kSnapshotHeaderWords = sizeof(SnapshotHeader) / sizeof(std::uint64_t);
-
-// The tables of a transaction, as the main database lists them.
-struct Tables {
-  std::optional<Tree> events;
-  std::optional<Tree> snapshots;
-  std::optional<Tree> meta;
-  std::uint64_t count = 0;
-};
-
-absl::StatusOr<Tables> FindTables(const File& file, const Meta& meta) {
-  Tables tables;
-  TreeCursor main(file, meta, TreeKind::kMain, "the main database", meta.main);
-  ASSIGN_OR_RETURN(bool more, main.First());
-  for (; more; ++tables.count) {
-    const lmdb_file::Node node = main.node();
-    const absl::StatusOr<Tree> tree = lmdb_file::ParseTableRecord(node);
-    if (node.key == kSnapshotsTable) {
-      tables.snapshots = tree.ok() ? *tree : Tree{};  // only a cache
-    } else if (!tree.ok()) {
-      return main.Damaged(absl::StrCat("table ", absl::CHexEscape(node.key), " ", tree.status().message()));
-    }
-    if (node.key == kEventsTable) tables.events = *tree;
-    if (node.key == kMetaTable) tables.meta = *tree;
-    ASSIGN_OR_RETURN(more, main.Next());
-  }
-  return tables;
-}
-
-// The record under `key` of the table `meta`. It may be longer than this version knows.
-template <typename Record>
-absl::StatusOr<Record> ReadRecord(const File& file, const Meta& meta, const Tree& table, std::uint64_t key) {
-  TreeCursor cursor(file, meta, TreeKind::kTable, absl::StrCat("table ", kMetaTable), table);
-  ASSIGN_OR_RETURN(const bool found, cursor.SeekFloor(key));
-  if (!found || cursor.key() != key) return file.Damaged("record ", key, " is missing");
-  std::vector<std::uint64_t> words;
-  ASSIGN_OR_RETURN(const auto value, cursor.Value(words));
-  if (value.size_bytes() < sizeof(Record)) return file.Damaged("record ", key, " is too short");
-  Record record;
-  std::memcpy(static_cast<void*>(&record), value.data(), sizeof record);
-  return record;
-}
-
-// The hash tells a torn record from a true one before any of its numbers is used.
-absl::StatusOr<CommitRecord> ReadCommitRecord(const File& file, const Meta& meta, const Tree& table) {
-  ASSIGN_OR_RETURN(const auto commit, ReadRecord<CommitRecord>(file, meta, table, kCommitKey));
-  if (commit.hash == HashOf(commit)) return commit;
-  return file.Damaged("the commit record does not match its hash (transaction ", meta.txn_id, ")");
-}
-
-// LMDB writes meta page and record at different times; a torn or lost write shows as a contradiction between them.
-absl::Status CheckCommit(const CommitRecord& commit, const Meta& meta, const Tree& events, const File& file) {
-  if (commit.txn_id != meta.txn_id) {
-    return file.Damaged("the commit record is of transaction ", commit.txn_id, ", but its meta page says ", meta.txn_id,
-                        "; a commit was lost or torn");
-  }
-  if (commit.batches != events.entries || commit.end.sequence < commit.base.sequence) {
-    return file.Damaged("the commit record tells of ", commit.batches, " batches up to event ", commit.end.sequence,
-                        ", but there are ", events.entries, "; a commit was lost or torn");
-  }
-  if (commit.tail_position > kTailPositionMax) {
-    return file.Damaged("the commit record names a place in the tail, ", commit.tail_position,
-                        ", that no log has come to");
-  }
-  return absl::OkStatus();
-}
 
 // Byte by byte: any difference means a commit in between.
 bool SameMetas(const Metas& a, const Metas& b) {
@@ -170,9 +106,9 @@ absl::StatusOr<LogFile::SharedMoment> LogFile::Newest() const {
     }
     // Its length is read after the metas: the writer may first have made the file longer and then named the new pages.
     ASSIGN_OR_RETURN(const File file, File::Open(file_.get(), path_));
-    absl::StatusOr<Moment> moment = Load(file, metas);
+    absl::StatusOr<FileMoment> moment = LoadFileMoment(file, metas);
     if (moment.ok()) {
-      auto shared = std::make_shared<const Moment>(*std::move(moment));
+      auto shared = std::make_shared<const FileMoment>(*std::move(moment));
       const std::lock_guard lock(mutex_);
       return newest_ = std::move(shared);
     }
@@ -180,46 +116,6 @@ absl::StatusOr<LogFile::SharedMoment> LogFile::Newest() const {
     ASSIGN_OR_RETURN(const Metas now, ReadMetas());
     if (SameMetas(now, metas) || attempt == kAttemptsMax) return moment.status();
   }
-}
-
-absl::StatusOr<LogFile::Moment> LogFile::Load(const File& file, const Metas& metas) const {
-  ASSIGN_OR_RETURN(const std::uint64_t slot, lmdb_file::NewestSlot(file, metas));
-  Moment moment{.file = file, .metas = metas, .slot = slot};
-  RETURN_IF_ERROR(LoadRecords(moment));
-  LookAtOlder(moment);
-  return moment;
-}
-
-absl::Status LogFile::LoadRecords(Moment& moment) const {
-  const File& file = moment.file;
-  const Meta& meta = moment.meta();
-  ASSIGN_OR_RETURN(const Tables tables, FindTables(file, meta));
-  // Every transaction of a log has tables. One without any is what a torn meta page shows.
-  if (tables.count == 0) return file.Damaged("the file has lost all its tables");
-  if (!tables.meta || !tables.events) {
-    return absl::InvalidArgumentError(absl::StrCat(path_, " is an LMDB file, but not of a foldlog log"));
-  }
-  ASSIGN_OR_RETURN(moment.format, ReadRecord<FormatRecord>(file, meta, *tables.meta, kFormatKey));
-  RETURN_IF_ERROR(CheckFormat(moment.format));
-  ASSIGN_OR_RETURN(moment.commit, ReadCommitRecord(file, meta, *tables.meta));
-  moment.events = *tables.events;
-  moment.snapshots = tables.snapshots.value_or(Tree{});
-  return CheckCommit(moment.commit, meta, moment.events, file);
-}
-
-// If the number of the newest transaction is damaged, the one before it passes as the newest, with its own true commit
-// record. But the tree of the other meta page still leads to the newer commit record. LMDB leaves the same picture when
-// it fails to write a meta page: it puts back the number and the last page of the transaction before, but not the
-// trees. No other damage of the older meta page matters, so it is ignored.
-void LogFile::LookAtOlder(Moment& moment) const {
-  Meta older = moment.metas[1 - moment.slot].meta;
-  if (older.main.root == lmdb_file::kNoRoot) return;
-  // Its last page may have been put back, too, while its tree uses pages behind that.
-  older.last_page = std::max(older.last_page, moment.file.bytes() / older.page_bytes());
-  const absl::StatusOr<Tables> tables = FindTables(moment.file, older);
-  if (!tables.ok() || !tables->meta) return;
-  const absl::StatusOr<CommitRecord> commit = ReadCommitRecord(moment.file, older, *tables->meta);
-  if (commit.ok() && commit->txn_id > moment.commit.txn_id) moment.beyond = *commit;
 }
 
 absl::Status LogFile::CheckNothingIsMissing(const ChainEnd& end) const {
@@ -250,18 +146,8 @@ absl::Status LogFile::CheckLastBatch() const {
                               commit.end.sequence, ", as the commit record does");
 }
 
-absl::Status LogFile::CheckFormat(const FormatRecord& format) const {
-  if (format.magic != kFormatMagic) {
-    return absl::DataLossError(absl::StrCat(path_, ": the record of the format is damaged", kDamageAdvice));
-  }
-  if (format.version == kFormatVersion) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(path_, " has format version ", format.version, "; this foldlog knows version ", kFormatVersion,
-                   format.version > kFormatVersion ? ": use a newer foldlog" : ": use an older foldlog"));
-}
-
 // Whether the writer may have reused pages of that moment by now.
-bool LogFile::HasMovedOn(const Moment& moment) const {
+bool LogFile::HasMovedOn(const FileMoment& moment) const {
   const absl::StatusOr<SharedMoment> now = Newest();
   return now.ok() && (*now)->meta().txn_id > moment.meta().txn_id + 1;
 }
@@ -295,12 +181,16 @@ absl::StatusOr<FrameRun> LogFile::Read(Sequence from, std::size_t bytes_max) con
     absl::StatusOr<FrameRun> run = ReadAt(*moment, from, bytes_max);
     if (!HasMovedOn(*moment) || (run.ok() && IsChain(*run))) return run;
   }
+  return TooFast();
+}
+
+absl::Status LogFile::TooFast() const {
   return absl::UnavailableError(
       absl::StrCat("the writer of the log ", log_name_, " is faster than this reader; try again"));
 }
 
 // The scratch memory is taken out of the object, so that another thread's read makes its own.
-absl::StatusOr<FrameRun> LogFile::ReadAt(const Moment& moment, Sequence from, std::size_t bytes_max) const {
+absl::StatusOr<FrameRun> LogFile::ReadAt(const FileMoment& moment, Sequence from, std::size_t bytes_max) const {
   RETURN_IF_ERROR(CheckReadable(from, ToExtent(moment.commit), log_name_));
   RunCollector collector(from, bytes_max);
   if (from > moment.commit.end.sequence) return std::move(collector).Take();
@@ -316,7 +206,8 @@ absl::StatusOr<FrameRun> LogFile::ReadAt(const Moment& moment, Sequence from, st
   return Damaged(from, absl::DataLossError("its frame is missing"));
 }
 
-absl::Status LogFile::Collect(const Moment& moment, Sequence from, Scratch& scratch, RunCollector& collector) const {
+absl::Status LogFile::Collect(const FileMoment& moment, Sequence from, Scratch& scratch,
+                              RunCollector& collector) const {
   TreeCursor cursor(moment.file, moment.meta(), TreeKind::kTable, absl::StrCat("table ", kEventsTable), moment.events);
   absl::StatusOr<bool> more = cursor.SeekFloor(from);
   for (; more.ok() && *more; more = cursor.Next()) {
@@ -335,6 +226,25 @@ absl::Status LogFile::Collect(const Moment& moment, Sequence from, Scratch& scra
   return more.ok() ? absl::OkStatus() : Damaged(from, more.status());
 }
 
+absl::StatusOr<FrameRun> LogFile::ReadBatch(const ChainEnd& behind) const {
+  ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
+  const Sequence first = behind.sequence + 1;
+  TreeCursor cursor(moment->file, moment->meta(), TreeKind::kTable, absl::StrCat("table ", kEventsTable),
+                    moment->events);
+  ASSIGN_OR_RETURN(const bool found, cursor.SeekFloor(first));
+  if (!found || cursor.key() != first) return Damaged(first, absl::DataLossError("no batch begins with it"));
+  Scratch scratch;
+  RunCollector collector(first, std::numeric_limits<std::size_t>::max());
+  ASSIGN_OR_RETURN(const auto stored, cursor.Value(scratch.value));
+  ASSIGN_OR_RETURN(const auto frames, scratch.codec.Unpack(stored));
+  RETURN_IF_ERROR(collector.Add(frames).status());
+  FrameRun batch = std::move(collector).Take();
+  if (batch.before != behind || !IsChain(batch)) {
+    return Damaged(first, absl::DataLossError("the batch that begins with it is damaged"));
+  }
+  return batch;
+}
+
 absl::StatusOr<std::optional<Snapshot>> LogFile::FindSnapshot(Sequence at_most) const {
   ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
   absl::StatusOr<std::optional<Snapshot>> found = FindSnapshotAt(*moment, at_most);
@@ -342,9 +252,9 @@ absl::StatusOr<std::optional<Snapshot>> LogFile::FindSnapshot(Sequence at_most) 
   return absl::IsDataLoss(found.status()) ? std::optional<Snapshot>() : found;
 }
 
-absl::StatusOr<std::optional<Snapshot>> LogFile::FindSnapshotAt(const Moment& moment, Sequence at_most) const {
+absl::StatusOr<std::optional<Snapshot>> LogFile::FindSnapshotAt(const FileMoment& moment, Sequence at_most) const {
   TreeCursor cursor(moment.file, moment.meta(), TreeKind::kTable, absl::StrCat("table ", kSnapshotsTable),
-                    moment.snapshots);
+                    moment.caches[kSnapshotsCache]);
   std::vector<std::uint64_t> buffer;
   while (true) {
     ASSIGN_OR_RETURN(const bool found, cursor.SeekFloor(at_most));
@@ -357,6 +267,38 @@ absl::StatusOr<std::optional<Snapshot>> LogFile::FindSnapshotAt(const Moment& mo
     if (cursor.key() == 0) return std::optional<Snapshot>();
     at_most = cursor.key() - 1;  // an older snapshot will do
   }
+}
+
+// Rows have hashes, but a page that the writer used again may hold good rows of another place: so the moment must not
+// have passed.
+absl::StatusOr<std::vector<IndexRow>> LogFile::ReadIndex(IndexTable table, Sequence from, EventLog::IndexOrder order,
+                                                         std::size_t rows_max) const {
+  for (int attempt = 1; attempt <= kAttemptsMax; ++attempt) {
+    ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
+    absl::StatusOr<std::vector<IndexRow>> rows = ReadIndexAt(*moment, table, from, order, rows_max);
+    if (!HasMovedOn(*moment)) return rows;
+  }
+  return TooFast();
+}
+
+absl::StatusOr<std::vector<IndexRow>> LogFile::ReadIndexAt(const FileMoment& moment, IndexTable table, Sequence from,
+                                                           EventLog::IndexOrder order, std::size_t rows_max) const {
+  const std::size_t cache = table == IndexTable::kBatches ? kBatchesCache : kOperationsCache;
+  TreeCursor cursor(moment.file, moment.meta(), TreeKind::kTable, absl::StrCat("table ", ToAbsl(kCacheTables[cache])),
+                    moment.caches[cache]);
+  const bool rising = order == EventLog::IndexOrder::kRising;
+  std::vector<IndexRow> rows;
+  std::vector<std::uint64_t> buffer;
+  ASSIGN_OR_RETURN(bool more, cursor.SeekFloor(from));
+  if (!more && rising) {
+    ASSIGN_OR_RETURN(more, cursor.First());
+  }
+  while (more && rows.size() < rows_max) {
+    ASSIGN_OR_RETURN(const auto words, cursor.Value(buffer));
+    rows.push_back({cursor.key(), {words.begin(), words.end()}});
+    ASSIGN_OR_RETURN(more, rising ? cursor.Next() : cursor.Previous());
+  }
+  return rows;
 }
 
 absl::Status LogFile::MakeDurable() const {

@@ -23,13 +23,13 @@
 #include "engine/log/frame_run.h"
 #include "engine/log/store/batch.h"
 #include "engine/log/store/lmdb/file.h"
-#include "engine/log/store/lmdb/tree.h"
+#include "engine/log/store/moment.h"
 #include "engine/log/store/records.h"
 #include "foldlog/event_log.h"
 
 namespace foldlog {
 
-// Threads: any, at the same time. Invariant: a Moment does not change once it is shared; newest_ is replaced as a
+// Threads: any, at the same time. Invariant: a FileMoment does not change once it is shared; newest_ is replaced as a
 // whole.
 class LogFile {
  public:
@@ -52,8 +52,16 @@ class LogFile {
   // As in EventLog, but for the events in this file only: OutOfRange for newer ones.
   absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const;
 
+  // The whole batch that begins behind `behind`, with all its hashes checked. For the writer. DataLoss if there is
+  // none.
+  absl::StatusOr<FrameRun> ReadBatch(const ChainEnd& behind) const;
+
   // The newest intact snapshot at or before `at_most`. Snapshots are a cache, so a damaged one is skipped.
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const;
+
+  // As in EventLog.
+  absl::StatusOr<std::vector<IndexRow>> ReadIndex(IndexTable table, Sequence from, EventLog::IndexOrder order,
+                                                  std::size_t rows_max) const;
 
   // DataLoss if this file tells of an event behind `end`, with which the whole log, including its tail, ends. Such an
   // event is in a transaction whose meta page has lost its number. (A transaction whose meta page failed to be written
@@ -77,20 +85,7 @@ class LogFile {
   absl::Status PutBackMetas(const lmdb_file::Metas& before) const;
 
  private:
-  // What the file held at one moment, as far as finding its tables goes.
-  struct Moment {
-    lmdb_file::File file;
-    lmdb_file::Metas metas;
-    std::uint64_t slot;  // of the newest
-    FormatRecord format = {};
-    CommitRecord commit = {};
-    lmdb_file::Tree events = {};
-    lmdb_file::Tree snapshots = {};
-    std::optional<CommitRecord> beyond = {};  // a later commit, found by way of the older meta page
-
-    const lmdb_file::Meta& meta() const { return metas[slot].meta; }
-  };
-  using SharedMoment = std::shared_ptr<const Moment>;
+  using SharedMoment = std::shared_ptr<const FileMoment>;
 
   // Memory that a read needs, kept for the next read to spare it fresh pages.
   struct Scratch {
@@ -102,18 +97,18 @@ class LogFile {
 
   absl::StatusOr<SharedMoment> Newest() const;
   SharedMoment Seen() const;
-  absl::StatusOr<Moment> Load(const lmdb_file::File& file, const lmdb_file::Metas& metas) const;
-  absl::Status LoadRecords(Moment& moment) const;
-  void LookAtOlder(Moment& moment) const;
-  absl::Status CheckFormat(const FormatRecord& format) const;
-  bool HasMovedOn(const Moment& moment) const;
+  bool HasMovedOn(const FileMoment& moment) const;
 
-  absl::StatusOr<FrameRun> ReadAt(const Moment& moment, Sequence from, std::size_t bytes_max) const;
-  absl::Status Collect(const Moment& moment, Sequence from, Scratch& scratch, RunCollector& collector) const;
-  absl::StatusOr<std::optional<Snapshot>> FindSnapshotAt(const Moment& moment, Sequence at_most) const;
+  absl::StatusOr<FrameRun> ReadAt(const FileMoment& moment, Sequence from, std::size_t bytes_max) const;
+  absl::Status Collect(const FileMoment& moment, Sequence from, Scratch& scratch, RunCollector& collector) const;
+  absl::StatusOr<std::optional<Snapshot>> FindSnapshotAt(const FileMoment& moment, Sequence at_most) const;
+
+  absl::StatusOr<std::vector<IndexRow>> ReadIndexAt(const FileMoment& moment, IndexTable table, Sequence from,
+                                                    EventLog::IndexOrder order, std::size_t rows_max) const;
 
   std::unique_ptr<Scratch> TakeScratch() const;
   absl::Status Damaged(Sequence sequence, const absl::Status& why) const;
+  absl::Status TooFast() const;
 
   const FileDescriptor file_;
   const std::string path_;

@@ -5,9 +5,11 @@
 
 #include <xxhash.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "engine/codec/log_id.h"
 #include "foldlog/event_log.h"
@@ -53,6 +55,14 @@ inline constexpr std::uint64_t kCommitKey = 2;
 inline constexpr const char* kEventsTable = "events";
 inline constexpr const char* kSnapshotsTable = "snapshots";
 inline constexpr const char* kMetaTable = "meta";
+inline constexpr const char* kBatchesTable = "batches";
+inline constexpr const char* kOperationsTable = "operations";
+
+// Tables that can be made anew: damage in them is no damage of the log.
+inline constexpr std::array<std::string_view, 3> kCacheTables = {kSnapshotsTable, kBatchesTable, kOperationsTable};
+inline constexpr std::size_t kSnapshotsCache = 0;
+inline constexpr std::size_t kBatchesCache = 1;
+inline constexpr std::size_t kOperationsCache = 2;
 
 }  // namespace foldlog
 

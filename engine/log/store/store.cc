@@ -15,12 +15,16 @@
 #include "engine/log/store/lmdb/map_bytes.h"
 #include "engine/log/store/lmdb/repair.h"
 #include "engine/log/store/records.h"
+#include "engine/log/store/stored_log.h"
 
 namespace foldlog {
 namespace {
 
 // LMDB can take 512 MB of dirty pages in a transaction; this stays far below.
 constexpr std::size_t kMaxAppendWords = (std::size_t{128} << 20) / sizeof(std::uint64_t);
+
+// Some 250 MiB of events a transaction, when the index is made anew.
+constexpr std::size_t kRowsInAStep = 1024;
 
 // Before anything is written: an addition that is refused must leave the store as it is, and the writer at work.
 absl::Status CheckAddition(const Store::Addition& addition, const CommitRecord& commit, const std::string& name) {
@@ -43,24 +47,44 @@ absl::Status Put(const LmdbTransaction& txn, MDB_dbi table, std::uint64_t key, s
   return absl::AlreadyExistsError(absl::StrCat(path, " holds something for event ", key, " already"));
 }
 
+// The rows of operations are few; so are those of the batches of one transaction.
+absl::Status PutIndexRows(const LmdbTransaction& txn, MDB_dbi table, const std::vector<IndexRow>& rows,
+                          const std::string& path) {
+  for (const IndexRow& row : rows) RETURN_IF_ERROR(Put(txn, table, row.key, row.words, 0, path));
+  return absl::OkStatus();
+}
+
+absl::Status PutIndex(const LmdbTransaction& txn, const IndexRows& rows, bool clear_first, const std::string& path) {
+  ASSIGN_OR_RETURN(const MDB_dbi batches, txn.Table(kBatchesTable, /*create=*/true));
+  ASSIGN_OR_RETURN(const MDB_dbi operations, txn.Table(kOperationsTable, /*create=*/true));
+  if (clear_first) {
+    RETURN_IF_ERROR(LmdbStatus(txn.Clear(batches), "write to", path));
+    RETURN_IF_ERROR(LmdbStatus(txn.Clear(operations), "write to", path));
+  }
+  RETURN_IF_ERROR(PutIndexRows(txn, batches, rows.batches, path));
+  return PutIndexRows(txn, operations, rows.operations, path);
+}
+
 }  // namespace
 
-Store::Store(std::unique_ptr<LogFile> file, std::string name, const CommitRecord& commit)
-    : file_(std::move(file)), name_(std::move(name)), commit_(commit) {}
+Store::Store(std::unique_ptr<LogFile> file, std::string name, std::shared_ptr<LogIndexer> indexer,
+             const CommitRecord& commit)
+    : file_(std::move(file)), name_(std::move(name)), indexer_(std::move(indexer)), commit_(commit) {}
 
 Store::~Store() = default;
 
-absl::StatusOr<std::unique_ptr<Store>> Store::Open(std::unique_ptr<LogFile> file, std::string name) {
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(std::unique_ptr<LogFile> file, std::string name,
+                                                   std::shared_ptr<LogIndexer> indexer) {
   RETURN_IF_ERROR(RefuseHardLinks(file->fd(), file->path()));
   RETURN_IF_ERROR(file->RewriteMetas());
   ASSIGN_OR_RETURN(const CommitRecord commit, file->ReadCommit());
-  return std::unique_ptr<Store>(new Store(std::move(file), std::move(name), commit));
+  return std::unique_ptr<Store>(new Store(std::move(file), std::move(name), std::move(indexer), commit));
 }
 
 absl::Status Store::EnsureWritable() {
   const std::lock_guard lock(opening_);
   if (env_) return absl::OkStatus();
-  const LmdbTraits traits{.append_only = kEventsTable, .cache = kSnapshotsTable};
+  const LmdbTraits traits{.append_only = kEventsTable, .caches = kCacheTables};
   ASSIGN_OR_RETURN(const LmdbFileSummary found, CheckLmdbFile(file_->fd(), file_->path(), kMapBytes, traits));
   RETURN_IF_ERROR(file_->CheckLastBatch());
   RETURN_IF_ERROR(RepairCaches(found));
@@ -70,11 +94,13 @@ absl::Status Store::EnsureWritable() {
   return absl::OkStatus();
 }
 
-// LMDB reads free list and snapshots table when it writes: damage in them could crash it like any other damage.
+// LMDB reads free list and caches when it writes: damage in them could crash it like any other damage.
 absl::Status Store::RepairCaches(const LmdbFileSummary& found) const {
-  if (found.cache.ok() && found.free_list.ok()) return absl::OkStatus();
+  if (found.damaged_caches.empty() && found.free_list.ok()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const FileDescriptor file, OpenRegularFile(file_->path(), O_RDWR));
-  if (!found.cache.ok()) RETURN_IF_ERROR(EmptyTable(file.get(), file_->path(), kSnapshotsTable));
+  for (const auto& [table, why] : found.damaged_caches) {
+    RETURN_IF_ERROR(EmptyTable(file.get(), file_->path(), table));
+  }
   if (!found.free_list.ok()) RETURN_IF_ERROR(EmptyFreeList(file.get(), file_->path()));
   return absl::OkStatus();
 }
@@ -110,18 +136,23 @@ absl::Status Store::Append(const Addition& addition) {
                    "; nothing was appended and nothing is lost: free some space, or raise the limit, and try again"));
 }
 
+IndexRows Store::RowsOf(std::span<const Batch> batches) {
+  IndexRows rows;
+  if (!indexer_ || batches.empty()) return rows;
+  indexer_->Begin(StoredLog(*file_, name_), commit_.end.sequence);
+  for (const Batch& batch : batches) indexer_->Add(batch.frames, rows);
+  return rows;
+}
+
 // Its transaction has ended when it returns; Append() begins another to see whether LMDB still can.
 absl::Status Store::TryWrite(CommitRecord next, std::span<const Batch> batches, const Addition& addition) {
   RETURN_IF_ERROR(EnsureWritable());
   RETURN_IF_ERROR(CheckUnchanged());
-  // Read before the transaction begins: a failed commit may change a meta page, which is then put back.
-  ASSIGN_OR_RETURN(const lmdb_file::Metas before, file_->ReadMetas());
+  const IndexRows rows = RowsOf(batches);
   ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::Begin(*env_));
   ASSIGN_OR_RETURN(const MDB_dbi events, txn.Table(kEventsTable));
-  ASSIGN_OR_RETURN(const MDB_dbi meta, txn.Table(kMetaTable));
   ASSIGN_OR_RETURN(const MDB_dbi snapshots,
                    txn.Table(kSnapshotsTable, /*create=*/true));  // a damaged record of the table was emptied
-  next.txn_id = txn.id();
   for (const Batch& batch : batches) {
     const absl::Status put = Put(txn, events, batch.first, codec_.Pack(batch.frames), MDB_APPEND, env_->path());
     // The table holds events behind the one that the commit record ends with.
@@ -136,6 +167,17 @@ absl::Status Store::TryWrite(CommitRecord next, std::span<const Batch> batches, 
     if (absl::IsAlreadyExists(put)) continue;
     RETURN_IF_ERROR(put);
   }
+  RETURN_IF_ERROR(PutIndex(txn, rows, /*clear_first=*/false, env_->path()));
+  RETURN_IF_ERROR(Commit(std::move(txn), next));
+  if (indexer_ && !batches.empty()) indexer_->Accept();
+  return absl::OkStatus();
+}
+
+absl::Status Store::Commit(LmdbTransaction txn, CommitRecord next) {
+  ASSIGN_OR_RETURN(const MDB_dbi meta, txn.Table(kMetaTable));
+  // A failed commit may change a meta page, which is then put back. Nothing has been written to them yet.
+  ASSIGN_OR_RETURN(const lmdb_file::Metas before, file_->ReadMetas());
+  next.txn_id = txn.id();
   next.hash = HashOf(next);
   RETURN_IF_ERROR(LmdbStatus(txn.Put(meta, kCommitKey, &next, sizeof next), "write to", env_->path()));
   const absl::Status committed = LmdbStatus(txn.Commit(), "write to", env_->path());
@@ -144,6 +186,37 @@ absl::Status Store::TryWrite(CommitRecord next, std::span<const Batch> batches, 
   commit_ = next;
   if (const auto bytes = file_->SizeBytes(); bytes.ok()) size_bytes_ = *bytes;
   return absl::OkStatus();
+}
+
+// In steps, so that neither rows nor transactions grow with the log. The first one clears the tables. Where it stops,
+// the rows end before the events do, which readers see.
+absl::Status Store::RebuildIndex(LogIndexer& indexer) {
+  RETURN_IF_ERROR(EnsureWritable());
+  RETURN_IF_ERROR(CheckUnchanged());
+  const StoredLog stored(*file_, name_);
+  ChainEnd behind = commit_.base;
+  bool first = true;
+  do {
+    IndexRows rows;
+    indexer.Begin(stored, behind.sequence);
+    ASSIGN_OR_RETURN(behind, IndexSome(indexer, behind, rows));
+    ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::Begin(*env_));
+    RETURN_IF_ERROR(PutIndex(txn, rows, /*clear_first=*/first, env_->path()));
+    RETURN_IF_ERROR(Commit(std::move(txn), commit_));
+    indexer.Accept();
+    first = false;
+  } while (behind != commit_.end);
+  return absl::OkStatus();
+}
+
+// Rows of the batches behind `behind`, as many as one step takes. Returns where they end.
+absl::StatusOr<ChainEnd> Store::IndexSome(LogIndexer& indexer, ChainEnd behind, IndexRows& rows) const {
+  while (behind != commit_.end && rows.batches.size() < kRowsInAStep) {
+    ASSIGN_OR_RETURN(const FrameRun batch, file_->ReadBatch(behind));
+    indexer.Add(batch.words, rows);
+    behind = batch.after;
+  }
+  return behind;
 }
 
 }  // namespace foldlog

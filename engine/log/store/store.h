@@ -22,6 +22,7 @@
 namespace foldlog {
 
 class LmdbEnv;
+class LmdbTransaction;
 struct LmdbFileSummary;
 
 // Threads: Append() is for one thread at a time; all else for any thread meanwhile. Invariants: LMDB gets the file only
@@ -34,7 +35,9 @@ class Store {
 
   // Makes durable what the file shows. `name` is the log's directory, for messages. PermissionDenied if the file cannot
   // be written, FailedPrecondition if it has another name (hard link) somewhere.
-  static absl::StatusOr<std::unique_ptr<Store>> Open(std::unique_ptr<LogFile> file, std::string name);
+  // `indexer` may be null.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(std::unique_ptr<LogFile> file, std::string name,
+                                                     std::shared_ptr<LogIndexer> indexer = nullptr);
 
   ~Store();
   Store(const Store&) = delete;
@@ -57,15 +60,25 @@ class Store {
   // empties damaged parts that are only caches, and opens the file with LMDB; later calls return at once.
   absl::Status EnsureWritable();
 
+  // Replaces all rows of the index. A failure may leave fewer rows than there were, never wrong ones. Threads: as
+  // Append().
+  absl::Status RebuildIndex(LogIndexer& indexer);
+
  private:
-  Store(std::unique_ptr<LogFile> file, std::string name, const CommitRecord& commit);
+  Store(std::unique_ptr<LogFile> file, std::string name, std::shared_ptr<LogIndexer> indexer,
+        const CommitRecord& commit);
+
+  absl::StatusOr<ChainEnd> IndexSome(LogIndexer& indexer, ChainEnd behind, IndexRows& rows) const;
+  absl::Status Commit(LmdbTransaction txn, CommitRecord next);
 
   absl::Status RepairCaches(const LmdbFileSummary& found) const;
   absl::Status CheckUnchanged() const;
   absl::Status TryWrite(CommitRecord next, std::span<const Batch> batches, const Addition& addition);
+  IndexRows RowsOf(std::span<const Batch> batches);
 
   const std::unique_ptr<LogFile> file_;
   const std::string name_;
+  const std::shared_ptr<LogIndexer> indexer_;
   std::mutex opening_;            // guards env_ until it is set
   std::unique_ptr<LmdbEnv> env_;  // null until the file was checked
   CommitRecord commit_;           // the writer's own last one

@@ -85,6 +85,17 @@ absl::Status TailDrain::StoreDirectly(const FrameSpan& run) {
   return absl::OkStatus();
 }
 
+// A full disk, or damage found in the events, leaves what was stored as it was. After anything else it is unknown what
+// was committed.
+absl::Status TailDrain::RebuildIndex(LogIndexer& indexer) {
+  RETURN_IF_ERROR(DrainAll());
+  const FileSizeSignalBlocked blocked;
+  const std::lock_guard lock(storing_);
+  absl::Status rebuilt = store_.RebuildIndex(indexer);
+  if (rebuilt.ok() || absl::IsResourceExhausted(rebuilt) || absl::IsDataLoss(rebuilt)) return rebuilt;
+  return progress_.Stop(rebuilt);
+}
+
 void TailDrain::AddSnapshot(const Snapshot& snapshot) {
   const std::lock_guard lock(mutex_);
   if (snapshots_.size() >= kSnapshotsMax) return;

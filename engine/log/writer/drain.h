@@ -46,6 +46,9 @@ class TailDrain {
   // appending thread, which waits for it.
   absl::Status StoreDirectly(const FrameSpan& run);
 
+  // Makes the index of all that is stored anew, between two transactions.
+  absl::Status RebuildIndex(LogIndexer& indexer);
+
   // Keeps the snapshot until its events are in LMDB. If kSnapshotsMax wait already, it is dropped.
   void AddSnapshot(const Snapshot& snapshot);
 

@@ -132,6 +132,19 @@ class WriterLog final : public EventLog {
     return Newer(Newer(std::move(waiting), std::move(stored)), snapshots_.Find(at_most));
   }
 
+  absl::StatusOr<std::vector<IndexRow>> ReadIndex(IndexTable table, Sequence from, IndexOrder order,
+                                                  std::size_t rows_max) const override {
+    RETURN_IF_ERROR(CheckProcess());
+    const std::shared_lock open(closing_);
+    RETURN_IF_ERROR(CheckOpen());
+    return store_->file().ReadIndex(table, from, order, rows_max);
+  }
+
+  absl::Status RebuildIndex(LogIndexer& indexer) override {
+    RETURN_IF_ERROR(CheckWritable());
+    return drain_->RebuildIndex(indexer);
+  }
+
   absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const override {
     const auto end = [this]() -> absl::StatusOr<Sequence> {
       RETURN_IF_ERROR(CheckProcess());

@@ -64,6 +64,10 @@ class TransactionWalk {
     return file_.Damaged("page ", place.pgno, " (", place.role, " of ", place.tree->name, "): ", parts...);
   }
 
+  bool IsCache(std::string_view table) const {
+    return std::find(traits_.caches.begin(), traits_.caches.end(), table) != traits_.caches.end();
+  }
+
   absl::Status PrepareBitmaps();
   absl::Status WalkTree(WalkedTree walk);
   absl::Status WalkTable(const Table& table);
@@ -87,13 +91,13 @@ class TransactionWalk {
   std::vector<Table> tables_;
 };
 
-// Trees that the log needs come first, then the cache, the free list last: if two of them claim a page, the blame falls
-// on the one that can be made anew.
+// Trees that the log needs come first, then the caches, the free list last: if two of them claim a page, the blame
+// falls on the one that can be made anew.
 absl::StatusOr<LmdbFileSummary> TransactionWalk::Run() {
   RETURN_IF_ERROR(PrepareBitmaps());
   RETURN_IF_ERROR(WalkTree({TreeKind::kMain, "the main database", meta_.main}));
   LmdbFileSummary summary{.txn_id = meta_.txn_id, .page_bytes = page_bytes_, .last_page = meta_.last_page};
-  const auto is_cache = [&](const Table& table) { return table.first == traits_.cache; };
+  const auto is_cache = [&](const Table& table) { return IsCache(table.first); };
   std::stable_partition(tables_.begin(), tables_.end(), std::not_fn(is_cache));
   for (const Table& table : tables_) {
     // A damaged cache is emptied later, so its pages count as unused again.
@@ -101,7 +105,7 @@ absl::StatusOr<LmdbFileSummary> TransactionWalk::Run() {
     const absl::Status sound = WalkTable(table);
     if (!sound.ok() && !is_cache(table)) return sound;
     if (!sound.ok()) {
-      summary.cache = sound;
+      summary.damaged_caches.push_back({table.first, sound});
       used_ = used_before;
     }
     summary.tables.push_back({table.first, sound.ok() ? table.second->entries : 0});
@@ -241,7 +245,7 @@ absl::Status TransactionWalk::VisitTableRecord(const PageAt& place, const Node& 
   if (node.key.find('\0') != absl::string_view::npos) return Damaged(place, "table name ", name, " holds a zero byte");
   absl::StatusOr<Tree> tree = ParseTableRecord(node);
   if (!tree.ok()) tree = Damaged(place, "table ", name, " ", tree.status().message());
-  if (!tree.ok() && node.key != ToAbsl(traits_.cache)) return tree.status();
+  if (!tree.ok() && !IsCache({node.key.data(), node.key.size()})) return tree.status();
   // Walked later: the pages of the table would displace this page in buffers_.
   tables_.emplace_back(node.key, std::move(tree));
   return absl::OkStatus();

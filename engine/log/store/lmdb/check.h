@@ -8,6 +8,7 @@
 #define FOLDLOG_LOG_STORE_LMDB_CHECK_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,8 +30,8 @@ struct LmdbTraits {
   // they are not read here either.
   std::string_view append_only = {};
 
-  // The log can do without this table: damage in it is no damage of the file.
-  std::string_view cache = {};
+  // The log can do without these tables: damage in them is no damage of the file.
+  std::span<const std::string_view> caches = {};
 };
 
 // What the check found in a file that is sound, or can be made so.
@@ -41,7 +42,11 @@ struct LmdbFileSummary {
   std::vector<LmdbTable> tables = {};
 
   // What is wrong with the parts that can be emptied. They must be (repair.h) before LMDB sees the file.
-  absl::Status cache = {};
+  struct DamagedCache {
+    std::string table;
+    absl::Status why;
+  };
+  std::vector<DamagedCache> damaged_caches = {};
   absl::Status free_list = {};
 };
 

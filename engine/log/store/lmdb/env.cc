@@ -20,7 +20,7 @@ namespace {
 // NOLOCK: the log's writer lock takes its place. NOTLS: LMDB keeps nothing in thread-local storage.
 constexpr unsigned kEnvFlags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK;
 constexpr mdb_mode_t kFileMode = 0666;  // as the umask allows
-constexpr unsigned kTables = 4;         // one more than a log has: a damaged name leaves an unused table
+constexpr unsigned kTables = 8;         // some more than a log has: a damaged name leaves an unused one
 
 // The least room to grow that makes opening worthwhile.
 constexpr std::uint64_t kGrowthBytesMin = std::uint64_t{16} << 20;

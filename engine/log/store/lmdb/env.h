@@ -77,6 +77,9 @@ class LmdbTransaction {
   // Stores a value. The result is LMDB's return code, for the caller to judge.
   int Put(MDB_dbi table, std::uint64_t key, const void* data, std::size_t bytes, unsigned flags = 0) const;
 
+  // Removes all entries of a table. Returns LMDB's code.
+  int Clear(MDB_dbi table) const { return mdb_drop(txn_, table, 0); }
+
   int Commit();  // LMDB's return code; the transaction has ended either way
 
  private:

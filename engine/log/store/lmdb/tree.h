@@ -49,11 +49,12 @@ class TreeCursor {
   TreeCursor(const File& file, const Meta& meta, TreeKind kind, std::string name, const Tree& tree);
 
   // Each moves to an entry, and is false if there is none: the last one whose key is at most `key`; the first; the
-  // next.
+  // next; the one before.
   absl::StatusOr<bool> SeekFloor(absl::string_view key);
   absl::StatusOr<bool> SeekFloor(std::uint64_t key);
   absl::StatusOr<bool> First();
   absl::StatusOr<bool> Next() { return Step(/*forward=*/true); }
+  absl::StatusOr<bool> Previous() { return Step(/*forward=*/false); }
 
   // The current entry. Valid until the cursor moves.
   Node node() const { return leaf().page->node(leaf().index); }
