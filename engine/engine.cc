@@ -13,6 +13,7 @@
 #include "engine/fold.h"
 #include "engine/shorten.h"
 #include "engine/transition.h"
+#include "foldlog/event_index.h"
 
 namespace foldlog {
 namespace {
@@ -190,6 +191,7 @@ Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() { Close().IgnoreError(); }
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(const std::string& directory, EngineOptions options) {
+  if (!options.directory.indexer) options.directory.indexer = NewEventIndexer();
   ASSIGN_OR_RETURN(WritableLog log, OpenLogForWriting(directory, options.directory));
   return Open(std::move(log), std::move(options));
 }

@@ -26,8 +26,9 @@ LAYERS = {
     "engine/log/writer": ["engine/base", "engine/log/store", "engine/log/tail", "engine/log/frame_run.h",
                           "engine/log/wait_for_more.h"],
     "engine/log": ["engine/base", "engine/codec", "engine/log/store", "engine/log/tail", "engine/log/writer"],
-    "engine/projection": ["engine", "engine/base", "engine/codec", "engine/json"],
-    "replay": ["engine", "engine/base", "engine/codec"],
+    "engine/index": ["engine", "engine/base", "engine/codec"],
+    "engine/projection": ["engine", "engine/base", "engine/codec", "engine/index", "engine/json"],
+    "replay": ["engine", "engine/base", "engine/codec", "engine/index"],
 }
 LMDB_ROOM = "engine/log/store/lmdb/env.h"
 THIRD_PARTY = re.compile(r'#include [<"](lmdb|capnp|kj|sqlite3|nlohmann|lz4|xxhash|CLI)\b')
@@ -47,6 +48,7 @@ TESTED_ELSEWHERE = {
     "engine/codec/codec_parts": "tests/codec/event_codec_test.cc",
     "engine/codec/damage_advice": "tests/codec/frame_reader_test.cc",
     "engine/codec/log_id": "tests/log/tail/shared_test.cc",
+    "engine/index/row_hash": "tests/index/batch_summary_test.cc",
     "engine/event_reader": "tests/engine/fold_test.cc",
     "engine/log/event_log": "tests/log/event_log_test.cc",
     "engine/log/frame_run": "tests/log/event_log_test.cc",
@@ -55,7 +57,7 @@ TESTED_ELSEWHERE = {
     "engine/log/store/create": "tests/log/store/store_test.cc",
     "engine/log/store/moment": "tests/log/store/log_file_test.cc",
     "engine/log/store/records": "tests/log/store/store_test.cc",
-    "engine/log/store/stored_log": "tests/log/store/store_test.cc",
+    "engine/log/store/stored_log": "tests/index/event_indexer_test.cc",
     "engine/log/store/lmdb/env": "tests/log/store/store_test.cc",
     "engine/log/store/lmdb/file": "tests/log/store/lmdb/check_test.cc",
     "engine/log/store/lmdb/map_bytes": "tests/scenarios/system_limits_test.cc",

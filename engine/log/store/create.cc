@@ -38,7 +38,9 @@ CommitRecord FirstCommit(const LogId& log_id, std::uint64_t txn_id) {
 absl::Status FillNewLog(const LmdbEnv& env, const LogId& log_id) {
   ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::Begin(env));
   RETURN_IF_ERROR(txn.Table(kEventsTable, /*create=*/true).status());
-  RETURN_IF_ERROR(txn.Table(kSnapshotsTable, /*create=*/true).status());
+  for (const std::string_view table : kCacheTables) {
+    RETURN_IF_ERROR(txn.Table(table.data(), /*create=*/true).status());
+  }
   ASSIGN_OR_RETURN(const MDB_dbi meta, txn.Table(kMetaTable, /*create=*/true));
   const FormatRecord format = NewFormatRecord(log_id);
   const CommitRecord commit = FirstCommit(log_id, txn.id());

@@ -1,0 +1,195 @@
+// Makes the rows of the index, on the way of the events into the store.
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "engine/base/status_macros.h"
+#include "engine/codec/checkpoint_codec.h"
+#include "engine/codec/event_codec.h"
+#include "engine/codec/frame.h"
+#include "engine/fold.h"
+#include "engine/index/batch_summary.h"
+#include "engine/index/operation_row.h"
+#include "engine/lazy_fold.h"
+#include "foldlog/event_index.h"
+
+namespace foldlog {
+namespace {
+
+bool CarriesError(const EventBody& body) {
+  if (const auto* checkpoint = std::get_if<Checkpoint>(&body)) return checkpoint->error.has_value();
+  if (const auto* imported = std::get_if<Imported>(&body)) {
+    return !imported->errors.empty() || imported->status == OperationStatus::kFailed;
+  }
+  return std::holds_alternative<Failed>(body);
+}
+
+std::uint8_t FieldsSet(const CheckpointView& checkpoint) {
+  return static_cast<std::uint8_t>((IsPresent(checkpoint.current_path) ? kSetsCurrentPath : 0) |
+                                   (IsPresent(checkpoint.last_processed_file) ? kSetsLastProcessedFile : 0) |
+                                   (checkpoint.batch_num ? kSetsBatchNum : 0));
+}
+
+// The summary of a batch, as its events come.
+class Summing {
+ public:
+  explicit Summing(const FrameView& first) {
+    summary_.first = first.header.sequence;
+    summary_.previous_hash = first.header.previous_hash;
+  }
+
+  void Add(std::size_t kind, const Moment& at, Epoch epoch) {
+    const bool first = summary_.kinds == 0;
+    summary_.earliest = first ? at.time : std::min(summary_.earliest, at.time);
+    summary_.latest = first ? at.time : std::max(summary_.latest, at.time);
+    summary_.least_epoch = first ? epoch : std::min(summary_.least_epoch, epoch);
+    summary_.greatest_epoch = first ? epoch : std::max(summary_.greatest_epoch, epoch);
+    if (first) summary_.boot = at.boot;
+    if (summary_.boot && *summary_.boot != at.boot) summary_.boot.reset();
+    summary_.kinds |= KindBit(kind);
+  }
+
+  void AddError(Sequence sequence) {
+    ++summary_.errors;
+    if (summary_.first_error == 0) summary_.first_error = sequence;
+    summary_.last_error = sequence;
+  }
+
+  void AddFields(std::uint8_t fields) { summary_.fields |= fields; }
+
+  // A frame that holds no event: nothing can be said of the batch.
+  void GiveUp() { given_up_ = true; }
+
+  std::optional<BatchSummary> Finish(const ChainEnd& last, std::optional<std::uint64_t> operations) {
+    if (given_up_) return std::nullopt;
+    summary_.last = last.sequence;
+    summary_.last_hash = last.hash;
+    summary_.operations = operations;
+    return summary_;
+  }
+
+ private:
+  BatchSummary summary_;
+  bool given_up_ = false;
+};
+
+// Threads: one at a time. Invariant: accepted_ is the fold of what was accepted last, done_ that of all that was added;
+// between calls both are settled.
+class EventIndexer final : public LogIndexer {
+ public:
+  void Begin(const EventLog& stored, std::uint64_t at) override {
+    if (!accepted_ || accepted_->fold.sequence() != at) accepted_ = Restore(stored, at);
+    done_ = accepted_;
+  }
+
+  void Add(std::span<const std::uint64_t> frames, IndexRows& rows) override {
+    std::optional<Summing> summing;
+    ChainEnd last;
+    while (const std::optional<FrameView> frame = FrameAtStartOf(frames)) {
+      if (!summing) summing.emplace(*frame);
+      AddFrame(*frame, *summing, rows);
+      last = frame->end();
+      frames = frames.subspan(frame->size_words());
+    }
+    done_->fold.Settle();  // before the frames go
+    if (!summing) return;
+    const std::optional<BatchSummary> summary = summing->Finish(last, done_->operations);
+    if (summary) rows.batches.push_back(EncodeSummary(*summary));
+  }
+
+  void Accept() override { accepted_ = done_; }
+
+ private:
+  struct Progress {
+    LazyFold fold;
+    std::optional<std::uint64_t> operations;  // that are over; nothing if not known
+  };
+
+  // Where the fold fails, rows of operations can't be made; those of batches can.
+  static Progress Restore(const EventLog& stored, Sequence at) {
+    absl::StatusOr<foldlog::Fold> fold = FoldLog(stored, at);
+    if (!fold.ok()) return {.fold = LazyFold(State{.sequence = at}, stored.name()), .operations = std::nullopt};
+    return {.fold = LazyFold(std::move(fold->state), stored.name()), .operations = OperationsBy(stored, at)};
+  }
+
+  static std::optional<std::uint64_t> OperationsBy(const EventLog& stored, Sequence at) {
+    const absl::StatusOr<LogExtent> extent = stored.Extent();
+    if (extent.ok() && extent->base.sequence == at) return 0;
+    const auto rows = stored.ReadIndex(IndexTable::kBatches, at, EventLog::IndexOrder::kFalling, 1);
+    if (!rows.ok() || rows->empty()) return std::nullopt;
+    const std::optional<BatchSummary> last = DecodeSummary(rows->front());
+    return last && last->last == at ? last->operations : std::nullopt;
+  }
+
+  // Nearly all events are plain checkpoints.
+  void AddFrame(const FrameView& frame, Summing& summing, IndexRows& rows) {
+    static const std::size_t kCheckpoint = EventBody(Checkpoint{}).index();
+    CheckpointView plain;
+    if (!DecodePlainCheckpoint(frame.payload, plain)) return AddEvent(frame, summing, rows);
+    summing.Add(kCheckpoint, plain.at, plain.epoch);
+    summing.AddFields(FieldsSet(plain));
+    if (!done_->fold.Note(frame.header.sequence, plain)) Fold(frame);
+  }
+
+  void AddEvent(const FrameView& frame, Summing& summing, IndexRows& rows) {
+    const absl::StatusOr<Event> event = DecodeEvent(frame.payload);
+    if (!event.ok()) {
+      summing.GiveUp();
+      return Fold(frame);
+    }
+    const EventBody& body = event->body;
+    summing.Add(body.index(), {event->time, event->boot}, event->epoch);
+    if (CarriesError(body)) summing.AddError(frame.header.sequence);
+    if (const auto* checkpoint = std::get_if<Checkpoint>(&body)) {
+      summing.AddFields(FieldsSet(ViewOf({}, 0, *checkpoint)));
+      return Fold(frame);
+    }
+    AddTransition(frame, body, rows);
+  }
+
+  // An operation is over when it has ended, was imported as such, or is reset while active.
+  void AddTransition(const FrameView& frame, const EventBody& body, IndexRows& rows) {
+    std::optional<Operation> active;
+    const State& before = done_->fold.Settled();
+    if (std::holds_alternative<Reset>(body) && before.active()) active = before.operation;
+    Fold(frame);
+    const State& state = done_->fold.Settled();
+    if (state.misfit) return;
+    const bool has_ended = std::holds_alternative<Completed>(body) || std::holds_alternative<Failed>(body) ||
+                           (std::holds_alternative<Imported>(body) && !state.active());
+    if (has_ended) AddOperation({.operation = *state.operation}, rows);
+    if (active) AddOperation({.reset_by = frame.header.sequence, .operation = *std::move(active)}, rows);
+  }
+
+  void Fold(const FrameView& frame) {
+    const absl::Status folded = done_->fold.AddUnusual(frame);
+    if (!folded.ok()) done_->fold.AddMisfit(std::string(folded.message()));
+  }
+
+  void AddOperation(OperationRow row, IndexRows& rows) {
+    if (!done_->operations) return;
+    row.ordinal = ++*done_->operations;
+    std::optional<IndexRow> encoded = EncodeOperationRow(row);
+    if (encoded) rows.operations.push_back(*std::move(encoded));
+  }
+
+  std::optional<Progress> accepted_;
+  std::optional<Progress> done_;
+};
+
+}  // namespace
+
+std::unique_ptr<LogIndexer> NewEventIndexer() { return std::make_unique<EventIndexer>(); }
+
+absl::Status Reindex(const std::string& directory, const LogDirectoryOptions& options) {
+  LogDirectoryOptions existing = options;
+  existing.create = LogDirectoryOptions::Create::kNever;
+  existing.indexer = NewEventIndexer();
+  ASSIGN_OR_RETURN(const WritableLog log, OpenLogForWriting(directory, existing));
+  RETURN_IF_ERROR(log.log->RebuildIndex(*existing.indexer));
+  return log.log->Close();
+}
+
+}  // namespace foldlog

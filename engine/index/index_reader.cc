@@ -1,0 +1,106 @@
+#include "engine/index/index_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+
+namespace foldlog {
+namespace {
+
+// Rows are small: so many are a page or two of the file, and at most some hundred kilobytes.
+constexpr std::size_t kRowsAtATimeMax = 512;
+// The first look takes few: many a question needs no more.
+constexpr std::size_t kRowsAtFirst = 4;
+
+constexpr const char* kAdvice = "; the events tell the same, and foldlog reindex makes the index anew";
+
+}  // namespace
+
+absl::StatusOr<std::optional<IndexRow>> IndexRowReader::Next() {
+  if (at_ == rows_.size() && !ended_) {
+    const bool first_time = rows_.empty();
+    ASSIGN_OR_RETURN(std::vector<IndexRow> rows,
+                     log_->ReadIndex(table_, next_, order_, first_time ? kRowsAtFirst : kRowsAtATimeMax));
+    // ReadIndex() begins with the row that was read last, unless that is gone.
+    at_ = first_time || rows.empty() || rows.front().key != next_ ? 0 : 1;
+    ended_ = rows.size() <= at_;
+    rows_ = std::move(rows);
+    if (!rows_.empty()) next_ = rows_.back().key;
+  }
+  if (ended_) return std::optional<IndexRow>();
+  return std::optional(std::move(rows_[at_++]));
+}
+
+BatchWalk::BatchWalk(const EventLog& log, Sequence first, Sequence last, IndexOrder order)
+    : log_(&log),
+      rows_(log, IndexTable::kBatches, order == IndexOrder::kRising ? first : last, order),
+      rising_(order == IndexOrder::kRising),
+      first_(first),
+      last_(last) {}
+
+void BatchWalk::NoteDamage(const absl::Status& damage) {
+  if (damage_.ok()) {
+    damage_ = absl::DataLossError(absl::StrCat("the index of the log ", log_->name(), ": ", damage.message(), kAdvice));
+  }
+}
+
+// Skips what is damaged: events whose summary is missing must be read, whatever the reason.
+std::optional<BatchSummary> BatchWalk::NextSummary() {
+  while (!ended_) {
+    const auto row = rows_.Next();
+    if (!row.ok()) NoteDamage(row.status());
+    ended_ = !row.ok() || !row->has_value();
+    if (ended_) break;
+    std::optional<BatchSummary> summary = DecodeSummary(**row);
+    if (summary) return summary;
+    NoteDamage(absl::DataLossError(absl::StrCat("the row of batch ", (*row)->key, " is damaged")));
+  }
+  return std::nullopt;
+}
+
+std::optional<Stretch> BatchWalk::Next() {
+  if (first_ > last_) return std::nullopt;
+  const auto is_passed = [&](const BatchSummary& summary) {
+    return rising_ ? summary.last < first_ : summary.first > last_;
+  };
+  while (!ahead_ || is_passed(*ahead_)) {
+    ahead_ = NextSummary();
+    if (!ahead_) break;
+  }
+  Stretch stretch{first_, last_, {}};
+  if (ahead_ && ahead_->first <= last_ && ahead_->last >= first_) {
+    // A gap before the batch is a stretch of its own, without a summary.
+    const bool gap = rising_ ? ahead_->first > first_ : ahead_->last < last_;
+    if (!gap) stretch = {std::max(first_, ahead_->first), std::min(last_, ahead_->last), ahead_};
+    if (gap && rising_) stretch.last = ahead_->first - 1;
+    if (gap && !rising_) stretch.first = ahead_->last + 1;
+  }
+  if (rising_) first_ = stretch.last + 1;
+  if (!rising_) last_ = stretch.first - 1;
+  return stretch;
+}
+
+absl::StatusOr<std::optional<OperationsIndexed>> FindOperationsIndexed(const EventLog& log) {
+  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+  IndexRowReader rows(log, IndexTable::kBatches, extent.end.sequence, IndexOrder::kFalling);
+  ASSIGN_OR_RETURN(const std::optional<IndexRow> row, rows.Next());
+  const std::optional<BatchSummary> last = row ? DecodeSummary(*row) : std::nullopt;
+  if (!last || !last->operations) return std::optional<OperationsIndexed>();
+  return std::optional(OperationsIndexed{last->last, *last->operations});
+}
+
+absl::StatusOr<std::optional<OperationRow>> OperationRows::Next() {
+  ASSIGN_OR_RETURN(const std::optional<IndexRow> row, rows_.Next());
+  if (!row) return std::optional<OperationRow>();
+  std::optional<OperationRow> operation = DecodeOperationRow(*row);
+  if (!operation) return absl::DataLossError(absl::StrCat("the row of operation ", row->key, " is damaged", kAdvice));
+  if (previous_ && operation->ordinal != (rising_ ? *previous_ + 1 : *previous_ - 1)) {
+    return absl::DataLossError(absl::StrCat("a row is missing beside that of operation ", row->key, kAdvice));
+  }
+  previous_ = operation->ordinal;
+  return operation;
+}
+
+}  // namespace foldlog

@@ -1,0 +1,175 @@
+// Whatever is wrong with an index, walks over it cover every event once, and believe no damaged row.
+
+#include "engine/index/index_reader.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "foldlog/memory_log.h"
+#include "tests/support/random_events.h"
+#include "tests/support/test_support.h"
+
+namespace foldlog {
+namespace {
+
+// An empty log with rows of an index.
+class RowsOnly final : public EventLog {
+ public:
+  std::vector<IndexRow> rows;
+  absl::Status failure;
+
+  absl::StatusOr<std::vector<IndexRow>> ReadIndex(IndexTable, Sequence from, IndexOrder order,
+                                                  std::size_t rows_max) const override {
+    if (!failure.ok()) return failure;
+    auto end = std::upper_bound(rows.begin(), rows.end(), from,
+                                [](Sequence key, const IndexRow& row) { return key < row.key; });
+    if (order == IndexOrder::kFalling) {
+      std::vector<IndexRow> falling(std::make_reverse_iterator(end), std::make_reverse_iterator(rows.begin()));
+      falling.resize(std::min(falling.size(), rows_max));
+      return falling;
+    }
+    const auto begin = end == rows.begin() ? end : end - 1;
+    std::vector<IndexRow> rising(begin, rows.end());
+    rising.resize(std::min(rising.size(), rows_max));
+    return rising;
+  }
+  absl::StatusOr<LogExtent> Extent() const override { return LogExtent{.end = {1000, 1}, .stored_through = 1000}; }
+  absl::Status Append(const FrameRun&, Space) override { return absl::OkStatus(); }
+  absl::Status Sync(Sequence) override { return absl::OkStatus(); }
+  absl::Status PutSnapshot(const Snapshot&) override { return absl::OkStatus(); }
+  absl::StatusOr<FrameRun> Read(Sequence, std::size_t) const override { return FrameRun(); }
+  absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence) const override { return std::optional<Snapshot>(); }
+  absl::StatusOr<bool> WaitForMore(Sequence, std::chrono::milliseconds) const override { return false; }
+  absl::Status Close() override { return absl::OkStatus(); }
+  const std::string& name() const override { return name_; }
+
+ private:
+  std::string name_ = "(rows)";
+};
+
+class IndexReaderTest : public testing::Test {
+ protected:
+  IndexReaderTest() : random_(TestSeed()) {}
+
+  // Rows for batches of random length, some of them missing or damaged.
+  void MakeRows(int missing_percent, int damaged_percent) {
+    log_.rows.clear();
+    good_.clear();
+    for (Sequence first = 1; first < 1000;) {
+      const Sequence last = first + random_() % 40;
+      const int luck = static_cast<int>(random_() % 100);
+      const BatchSummary summary{.first = first, .last = last, .operations = last};
+      if (luck >= missing_percent) log_.rows.push_back(EncodeSummary(summary));
+      if (luck >= missing_percent && luck < missing_percent + damaged_percent) log_.rows.back().words[3] ^= 4;
+      if (luck >= missing_percent + damaged_percent) good_.push_back(summary);
+      first = last + 1;
+    }
+  }
+
+  // The stretches from `first` to `last`, in rising order, which join and cover everything.
+  std::vector<Stretch> Walk(Sequence first, Sequence last, IndexOrder order) {
+    BatchWalk walk(log_, first, last, order);
+    std::vector<Stretch> stretches;
+    while (const auto stretch = walk.Next()) stretches.push_back(*stretch);
+    if (order == IndexOrder::kFalling) std::reverse(stretches.begin(), stretches.end());
+    damage_ = walk.damage();
+    Sequence next = first;
+    for (const Stretch& stretch : stretches) {
+      EXPECT_EQ(stretch.first, next);
+      EXPECT_GE(stretch.last, stretch.first);
+      next = stretch.last + 1;
+    }
+    EXPECT_EQ(next, last + 1);
+    return stretches;
+  }
+
+  std::mt19937_64 random_;
+  RowsOnly log_;
+  std::vector<BatchSummary> good_;
+  absl::Status damage_;
+};
+
+TEST_F(IndexReaderTest, StretchesJoinWhateverRowsAreMissingOrDamagedAndAllGoodOnesAreThere) {
+  for (int round = 0; round < 300; ++round) {
+    MakeRows(static_cast<int>(random_() % 60), static_cast<int>(random_() % 40));
+    const Sequence first = 1 + random_() % 1000;
+    const Sequence last = first + random_() % (1001 - first);
+    const auto rising = Walk(first, last, IndexOrder::kRising);
+    const auto falling = Walk(first, last, IndexOrder::kFalling);
+    ASSERT_EQ(rising.size(), falling.size());
+    std::vector<BatchSummary> found;
+    for (std::size_t i = 0; i < rising.size(); ++i) {
+      EXPECT_EQ(rising[i].summary, falling[i].summary);
+      EXPECT_EQ(rising[i].first, falling[i].first);
+      if (rising[i].summary) found.push_back(*rising[i].summary);
+    }
+    std::vector<BatchSummary> expected;
+    for (const BatchSummary& summary : good_) {
+      if (summary.first <= last && summary.last >= first) expected.push_back(summary);
+    }
+    EXPECT_EQ(found, expected);
+  }
+}
+
+TEST_F(IndexReaderTest, DamageIsToldAndMissingRowsAreNot) {
+  MakeRows(30, 0);
+  Walk(1, 1000, IndexOrder::kRising);
+  EXPECT_OK(damage_);
+  MakeRows(0, 30);
+  Walk(1, 1000, IndexOrder::kRising);
+  EXPECT_THAT(damage_, Fails(absl::StatusCode::kDataLoss, testing::HasSubstr("foldlog reindex")));
+  log_.failure = absl::DataLossError("page 7");
+  EXPECT_EQ(Walk(1, 1000, IndexOrder::kRising).size(), 1);
+  EXPECT_THAT(damage_, Fails(absl::StatusCode::kDataLoss, testing::HasSubstr("page 7")));
+}
+
+TEST_F(IndexReaderTest, LogWithoutAnIndexIsOneStretch) {
+  EXPECT_EQ(Walk(1, 1000, IndexOrder::kRising).size(), 1);
+  EXPECT_EQ(Walk(5, 5, IndexOrder::kFalling).size(), 1);
+  EXPECT_OK(damage_);
+  ASSERT_OK_AND_ASSIGN(const auto indexed, FindOperationsIndexed(log_));
+  EXPECT_FALSE(indexed);
+}
+
+TEST_F(IndexReaderTest, OperationsAreIndexedAsFarAsTheLastRowSays) {
+  log_.rows = {EncodeSummary({.first = 1, .last = 50, .operations = 3})};
+  ASSERT_OK_AND_ASSIGN(const auto indexed, FindOperationsIndexed(log_));
+  ASSERT_TRUE(indexed);
+  EXPECT_EQ(indexed->through, 50);
+  EXPECT_EQ(indexed->operations, 3);
+  log_.rows = {EncodeSummary({.first = 1, .last = 50})};
+  ASSERT_OK_AND_ASSIGN(const auto unknown, FindOperationsIndexed(log_));
+  EXPECT_FALSE(unknown);
+}
+
+TEST_F(IndexReaderTest, MissingOrDamagedRowOfAnOperationIsDamage) {
+  std::vector<IndexRow> all;
+  for (std::uint64_t i = 1; i <= 2000; ++i) {
+    Operation operation;
+    operation.first_sequence = 3 * i;
+    all.push_back(*EncodeOperationRow({.ordinal = i, .operation = operation}));
+  }
+  const auto count = [&](IndexOrder order) -> absl::StatusOr<std::size_t> {
+    OperationRows reader(log_, order == IndexOrder::kRising ? 0 : 1'000'000, order);
+    for (std::size_t rows = 0;; ++rows) {
+      const auto row = reader.Next();
+      if (!row.ok()) return row.status();
+      if (!*row) return rows;
+    }
+  };
+  for (const IndexOrder order : {IndexOrder::kRising, IndexOrder::kFalling}) {
+    log_.rows = all;
+    EXPECT_THAT(count(order), testing::ResultOf([](const auto& rows) { return rows.value_or(0); }, 2000));
+    log_.rows.erase(log_.rows.begin() + 700);
+    EXPECT_THAT(count(order), Fails(absl::StatusCode::kDataLoss, testing::HasSubstr("missing")));
+    log_.rows = all;
+    log_.rows[900].words[1] ^= 1;
+    EXPECT_THAT(count(order), Fails(absl::StatusCode::kDataLoss, testing::HasSubstr("damaged")));
+  }
+}
+
+}  // namespace
+}  // namespace foldlog
