@@ -2,10 +2,12 @@
 
 #include "foldlog/single_row.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/index/index_reader.h"
 #include "engine/json/writer.h"
 #include "engine/projection/row_text.h"
 #include "engine/seconds.h"
@@ -124,12 +126,23 @@ absl::Status SingleRowProjector::ReadErrors(const Operation& operation) {
     through_ = first_ - 1;
   }
   if (last == 0 || through_ == last) return absl::OkStatus();
-  EventReader reader(log_, through_ + 1);
-  while (through_ < last) {
+  BatchWalk walk(log_, through_ + 1, last, IndexOrder::kRising);
+  while (const std::optional<Stretch> stretch = walk.Next()) {
+    // The index tells where errors are; what it says nothing of is read as a whole.
+    const Sequence from = stretch->summary ? std::max(stretch->first, stretch->summary->first_error) : stretch->first;
+    const Sequence through = stretch->summary ? std::min(stretch->last, stretch->summary->last_error) : stretch->last;
+    RETURN_IF_ERROR(ReadErrors(from, through));
+    through_ = stretch->last;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SingleRowProjector::ReadErrors(Sequence from, Sequence through) {
+  EventReader reader(log_, from);
+  for (Sequence next = from; next <= through; ++next) {
     ASSIGN_OR_RETURN(const std::optional<RecordedEvent> event, reader.Next());
-    if (!event) return absl::DataLossError(absl::StrCat("the log ", log_.name(), " ends before event ", last));
+    if (!event) return absl::DataLossError(absl::StrCat("the log ", log_.name(), " ends before event ", through));
     AppendErrors(event->event, errors_);
-    through_ = event->sequence;
   }
   return absl::OkStatus();
 }

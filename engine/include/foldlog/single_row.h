@@ -42,6 +42,7 @@ class SingleRowProjector {
 
  private:
   absl::Status ReadErrors(const Operation& operation);
+  absl::Status ReadErrors(Sequence from, Sequence through);
 
   const EventLog& log_;
   Sequence first_ = 0;    // the first error of the operation that `errors_` is about
