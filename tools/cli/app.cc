@@ -112,6 +112,7 @@ void Configure(CLI::App& app, Context& context, Command& chosen) {
   AddScriptCommands(app, chosen);
   AddProjectCommand(app, chosen);
   AddImportCommand(app, chosen);
+  AddReindexCommand(app, chosen);
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     command->footer("The log: --log DIR, or the environment variable FOLDLOG.\n" + command->get_footer());
   }

@@ -36,6 +36,7 @@ void AddScriptCommands(CLI::App& app, Command& chosen);  // start, checkpoint, p
 void AddIndexCommand(CLI::App& app, Command& chosen);    // index
 void AddProjectCommand(CLI::App& app, Command& chosen);  // project
 void AddImportCommand(CLI::App& app, Command& chosen);   // import
+void AddReindexCommand(CLI::App& app, Command& chosen);  // reindex
 
 }  // namespace foldlog::cli
 
