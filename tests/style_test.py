@@ -50,7 +50,6 @@ TESTED_ELSEWHERE = {
     "engine/codec/log_id": "tests/log/tail/shared_test.cc",
     "engine/index/row_hash": "tests/index/batch_summary_test.cc",
     "engine/event_reader": "tests/engine/fold_test.cc",
-    "engine/log/event_log": "tests/log/event_log_test.cc",
     "engine/log/frame_run": "tests/log/event_log_test.cc",
     "engine/log/memory_log": "tests/log/event_log_test.cc",
     "engine/log/wait_for_more": "tests/log/event_log_test.cc",
