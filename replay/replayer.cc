@@ -2,30 +2,14 @@
 
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "engine/base/status_macros.h"
 #include "engine/fold.h"
 #include "foldlog/system_clock.h"
+#include "replay/event_operation.h"
 #include "replay/time_line.h"
 
 namespace foldlog {
-namespace {
-
-void NoteOperation(const EventBody& body, const State& before, std::string& operation_id) {
-  if (const auto* started = std::get_if<Started>(&body)) {
-    operation_id = started->operation_id;
-  } else if (const auto* imported = std::get_if<Imported>(&body)) {
-    operation_id = imported->operation_id;
-  } else if (before.operation) {
-    operation_id = before.operation->operation_id;
-  } else {
-    operation_id.clear();
-  }
-}
-
-}  // namespace
-
 absl::StatusOr<State> StateAt(const EventLog& log, std::optional<Sequence> at) {
   ASSIGN_OR_RETURN(Fold fold, FoldLog(log, at));
   return std::move(fold.state);

@@ -28,7 +28,8 @@ LAYERS = {
     "engine/log": ["engine/base", "engine/codec", "engine/log/store", "engine/log/tail", "engine/log/writer"],
     "engine/index": ["engine", "engine/base", "engine/codec"],
     "engine/projection": ["engine", "engine/base", "engine/codec", "engine/index", "engine/json"],
-    "replay": ["engine", "engine/base", "engine/codec", "engine/index"],
+    "replay": ["engine", "engine/base", "engine/codec", "engine/index", "engine/json", "replay/report"],
+    "replay/report": ["engine", "engine/base", "engine/json"],
 }
 LMDB_ROOM = "engine/log/store/lmdb/env.h"
 THIRD_PARTY = re.compile(r'#include [<"](lmdb|capnp|kj|sqlite3|nlohmann|lz4|xxhash|CLI)\b')
@@ -47,7 +48,6 @@ TESTED_ELSEWHERE = {
     "engine/checkpoint_view": "tests/codec/checkpoint_codec_test.cc",
     "engine/codec/codec_parts": "tests/codec/event_codec_test.cc",
     "engine/codec/damage_advice": "tests/codec/frame_reader_test.cc",
-    "engine/codec/log_id": "tests/log/tail/shared_test.cc",
     "engine/index/row_hash": "tests/index/batch_summary_test.cc",
     "engine/event_reader": "tests/engine/fold_test.cc",
     "engine/log/frame_run": "tests/log/event_log_test.cc",
@@ -76,6 +76,15 @@ TESTED_ELSEWHERE = {
     "replay/history_filter": "tests/replay/history_test.cc",
     "replay/history_scan": "tests/replay/history_test.cc",
     "replay/history_source": "tests/replay/history_test.cc",
+    "replay/event_operation": "tests/replay/replayer_test.cc",
+    "replay/json_event": "tests/replay/json_lines_test.cc",
+    "replay/json_line": "tests/replay/json_lines_test.cc",
+    "replay/json_lines_export": "tests/replay/json_lines_test.cc",
+    "replay/json_lines_import": "tests/replay/json_lines_test.cc",
+    "replay/report/fields": "tests/cli/render_json_test.cc",
+    "replay/report/json_sink": "tests/cli/render_json_test.cc",
+    "replay/report/sink": "tests/cli/render_json_test.cc",
+    "replay/report/text": "tests/cli/text_test.cc",
 }
 
 NO_FUNCTION = re.compile(r"\s*(namespace|class|struct|union|enum|extern|template .*(class|struct))\b")

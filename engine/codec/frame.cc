@@ -66,6 +66,16 @@ absl::Status AppendFrame(const Event& event, FrameRun& run) {
 }
 
 // The size is known beforehand, so nothing has to be undone.
+absl::Status AppendPayload(std::span<const std::uint64_t> payload, FrameRun& run) {
+  if (payload.empty()) return absl::InvalidArgumentError("a frame without a payload");
+  RETURN_IF_ERROR(CheckSize(payload.size(), kMaxPayloadBytes));
+  const std::size_t start = run.words.size();
+  run.words.resize(start + kFrameHeaderWords);
+  run.words.insert(run.words.end(), payload.begin(), payload.end());
+  Seal(start, run);
+  return absl::OkStatus();
+}
+
 absl::Status AppendCheckpointFrame(const Moment& at, Epoch epoch, const Checkpoint& checkpoint, FrameRun& run) {
   if (!IsPlain(checkpoint)) return AppendFrame({at.time, epoch, checkpoint, at.boot}, run);
   const std::size_t payload_words = PlainCheckpointWords(checkpoint);

@@ -58,6 +58,9 @@ std::uint64_t GenesisHash(std::span<const std::uint8_t> log_id);
 // unchanged.
 absl::Status AppendFrame(const Event& event, FrameRun& run);
 
+// Appends what may be an event, as it is. InvalidArgument if no frame could hold it.
+absl::Status AppendPayload(std::span<const std::uint64_t> payload, FrameRun& run);
+
 // AppendFrame() for a checkpoint: the same bytes, faster, and without an Event.
 absl::Status AppendCheckpointFrame(const Moment& at, Epoch epoch, const Checkpoint& checkpoint, FrameRun& run);
 

@@ -119,10 +119,11 @@ absl::StatusOr<bool> PrepareDirectory(const std::string& directory, Create creat
 
 // The log begins to exist when log.mdb gets its name. Tail and entry must be durable before that: a power cut must not
 // leave log.mdb without its tail.
-absl::Status CreateLog(const std::string& directory, std::uint64_t tail_bytes) {
+absl::Status CreateLog(const std::string& directory, const LogDirectoryOptions& options) {
   LogId log_id = {};
   FillWithRandomBytes(log_id);
-  RETURN_IF_ERROR(TailFile::Create(directory, log_id, tail_bytes));
+  if (options.log_id) log_id = *options.log_id;
+  RETURN_IF_ERROR(TailFile::Create(directory, log_id, options.tail_bytes));
   RETURN_IF_ERROR(SyncDirectory(directory));
   return Store::Create(directory, log_id);
 }
@@ -130,7 +131,7 @@ absl::Status CreateLog(const std::string& directory, std::uint64_t tail_bytes) {
 // The caller holds the writer lock: only then is it certain that no other process is creating the file right now.
 absl::Status EnsureLogExists(const std::string& directory, const LogDirectoryOptions& options) {
   ASSIGN_OR_RETURN(const bool exists, PrepareDirectory(directory, options.create));
-  if (!exists) RETURN_IF_ERROR(CreateLog(directory, options.tail_bytes));
+  if (!exists) RETURN_IF_ERROR(CreateLog(directory, options));
   // Also for a log that exists: a creation may have been killed before it made these entries durable, of the file in
   // the directory and of the directory in its parent.
   RETURN_IF_ERROR(SyncDirectory(directory));
@@ -221,6 +222,13 @@ absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& g
                        .shared = std::move(shared),
                        .snapshots = SnapshotCache(directory, SnapshotCache::Access::kRead),
                        .durable = durable});
+}
+
+absl::StatusOr<LogId> ReadLogId(const std::string& given) {
+  const std::string directory = WithoutTrailingSlashes(given);
+  RETURN_IF_ERROR(PrepareDirectory(directory, Create::kNever).status());
+  ASSIGN_OR_RETURN(const std::unique_ptr<LogFile> file, OpenLogFile(directory));
+  return file->log_id();
 }
 
 absl::StatusOr<WriterInfo> InspectWriter(const std::string& directory) {

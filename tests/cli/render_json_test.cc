@@ -48,10 +48,12 @@ TEST(RenderJsonTest, AnOperationInProgressHasAllItsFields) {
       R"("completed_at": null, "clock_steps": 0, "last_clock_step": null, "epoch": 2, "last_sequence": 7, )"
       R"("durable_sequence": 7, "missing_through": null, "stored_sequence": 7, "last_hash": "0123456789abcdef", "roots": ["/photos", "/b\udcff"], "metadata": {"who": "me"}, )"
       R"("owner": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
-      R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}, "evidence": null, "owner_fate": "alive", )"
+      R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9, )"
+      R"("kernel_boot_id": false, "file_system": 0, "device": 0, "directory": 0, "lock_file": 0}, "evidence": null, "owner_fate": "alive", )"
       R"("pause_reason": null, "failure": null, )"
       R"("writer": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
-      R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}, )"
+      R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9, )"
+      R"("kernel_boot_id": false, "file_system": 0, "device": 0, "directory": 0, "lock_file": 0}, )"
       R"("recovery": null})");
 }
 
@@ -116,7 +118,8 @@ std::string BodyJson(EventBody body) {
 TEST(RenderJsonTest, EachKindOfEventHasItsOwnFields) {
   const std::string owner =
       R"("owner": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
-      R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9}})";
+      R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9, )"
+      R"("kernel_boot_id": false, "file_system": 0, "device": 0, "directory": 0, "lock_file": 0}})";
   EXPECT_EQ(BodyJson(Started{.operation_id = "op-1",
                              .type = OperationType::kRecovery,
                              .total_files = std::nullopt,

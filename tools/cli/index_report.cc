@@ -5,12 +5,14 @@
 #include <string_view>
 #include <vector>
 
-#include "tools/cli/json_sink.h"
+#include "replay/report/json_sink.h"
 #include "tools/cli/layout.h"
 #include "tools/cli/time_format.h"
 
 namespace foldlog::cli {
 namespace {
+
+using foldlog::report::JsonSink;
 
 std::string Outcome(const indexer::IndexReport& report) {
   std::string text = report.paused ? "paused" : "completed";

@@ -8,15 +8,16 @@
 #include <utility>
 
 #include "engine/seconds.h"
-#include "tools/cli/json_sink.h"
+#include "replay/report/fields.h"
+#include "replay/report/json_sink.h"
 #include "tools/cli/script_step.h"
 #include "tools/cli/time_format.h"
-#include "tools/report/fields.h"
 
 namespace foldlog::cli {
 namespace {
 
 using report::If;
+using report::JsonSink;
 
 std::optional<std::string_view> NameOf(const std::optional<OwnerFate>& fate) {
   return fate ? std::optional(Name(*fate)) : std::nullopt;
@@ -90,21 +91,10 @@ void PutHistoryEntry(JsonSink& json, const HistoryEntry& entry, const LogView& v
   PutOutcome(json, operation);
 }
 
-// What the event tells of the clocks: how long the machine had been up, which boot it was, and whether the wall clock
-// was set since the event before.
-void PutClocks(JsonSink& json, const ShownEvent& shown) {
-  const Boot& boot = shown.event.event.boot;
-  if (boot.id != 0) {
-    Put(json, "boot", std::uint64_t{boot.id});
-    Put(json, "booted_at", report::Instant{boot.at});
-  }
-  if (shown.notes.clock_step_ns != 0) Put(json, "clock_step_s", SecondsOf(shown.notes.clock_step_ns));
-}
-
 void PutEvent(JsonSink& json, const ShownEvent& shown, const std::string& operation_id) {
   json.BeginObject();
   PutEventHead(json, shown.event, operation_id);
-  PutClocks(json, shown);
+  PutClocks(json, shown.event.event, shown.notes.clock_step_ns);
   PutBody(json, shown.event.event);
   if (shown.notes.with_hash) Put(json, "hash", HashText(shown.event.hash));
   json.EndObject();

@@ -54,8 +54,6 @@ std::string GroupDigits(std::string digits) {
 
 }  // namespace
 
-std::string Rfc3339(TimeNs time) { return FormatUtc("%Y-%m-%dT%H:%M:%E9SZ", time); }
-
 std::string HumanTime(TimeNs time) { return FormatUtc("%Y-%m-%d %H:%M:%S UTC", time); }
 
 std::string ColumnTime(TimeNs time) { return FormatUtc("%Y-%m-%d %H:%M:%S", time); }
@@ -82,8 +80,6 @@ std::optional<std::string> TimeLeft(std::int64_t files_total, std::int64_t files
 std::string ClockStep(std::int64_t step_ns) {
   return step_ns < 0 ? "set back by " + HumanDuration(step_ns, 0) : "set forward by " + HumanDuration(0, step_ns);
 }
-
-std::string HashText(std::uint64_t hash) { return absl::StrCat(absl::Hex(hash, absl::kZeroPad16)); }
 
 TimeNs Now() { return absl::ToUnixNanos(absl::Now()); }
 

@@ -8,11 +8,13 @@
 #include <string>
 
 #include "foldlog/event.h"
+#include "replay/report/text.h"
 
 namespace foldlog::cli {
 
-// For programs: RFC 3339 with all nanoseconds, "2026-01-02T03:04:05.123456789Z".
-std::string Rfc3339(TimeNs time);
+// For programs.
+using report::HashText;
+using report::Rfc3339;
 
 // For people: "2026-01-02 03:04:05 UTC"; for columns whose heading says UTC, "2026-01-02 03:04:05"; for those without a
 // heading, "2026-01-02 03:04:05.123Z".
@@ -35,9 +37,6 @@ TimeNs Now();
 
 // "set back by 23 h 59 min", "set forward by 12.3 s".
 std::string ClockStep(std::int64_t step_ns);
-
-// The hash of a frame: 16 hexadecimal digits.
-std::string HashText(std::uint64_t hash);
 
 // 1234567 as "1,234,567".
 std::string Grouped(std::int64_t count);

@@ -1,8 +1,8 @@
 #include "tools/python/dicts.h"
 
+#include "replay/report/fields.h"
 #include "tools/python/convert.h"
 #include "tools/python/value_sink.h"
-#include "tools/report/fields.h"
 
 namespace foldlog::python {
 namespace {

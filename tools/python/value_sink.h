@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tools/report/sink.h"
+#include "replay/report/sink.h"
 
 namespace foldlog::python {
 

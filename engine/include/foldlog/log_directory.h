@@ -18,11 +18,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "foldlog/event_log.h"
+#include "foldlog/log_id.h"
 #include "foldlog/log_index.h"
 #include "foldlog/owner.h"
 
@@ -40,6 +42,9 @@ struct LogDirectoryOptions {
   // Of a new log: the size of its tail in bytes, which is written at once. Rounded to a multiple of 4 KiB from 64 KiB
   // to 1 GiB. With a larger tail, more events can run ahead of the disk before an append has to wait for it.
   std::uint64_t tail_bytes = std::uint64_t{8} << 20;
+
+  // Of a new log: its id, for one that is to hold the frames of another. Random unless given.
+  std::optional<LogId> log_id = {};
 
   // An event that no thread waits for is durable after this time and one flush of the disk.
   std::chrono::milliseconds flush_interval{50};
@@ -74,6 +79,9 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& directory, cons
 // Opens `directory` for reading, whether or not a writer is at work. Needs no permission but to read, and leaves
 // nothing behind. The calls of the result that write are refused with FailedPrecondition.
 absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& directory);
+
+// Which log `directory` holds. Errors as OpenLogForReading() has them.
+absl::StatusOr<LogId> ReadLogId(const std::string& directory);
 
 // The process that writes to `directory` now, or the last one that did. Takes no lock and changes nothing.
 absl::StatusOr<WriterInfo> InspectWriter(const std::string& directory);

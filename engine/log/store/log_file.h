@@ -19,13 +19,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/base/file_system.h"
-#include "engine/codec/log_id.h"
 #include "engine/log/frame_run.h"
 #include "engine/log/store/batch.h"
 #include "engine/log/store/lmdb/file.h"
 #include "engine/log/store/moment.h"
 #include "engine/log/store/records.h"
 #include "foldlog/event_log.h"
+#include "foldlog/log_id.h"
 
 namespace foldlog {
 

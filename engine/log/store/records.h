@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "engine/codec/log_id.h"
 #include "foldlog/event_log.h"
+#include "foldlog/log_id.h"
 
 namespace foldlog {
 

@@ -20,9 +20,9 @@
 #include "absl/status/statusor.h"
 #include "engine/base/file_system.h"
 #include "engine/base/mapping.h"
-#include "engine/codec/log_id.h"
 #include "engine/log/tail/mark.h"
 #include "foldlog/event.h"
+#include "foldlog/log_id.h"
 
 namespace foldlog {
 

@@ -1,5 +1,5 @@
-// Sink: where the fields of events and states go, in their order: to JSON (cli/json_sink.h) or to Python's values
-// (python/value_sink.h). What the two show differently, such as times, each of them decides.
+// Sink: where the fields of events and states go, in their order: to JSON (json_sink.h) or to Python's values
+// (tools/python/value_sink.h). What the two show differently, such as times, each of them decides.
 //
 //   sink.BeginObject();
 //   Put(sink, "status", Name(OperationStatus::kIdle));

@@ -1,6 +1,6 @@
 // Every key that both the program and the Python module write.
 
-#include "tools/report/fields.h"
+#include "replay/report/fields.h"
 
 #include <unordered_map>
 #include <variant>
@@ -125,6 +125,11 @@ void PutValue(Sink& sink, const Owner& owner) {
   Put(sink, "boot_id", owner.boot_id);
   Put(sink, "pid_namespace", owner.pid_namespace);
   Put(sink, "start_ticks", owner.start_ticks);
+  Put(sink, "kernel_boot_id", owner.kernel_boot_id);
+  Put(sink, "file_system", owner.place.file_system);
+  Put(sink, "device", owner.place.device);
+  Put(sink, "directory", owner.place.directory);
+  Put(sink, "lock_file", owner.place.lock_file);
   sink.EndObject();
 }
 
@@ -214,6 +219,14 @@ void PutEventHead(Sink& sink, const RecordedEvent& event, const std::string& ope
   Put(sink, "epoch", event.event.epoch);
   Put(sink, "kind", KindName(event.event.body));
   Put(sink, "operation_id", If(!operation_id.empty(), operation_id));
+}
+
+void PutClocks(Sink& sink, const Event& event, std::int64_t clock_step_ns) {
+  if (event.boot.id != 0) {
+    Put(sink, "boot", std::uint64_t{event.boot.id});
+    Put(sink, "booted_at", Instant{event.boot.at});
+  }
+  if (clock_step_ns != 0) Put(sink, "clock_step_s", SecondsOf(clock_step_ns));
 }
 
 void PutBody(Sink& sink, const Event& event) { std::visit(BodyFields{sink, event.time}, event.body); }

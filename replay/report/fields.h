@@ -4,6 +4,7 @@
 #ifndef FOLDLOG_REPORT_FIELDS_H_
 #define FOLDLOG_REPORT_FIELDS_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,7 +13,7 @@
 #include "foldlog/event.h"
 #include "foldlog/owner.h"
 #include "foldlog/state.h"
-#include "tools/report/sink.h"
+#include "replay/report/sink.h"
 
 namespace foldlog::report {
 
@@ -39,6 +40,10 @@ void PutOutcome(Sink& sink, const Operation& operation);
 // none.
 void PutEventHead(Sink& sink, const RecordedEvent& event, const std::string& operation_id);
 void PutBody(Sink& sink, const Event& event);
+
+// What the event tells of the clocks: how long the machine had been up, which boot it was, and by how much the wall
+// clock was set since the event before.
+void PutClocks(Sink& sink, const Event& event, std::int64_t clock_step_ns);
 
 // `value` if the condition holds; null otherwise.
 template <typename Value>

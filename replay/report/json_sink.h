@@ -1,18 +1,18 @@
 // JsonSink: fields as JSON, in the format of Python's json.dumps (engine/json/writer.h). Times are RFC 3339. What JSON
 // has no number for (NaN, infinity) is null.
 
-#ifndef FOLDLOG_CLI_JSON_SINK_H_
-#define FOLDLOG_CLI_JSON_SINK_H_
+#ifndef FOLDLOG_REPORT_JSON_SINK_H_
+#define FOLDLOG_REPORT_JSON_SINK_H_
 
 #include <string>
 #include <string_view>
 
 #include "engine/json/writer.h"
-#include "tools/report/sink.h"
+#include "replay/report/sink.h"
 
-namespace foldlog::cli {
+namespace foldlog::report {
 
-class JsonSink final : public report::Sink {
+class JsonSink final : public Sink {
  public:
   void Key(std::string_view key) override { json_.Key(key); }
   void BeginObject() override { json_.BeginObject(); }
@@ -35,6 +35,6 @@ class JsonSink final : public report::Sink {
   JsonWriter json_;
 };
 
-}  // namespace foldlog::cli
+}  // namespace foldlog::report
 
-#endif  // FOLDLOG_CLI_JSON_SINK_H_
+#endif  // FOLDLOG_REPORT_JSON_SINK_H_

@@ -1,12 +1,12 @@
-#include "tools/cli/json_sink.h"
+#include "replay/report/json_sink.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "engine/json/reader.h"
-#include "tools/cli/time_format.h"
+#include "replay/report/text.h"
 
-namespace foldlog::cli {
+namespace foldlog::report {
 
 void JsonSink::Real(double value) { std::isfinite(value) ? json_.Float(value) : json_.Null(); }
 
@@ -26,4 +26,4 @@ void JsonSink::Error(const FileError& error, TimeNs) {
   EndObject();
 }
 
-}  // namespace foldlog::cli
+}  // namespace foldlog::report

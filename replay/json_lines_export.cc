@@ -1,0 +1,142 @@
+// From frames to lines. Whether the fields give an event back is not argued but tried: each line is read again and
+// encoded.
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "engine/base/status_macros.h"
+#include "engine/codec/event_codec.h"
+#include "engine/codec/frame_reader.h"
+#include "foldlog/json_lines.h"
+#include "foldlog/state.h"
+#include "replay/event_operation.h"
+#include "replay/json_event.h"
+#include "replay/json_line.h"
+#include "replay/report/fields.h"
+#include "replay/report/json_sink.h"
+#include "replay/report/text.h"
+
+namespace foldlog {
+namespace {
+
+using report::JsonSink;
+
+std::string BeginLine(const LogId& id, const ChainEnd& base) {
+  JsonSink json;
+  json.BeginObject();
+  Put(json, "kind", kBeginKind);
+  Put(json, "version", kJsonLinesVersion);
+  Put(json, "log_id", HexOf(id));
+  Put(json, "base_sequence", base.sequence);
+  Put(json, "base_hash", report::HashText(base.hash));
+  json.EndObject();
+  return WithLineHash(json.Take());
+}
+
+std::string EndLine(const ChainEnd& end) {
+  JsonSink json;
+  json.BeginObject();
+  Put(json, "kind", kEndKind);
+  Put(json, "last_sequence", end.sequence);
+  Put(json, "last_hash", report::HashText(end.hash));
+  json.EndObject();
+  return WithLineHash(json.Take());
+}
+
+bool GivesBack(const std::string& object, const std::vector<std::uint64_t>& payload) {
+  const absl::StatusOr<JsonSlice> parsed = ParseJson(object);
+  if (!parsed.ok()) return false;
+  const absl::StatusOr<Event> event = EventFromJson(JsonFields(*parsed));
+  std::vector<std::uint64_t> words;
+  return event.ok() && EncodeEvent(*event, words).ok() && words == payload;
+}
+
+// Of a frame that holds no event, its place.
+void PutNoEvent(JsonSink& json, Sequence sequence) {
+  Put(json, "sequence", sequence);
+  for (const char* const name : {"time", "epoch", "kind", "operation_id"}) {
+    json.Key(name);
+    json.Null();
+  }
+}
+
+}  // namespace
+
+struct JsonLinesExport::Parts {
+  Parts(const EventLog& log, const LogId& id, const LogExtent& extent)
+      : log_id(id), base(extent.base), end(extent.end), frames(log, extent.base), state{.sequence = base.sequence} {}
+
+  absl::StatusOr<std::string> EventLine(const FrameView& frame);
+
+  LogId log_id;
+  ChainEnd base;
+  ChainEnd end;
+  FrameReader frames;
+  State state;
+  std::string operation_id;
+  bool begun = false;
+  bool ended = false;
+};
+
+absl::StatusOr<std::string> JsonLinesExport::Parts::EventLine(const FrameView& frame) {
+  const std::vector<std::uint64_t> payload(frame.payload.begin(), frame.payload.end());
+  const RecordedEvent head{.sequence = frame.header.sequence, .hash = frame.header.hash};
+  const absl::StatusOr<Event> event = DecodeEvent(frame.payload);
+  JsonSink json;
+  json.BeginObject();
+  if (event.ok()) {
+    const RecordedEvent recorded{head.sequence, head.hash, *event};
+    const Moment before = state.seen;
+    NoteOperation(event->body, state, operation_id);
+    RETURN_IF_ERROR(ApplyRecorded(recorded, state));
+    PutEventHead(json, recorded, operation_id);
+    PutClocks(json, *event, before == Moment() ? 0 : ClockStepNs(before, state.seen));
+    PutBody(json, *event);
+  } else if (absl::IsDataLoss(event.status())) {
+    NoteMisfit(std::string(event.status().message()), state);
+    PutNoEvent(json, head.sequence);
+  } else {
+    return frames.InContext(event.status());
+  }
+  Put(json, "hash", report::HashText(head.hash));
+  json.EndObject();
+  std::string object = json.Take();
+  if (GivesBack(object, payload)) return WithLineHash(std::move(object));
+  object.pop_back();
+  return WithLineHash(object + R"(, "payload": ")" + Base64Of(payload) + "\"}");
+}
+
+absl::StatusOr<JsonLinesExport> JsonLinesExport::Of(const EventLog& log, const LogId& id) {
+  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+  // What had been durable and is gone must not look as if it had never been.
+  if (extent.missing_through > extent.end.sequence) return log.Read(extent.end.sequence + 1, 1).status();
+  return JsonLinesExport(std::make_unique<Parts>(log, id, extent));
+}
+
+JsonLinesExport::JsonLinesExport(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+JsonLinesExport::JsonLinesExport(JsonLinesExport&&) noexcept = default;
+JsonLinesExport& JsonLinesExport::operator=(JsonLinesExport&&) noexcept = default;
+JsonLinesExport::~JsonLinesExport() = default;
+
+Sequence JsonLinesExport::position() const { return parts_->frames.position().sequence; }
+Sequence JsonLinesExport::end() const { return parts_->end.sequence; }
+
+absl::StatusOr<std::optional<std::string>> JsonLinesExport::Next() {
+  Parts& at = *parts_;
+  if (!std::exchange(at.begun, true)) return std::optional(BeginLine(at.log_id, at.base));
+  if (at.ended) return std::optional<std::string>();
+  if (position() >= end()) {
+    at.ended = true;
+    return std::optional(EndLine(at.frames.position()));
+  }
+  ASSIGN_OR_RETURN(const std::optional<FrameView> frame, at.frames.Peek());
+  if (!frame)
+    return absl::DataLossError("the log ends with event " + std::to_string(position()) +
+                               "; it had more when the export began");
+  ASSIGN_OR_RETURN(std::string line, at.EventLine(*frame));
+  at.frames.StepOver(*frame);
+  return std::optional(std::move(line));
+}
+
+}  // namespace foldlog
