@@ -35,6 +35,25 @@ class NamesAFileUnder {
   const std::string& prefix_;
 };
 
+// Whether every event that passes carries an error.
+bool WantsErrorsOnly(const EventFilter& filter) {
+  return filter.with_error || (filter.kinds.size() == 1 && *filter.kinds.begin() == KindOf<Failed>);
+}
+
+bool HoldsKind(const BatchSummary& summary, const std::set<std::size_t>& kinds) {
+  return kinds.empty() || std::any_of(kinds.begin(), kinds.end(),
+                                      [&](std::size_t kind) { return (summary.kinds & KindBit(kind)) != 0; });
+}
+
+bool MayNameFiles(const BatchSummary& summary) {
+  return summary.errors > 0 || (summary.fields & (kSetsCurrentPath | kSetsLastProcessedFile)) != 0 ||
+         (summary.kinds & KindBit(KindOf<Imported>)) != 0;
+}
+
+bool IsWithin(const EventFilter& filter, TimeNs time) {
+  return (!filter.since || time >= *filter.since) && (!filter.until || time < *filter.until);
+}
+
 }  // namespace
 
 bool TellsOfAnError(const EventBody& body) {
@@ -62,11 +81,31 @@ absl::Status CheckFilter(const EventFilter& filter) {
 
 bool Passes(const EventFilter& filter, const RecordedEvent& recorded) {
   const Event& event = recorded.event;
-  return recorded.sequence >= filter.from && recorded.sequence <= filter.through &&
-         (!filter.since || event.time >= *filter.since) && (!filter.until || event.time < *filter.until) &&
+  return recorded.sequence >= filter.from && recorded.sequence <= filter.through && IsWithin(filter, event.time) &&
          (filter.kinds.empty() || filter.kinds.contains(event.body.index())) &&
          (!filter.with_error || TellsOfAnError(event.body)) &&
          (filter.path_prefix.empty() || std::visit(NamesAFileUnder(filter.path_prefix), event.body));
+}
+
+bool Passes(const EventFilter& filter, const CheckpointView& checkpoint) {
+  const std::string& prefix = filter.path_prefix;
+  return IsWithin(filter, checkpoint.at.time) && (filter.kinds.empty() || filter.kinds.contains(KindOf<Checkpoint>)) &&
+         (!filter.with_error || checkpoint.has_error) &&
+         (prefix.empty() || checkpoint.current_path.starts_with(prefix) ||
+          checkpoint.last_processed_file.starts_with(prefix));
+}
+
+EventRange PartToRead(const EventFilter& filter, const Stretch& stretch) {
+  const EventRange all{stretch.first, stretch.last};
+  if (!stretch.summary) return all;
+  const BatchSummary& summary = *stretch.summary;
+  const bool may_hold = HoldsKind(summary, filter.kinds) && (!filter.since || summary.latest >= *filter.since) &&
+                        (!filter.until || summary.earliest < *filter.until) &&
+                        (filter.path_prefix.empty() || MayNameFiles(summary));
+  if (!may_hold) return {1, 0};
+  if (!WantsErrorsOnly(filter)) return all;
+  if (summary.errors == 0) return {1, 0};
+  return {std::max(all.from, summary.first_error), std::min(all.through, summary.last_error)};
 }
 
 }  // namespace foldlog

@@ -7,7 +7,7 @@
 #include "engine/base/status_macros.h"
 #include "foldlog/history.h"
 #include "replay/event_filter.h"
-#include "replay/event_scan.h"
+#include "replay/event_search.h"
 #include "replay/event_source.h"
 
 namespace foldlog {
@@ -22,21 +22,21 @@ absl::Status NoSuchOperation(const EventLog& log, const EventFilter& filter) {
 
 // Replaces the operation that the filter names by the number of its first event, and narrows the range to it.
 absl::Status FindOperationOf(const EventLog& log, EventFilter& filter, EventRange& range) {
-  ASSIGN_OR_RETURN(HistoryQuery history, HistoryQuery::Over(log, {}, Order::kNewestFirst));
-  Sequence next_one = 0;
-  while (true) {
-    ASSIGN_OR_RETURN(const std::optional<HistoryEntry> entry, history.Next());
-    if (!entry) return NoSuchOperation(log, filter);
-    const Operation& operation = entry->operation;
-    const bool id_fits = !filter.operation_id || operation.operation_id == *filter.operation_id;
-    if (id_fits && (filter.operation == 0 || operation.first_sequence == filter.operation)) {
-      filter.operation = operation.first_sequence;
-      range.from = std::max(range.from, operation.first_sequence);
-      if (next_one != 0) range.through = std::min(range.through, next_one - 1);
-      return absl::OkStatus();
-    }
-    next_one = operation.first_sequence;
+  if (filter.operation_id) {
+    ASSIGN_OR_RETURN(const HistoryEntry entry, FindOperation(log, *filter.operation_id));
+    const Sequence first = entry.operation.first_sequence;
+    if (filter.operation != 0 && filter.operation != first) return NoSuchOperation(log, filter);
+    filter.operation = first;
   }
+  ASSIGN_OR_RETURN(HistoryQuery history, HistoryQuery::Over(log, {}, Order::kOldestFirst, filter.operation));
+  ASSIGN_OR_RETURN(const std::optional<HistoryEntry> entry, history.Next());
+  if (!entry || entry->operation.first_sequence != filter.operation) return NoSuchOperation(log, filter);
+  range.from = std::max(range.from, filter.operation);
+  if (entry->reset_by) range.through = std::min(range.through, *entry->reset_by);
+  if (entry->reset_by) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::optional<HistoryEntry> next_one, history.Next());
+  if (next_one) range.through = std::min(range.through, next_one->operation.first_sequence - 1);
+  return absl::OkStatus();
 }
 
 // Where the page begins that goes on at `cursor`.
@@ -56,7 +56,7 @@ absl::StatusOr<EventQuery> EventQuery::Over(const EventLog& log, const EventFilt
   EventRange range{std::max(filter.from, extent.base.sequence + 1), std::min(filter.through, extent.end.sequence)};
   if (filter.operation != 0 || filter.operation_id) RETURN_IF_ERROR(FindOperationOf(log, wanted, range));
   GoOnAt(cursor, order, range);
-  EventQuery query(std::make_unique<EventScan>(log, std::move(wanted), order, range));
+  EventQuery query(std::make_unique<EventSearch>(log, extent, std::move(wanted), order, range));
   const bool asks_for_missing = extent.missing_through > extent.end.sequence && filter.through > extent.end.sequence;
   if (asks_for_missing) query.at_end_ = log.Read(extent.end.sequence + 1, 1).status();
   return query;
@@ -74,6 +74,8 @@ absl::StatusOr<std::optional<QueriedEvent>> EventQuery::Next() {
 }
 
 Sequence EventQuery::cursor() const { return source_->cursor(); }
+
+absl::Status EventQuery::index_damage() const { return source_->index_damage(); }
 
 std::uint64_t EventQuery::batches_unpacked() const { return source_->batches_unpacked(); }
 

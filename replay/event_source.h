@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "foldlog/event_query.h"
 
@@ -29,6 +30,7 @@ class EventSource {
   virtual absl::StatusOr<std::optional<QueriedEvent>> Next() = 0;
   virtual Sequence cursor() const = 0;
   virtual std::uint64_t batches_unpacked() const = 0;
+  virtual absl::Status index_damage() const { return absl::OkStatus(); }
 };
 
 }  // namespace foldlog

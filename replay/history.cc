@@ -10,6 +10,7 @@
 #include "replay/history_filter.h"
 #include "replay/history_scan.h"
 #include "replay/history_source.h"
+#include "replay/indexed_history.h"
 
 namespace foldlog {
 namespace {
@@ -38,7 +39,14 @@ absl::StatusOr<HistoryQuery> HistoryQuery::Over(const EventLog& log, const Histo
                                                 Sequence cursor) {
   RETURN_IF_ERROR(CheckFilter(filter));
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
-  HistoryQuery query(std::make_unique<HistoryScan>(log, extent, order), filter, order, cursor);
+  absl::Status damage;
+  ASSIGN_OR_RETURN(const std::optional<OperationsIndexed> indexed,
+                   FindOperationsIndexed(log, extent.end.sequence, damage));
+  std::unique_ptr<HistorySource> source;
+  if (indexed) source = std::make_unique<IndexedHistory>(log, extent, *indexed, order, cursor);
+  if (!indexed) source = std::make_unique<HistoryScan>(log, extent, order);
+  source->NoteDamage(damage);
+  HistoryQuery query(std::move(source), filter, order, cursor);
   if (extent.missing_through > extent.end.sequence) query.at_end_ = log.Read(extent.end.sequence + 1, 1).status();
   return query;
 }
@@ -63,6 +71,8 @@ absl::StatusOr<std::optional<HistoryEntry>> HistoryQuery::Next() {
   RETURN_IF_ERROR(at_end_);
   return std::optional<HistoryEntry>();
 }
+
+absl::Status HistoryQuery::index_damage() const { return source_->damage(); }
 
 absl::StatusOr<std::vector<HistoryEntry>> ReadHistory(const EventLog& log) {
   ASSIGN_OR_RETURN(HistoryQuery query, HistoryQuery::Over(log));

@@ -23,6 +23,9 @@ HistoryScan::HistoryScan(const EventLog& log, const LogExtent& extent, Order ord
       through_(extent.end.sequence),
       order_(order) {}
 
+HistoryScan::HistoryScan(const EventLog& log, Fold fold, Sequence through)
+    : reader_(log, fold.at), state_(std::move(fold.state)), through_(through), order_(Order::kOldestFirst) {}
+
 absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::Next() {
   if (order_ == Order::kOldestFirst) return NextForwards();
   if (!read_) {
@@ -49,7 +52,7 @@ absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::NextForwards() {
     }
     RETURN_IF_ERROR(next.status());
     if (!next->has_value()) break;
-    ASSIGN_OR_RETURN(std::optional<HistoryEntry> entry, Fold(**next));
+    ASSIGN_OR_RETURN(std::optional<HistoryEntry> entry, FoldIn(**next));
     if (entry) return entry;
   }
   if (!state_.operation) return std::optional<HistoryEntry>();
@@ -60,7 +63,7 @@ absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::NextForwards() {
 
 // The state is copied only before events that may take an operation off the row: a copy for each event would cost far
 // more than the fold.
-absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::Fold(const RecordedEvent& event) {
+absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::FoldIn(const RecordedEvent& event) {
   if (!TakesOffTheRow(event.event.body)) {
     RETURN_IF_ERROR(ApplyRecorded(event, state_));
     return std::optional<HistoryEntry>();

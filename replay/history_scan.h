@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/fold.h"
 #include "foldlog/event_log.h"
 #include "foldlog/event_reader.h"
 #include "foldlog/history.h"
@@ -21,11 +22,15 @@ class HistoryScan final : public HistorySource {
  public:
   HistoryScan(const EventLog& log, const LogExtent& extent, Order order);
 
+  // Goes on from the end of `fold` to event `through`, oldest first. Begins with the operation that is on the row
+  // there.
+  HistoryScan(const EventLog& log, Fold fold, Sequence through);
+
   absl::StatusOr<std::optional<HistoryEntry>> Next() override;
 
  private:
   absl::StatusOr<std::optional<HistoryEntry>> NextForwards();
-  absl::StatusOr<std::optional<HistoryEntry>> Fold(const RecordedEvent& event);
+  absl::StatusOr<std::optional<HistoryEntry>> FoldIn(const RecordedEvent& event);
 
   EventReader reader_;
   State state_;

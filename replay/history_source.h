@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "foldlog/history.h"
 
@@ -20,6 +21,16 @@ class HistorySource {
 
   // The next operation, or nothing at the end.
   virtual absl::StatusOr<std::optional<HistoryEntry>> Next() = 0;
+
+  // What was wrong with the index, if anything: then the events have answered.
+  const absl::Status& damage() const { return damage_; }
+
+  void NoteDamage(const absl::Status& damage) {
+    if (damage_.ok()) damage_ = damage;
+  }
+
+ private:
+  absl::Status damage_;
 };
 
 }  // namespace foldlog

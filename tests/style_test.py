@@ -71,7 +71,7 @@ TESTED_ELSEWHERE = {
     "engine/projection/sqlite_reading": "tests/projection/sqlite_mirror_test.cc",
     "engine/projection/sqlite_source": "tests/cli/sqlite_reading_test.py",
     "replay/event_filter": "tests/replay/event_query_test.cc",
-    "replay/event_scan": "tests/replay/event_query_test.cc",
+    "replay/event_search": "tests/replay/event_query_test.cc",
     "replay/event_source": "tests/replay/event_query_test.cc",
     "replay/history_filter": "tests/replay/history_test.cc",
     "replay/history_scan": "tests/replay/history_test.cc",
@@ -85,6 +85,8 @@ TESTED_ELSEWHERE = {
     "replay/report/json_sink": "tests/cli/render_json_test.cc",
     "replay/report/sink": "tests/cli/render_json_test.cc",
     "replay/report/text": "tests/cli/text_test.cc",
+    "replay/indexed_history": "tests/replay/history_test.cc",
+    "replay/operation_finder": "tests/replay/event_query_test.cc",
 }
 
 NO_FUNCTION = re.compile(r"\s*(namespace|class|struct|union|enum|extern|template .*(class|struct))\b")

@@ -3,10 +3,13 @@
 #include "foldlog/event_query.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "foldlog/history.h"
 #include "foldlog/replayer.h"
+#include "tests/support/indexed_log.h"
+#include "tests/support/other_index.h"
 #include "tests/support/random_log.h"
 #include "tests/support/test_support.h"
 
@@ -116,23 +119,115 @@ class RandomFilter {
   const std::vector<QueriedEvent>& events_;
 };
 
+// Asks `log` all kinds of questions, of which ByFold() tells the answers.
+void ExpectTrueAnswers(const EventLog& log, const std::vector<QueriedEvent>& events, std::mt19937_64& random,
+                       int questions) {
+  RandomFilter filters(random, log, events);
+  for (int i = 0; i < questions; ++i) {
+    const EventFilter filter = filters.Next();
+    std::vector<QueriedEvent> wanted;
+    std::copy_if(events.begin(), events.end(), std::back_inserter(wanted),
+                 [&](const QueriedEvent& event) { return Wanted(filter, event); });
+    ASSERT_EQ(Numbers(All(log, filter)), Numbers(wanted));
+    ASSERT_TRUE(All(log, filter) == wanted);
+    std::reverse(wanted.begin(), wanted.end());
+    ASSERT_TRUE(All(log, filter, Order::kNewestFirst) == wanted);
+  }
+}
+
 TEST(EventQuery, FindsWhatALookAtEachEventFinds) {
   std::mt19937_64 random(TestSeed());
   for (int round = 0; round < 40; ++round) {
     const auto log = LogOf(RandomLog(random, /*one_misfit_in=*/round % 2 == 0 ? 0 : 40).Next(1 + random() % 300));
-    const std::vector<QueriedEvent> events = ByFold(*log);
-    RandomFilter filters(random, *log, events);
-    for (int i = 0; i < 25; ++i) {
-      const EventFilter filter = filters.Next();
-      std::vector<QueriedEvent> wanted;
-      std::copy_if(events.begin(), events.end(), std::back_inserter(wanted),
-                   [&](const QueriedEvent& event) { return Wanted(filter, event); });
-      ASSERT_EQ(Numbers(All(*log, filter)), Numbers(wanted));
-      ASSERT_TRUE(All(*log, filter) == wanted);
-      std::reverse(wanted.begin(), wanted.end());
-      ASSERT_TRUE(All(*log, filter, Order::kNewestFirst) == wanted);
-    }
+    ExpectTrueAnswers(*log, ByFold(*log), random, 25);
+    if (testing::Test::HasFatalFailure()) return;
   }
+}
+
+// Batches, some events in the tail, clocks that are set, misfits, imports and resets.
+void Fill(IndexedLog& indexed, RandomLog& events, std::mt19937_64& random) {
+  for (int batch = 0; batch < 8; ++batch) indexed.Store(events.Next(1 + random() % 60));
+  if (random() % 2 == 0) indexed.Append(events.Next(1 + random() % 100));
+}
+
+TEST(EventQuery, AnswersWithTheIndexAreThoseWithoutIt) {
+  std::mt19937_64 random(TestSeed());
+  for (int round = 0; round < 6; ++round) {
+    IndexedLog indexed;
+    RandomLog events(random, /*one_misfit_in=*/round % 2 == 0 ? 0 : 40);
+    Fill(indexed, events, random);
+    const auto log = indexed.Read();
+    ExpectTrueAnswers(*log, ByFold(*log), random, 25);
+    ExpectTrueAnswers(OtherIndex(*log), ByFold(*log), random, 5);
+    if (testing::Test::HasFatalFailure()) return;
+  }
+}
+
+TEST(EventQuery, DamagedIndexChangesNoAnswer) {
+  std::mt19937_64 random(TestSeed());
+  IndexedLog indexed;
+  RandomLog events(random, 40);
+  Fill(indexed, events, random);
+  const auto log = indexed.Read();
+  const std::vector<QueriedEvent> all = ByFold(*log);
+  for (int round = 0; round < 30; ++round) {
+    const std::uint64_t salt = random();
+    // The same rows each time that they are read: a third of them spoilt or gone.
+    const OtherIndex damaged(*log, [&](IndexTable table, IndexRow& row) {
+      std::mt19937_64 luck(salt ^ (row.key * 2 + (table == IndexTable::kBatches ? 0 : 1)));
+      if (luck() % 3 != 0) return true;
+      row.words[luck() % row.words.size()] ^= std::uint64_t{1} << luck() % 64;
+      return luck() % 2 == 0;
+    });
+    ExpectTrueAnswers(damaged, all, random, 3);
+    if (testing::Test::HasFatalFailure()) return;
+  }
+}
+
+TEST(EventQuery, DamageOfTheIndexIsTold) {
+  IndexedLog indexed;
+  indexed.Store({{1, 1, Started{.operation_id = "a"}}, {2, 1, Failed{"no"}}});
+  const auto log = indexed.Read();
+  const OtherIndex damaged(*log, [](IndexTable, IndexRow& row) { return row.words.back() ^= 1, true; });
+  for (const EventLog* const seen : std::array<const EventLog*, 2>{log.get(), &damaged}) {
+    ASSERT_OK_AND_ASSIGN(EventQuery query, EventQuery::Over(*seen, {.kinds = {KindOf<Failed>}}));
+    EXPECT_EQ(Rest(query).size(), 1u);
+    EXPECT_EQ(query.index_damage().ok(), seen == log.get());
+  }
+}
+
+TEST(EventQuery, BatchesThatCannotHoldAnAnswerAreNotRead) {
+  IndexedLog indexed;
+  const auto progress = [](TimeNs time, std::optional<std::string> path, std::optional<FileError> error) {
+    return Event{time, 1, Checkpoint{.files_processed = time, .current_path = path, .error = error}};
+  };
+  indexed.Store({{10, 1, Started{.operation_id = "a"}}, progress(11, {}, {})});        // 1, 2
+  indexed.Store({progress(20, "/x/1", {}), progress(21, {}, {})});                     // 3, 4
+  indexed.Store({progress(30, {}, {}), progress(31, {}, FileError{"/y", "no", ""})});  // 5, 6
+  indexed.Store({progress(40, {}, {}), {41, 1, Failed{"no"}}});                        // 7, 8
+  indexed.Store({{50, 1, Cleared{}}, {51, 2, Started{.operation_id = "b"}}});          // 9, 10
+  const auto log = indexed.Read();
+  const auto expect = [&](const EventFilter& filter, const std::vector<Sequence>& found, int batches) {
+    for (const Order order : {Order::kOldestFirst, Order::kNewestFirst}) {
+      const OtherIndex counted(*log, [](IndexTable, IndexRow&) { return true; });
+      ASSERT_OK_AND_ASSIGN(EventQuery query, EventQuery::Over(counted, filter, order));
+      EXPECT_EQ(query.batches_unpacked(), 0u);
+      std::vector<Sequence> numbers = Numbers(Rest(query));
+      if (order == Order::kNewestFirst) std::reverse(numbers.begin(), numbers.end());
+      EXPECT_EQ(numbers, found);
+      EXPECT_EQ(query.batches_unpacked(), static_cast<std::uint64_t>(batches));
+      EXPECT_OK(query.index_damage());
+    }
+  };
+  expect({.kinds = {KindOf<Failed>}}, {8}, 1);
+  expect({.kinds = {KindOf<Started>, KindOf<Cleared>}}, {1, 9, 10}, 2);
+  expect({.kinds = {KindOf<Recovered>}}, {}, 0);
+  expect({.with_error = true}, {6, 8}, 2);
+  expect({.since = 31, .until = 42}, {6, 7, 8}, 2);
+  expect({.since = 100}, {}, 0);
+  expect({.path_prefix = "/x"}, {3}, 3);  // and where errors are, whose paths may lie under it
+  expect({.from = 4, .through = 5}, {4, 5}, 2);
+  expect({.operation = 10}, {10}, 1);
 }
 
 TEST(EventQuery, PagesByCursorAreTheWhole) {

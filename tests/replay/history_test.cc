@@ -3,7 +3,10 @@
 #include "foldlog/history.h"
 
 #include <algorithm>
+#include <array>
 
+#include "tests/support/indexed_log.h"
+#include "tests/support/other_index.h"
 #include "tests/support/random_log.h"
 #include "tests/support/test_support.h"
 
@@ -122,6 +125,88 @@ TEST(History, NewestFirstIsTheReverseAndPagesAreTheWhole) {
       std::reverse(whole.begin(), whole.end());
     }
   }
+}
+
+// All pages of three, or the whole if there is no page.
+std::vector<HistoryEntry> Paged(const EventLog& log, Order order) {
+  std::vector<HistoryEntry> paged;
+  Sequence cursor = 0;
+  do {
+    auto page = HistoryQuery::Over(log, {}, order, cursor);
+    EXPECT_OK(page);
+    if (!page.ok()) break;
+    for (int i = 0; i < 3; ++i) {
+      const auto entry = page->Next();
+      EXPECT_OK(entry);
+      if (entry.ok() && *entry) paged.push_back(**entry);
+    }
+    cursor = page->cursor();
+  } while (cursor != 0);
+  return paged;
+}
+
+TEST(History, AnswersWithTheIndexAreThoseWithoutItHoweverDamaged) {
+  std::mt19937_64 random(TestSeed());
+  for (int round = 0; round < 6; ++round) {
+    IndexedLog indexed;
+    RandomLog events(random, round % 2 == 0 ? 0 : 40);
+    for (int batch = 0; batch < 8; ++batch) indexed.Store(events.Next(1 + random() % 60));
+    if (random() % 2 == 0) indexed.Append(events.Next(1 + random() % 100));
+    const auto log = indexed.Read();
+    const std::uint64_t salt = random();
+    const OtherIndex damaged(*log, [&](IndexTable table, IndexRow& row) {
+      std::mt19937_64 luck(salt ^ (row.key * 2 + (table == IndexTable::kBatches ? 0 : 1)));
+      if (luck() % 8 != 0) return true;
+      row.words[luck() % row.words.size()] ^= std::uint64_t{1} << luck() % 64;
+      return luck() % 2 == 0;
+    });
+    std::vector<HistoryEntry> whole = All(OtherIndex(*log), {});
+    for (const Order order : {Order::kOldestFirst, Order::kNewestFirst}) {
+      ASSERT_TRUE(All(*log, {}, order) == whole);
+      ASSERT_TRUE(Paged(*log, order) == whole);
+      ASSERT_TRUE(All(damaged, {}, order) == whole);
+      ASSERT_TRUE(Paged(damaged, order) == whole);
+      std::reverse(whole.begin(), whole.end());
+    }
+  }
+}
+
+TEST(History, DamageOfTheIndexIsTold) {
+  IndexedLog indexed;
+  indexed.Store({{1, 1, Started{.operation_id = "a"}}, {2, 1, Failed{"no"}}});
+  const auto log = indexed.Read();
+  const OtherIndex damaged(*log, [](IndexTable table, IndexRow& row) {
+    if (table == IndexTable::kOperations) row.words.back() ^= 1;
+    return true;
+  });
+  for (const EventLog* const seen : std::array<const EventLog*, 2>{log.get(), &damaged}) {
+    ASSERT_OK_AND_ASSIGN(HistoryQuery query, HistoryQuery::Over(*seen));
+    ASSERT_OK_AND_ASSIGN(const auto entry, query.Next());
+    ASSERT_TRUE(entry);
+    EXPECT_EQ(entry->operation.failure, "no");
+    EXPECT_EQ(query.index_damage().ok(), seen == log.get());
+  }
+}
+
+TEST(History, OperationsThatAreOverAreNotLookedForAmongTheEvents) {
+  IndexedLog indexed;
+  std::vector<Event> events;
+  for (Epoch epoch = 1; epoch <= 50; ++epoch) {
+    events.push_back({1, epoch, Started{.operation_id = "op"}});
+    events.push_back({2, epoch, Completed{}});
+  }
+  for (int batch = 0; batch < 10; ++batch) {
+    indexed.Store({events.begin() + batch * 10, events.begin() + batch * 10 + 10});
+  }
+  const auto log = indexed.Read();
+  const OtherIndex counted(*log, [](IndexTable, IndexRow&) { return true; });
+  EXPECT_EQ(All(counted, {}).size(), 50u);
+  const int reads = counted.reads;
+  EXPECT_LE(reads, 4) << "of the end, which may hold operations that have no row yet";
+  ASSERT_OK_AND_ASSIGN(HistoryQuery page, HistoryQuery::Over(counted, {}, Order::kNewestFirst, /*cursor=*/50));
+  ASSERT_OK_AND_ASSIGN(const auto entry, page.Next());
+  EXPECT_EQ(entry->operation.first_sequence, 49u);
+  EXPECT_EQ(counted.reads, reads) << "not even of the end";
 }
 
 TEST(History, TotalsAreTheSumsOverItsEntries) {

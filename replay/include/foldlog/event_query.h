@@ -97,6 +97,10 @@ class EventQuery {
   // all that were looked at if there are no more. 0: there is no further page.
   Sequence cursor() const;
 
+  // What was wrong with the log's index so far: then events were read in its place, and nothing is missing. OK if
+  // nothing was, and in logs without an index.
+  absl::Status index_damage() const;
+
   // How many times a part of the log, a batch of events or a part of its tail, was read so far. For tests and figures.
   std::uint64_t batches_unpacked() const;
 

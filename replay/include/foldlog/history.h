@@ -79,6 +79,10 @@ class HistoryQuery {
   // that Next() gave. 0: there is no further page.
   Sequence cursor() const { return cursor_; }
 
+  // What was wrong with the log's index so far: then events were read in its place, and nothing is missing. OK if
+  // nothing was, and in logs without an index.
+  absl::Status index_damage() const;
+
  private:
   HistoryQuery(std::unique_ptr<HistorySource> source, HistoryFilter filter, Order order, Sequence cursor);
 
@@ -109,7 +113,7 @@ struct Totals {
   std::int64_t active_ns = 0;
   std::int64_t paused_ns = 0;
   std::int64_t interruptions = 0;
-  std::array<std::int64_t, 4> interruptions_by = {};  // by Evidence
+  std::array<std::int64_t, kEvidenceKinds> interruptions_by = {};  // by Evidence
   bool operator==(const Totals&) const = default;
 
   // Errors for each file processed; 0 if there were no files.
