@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "engine/base/saturated.h"
 #include "engine/base/status_macros.h"
 #include "engine/codec/checkpoint_codec.h"
 #include "engine/codec/event_codec.h"
+#include "engine/index/index_reader.h"
 #include "foldlog/state.h"
 
 namespace foldlog {
@@ -27,29 +29,46 @@ absl::StatusOr<std::optional<MomentReader::Reading>> MomentReader::Next() {
   return std::optional(reading);
 }
 
+// The summary of a batch under one setting of the clock says all that is needed. Others, and what has none, are read.
 absl::StatusOr<TimeLine> TimeLine::Of(const EventLog& log, TimeNs now) {
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
-  MomentReader reader(FrameReader(log, extent.base));
   TimeLine line(log);
   line.base_ = extent.base.sequence;
-  while (true) {
-    ASSIGN_OR_RETURN(const std::optional<MomentReader::Reading> reading, reader.Next());
-    if (!reading) break;
-    line.Add(*reading);
+  BatchWalk walk(log, extent.base.sequence + 1, extent.end.sequence, IndexOrder::kRising);
+  while (const std::optional<foldlog::Stretch> batch = walk.Next()) {
+    if (batch->summary && batch->summary->boot) {
+      const BatchSummary& summary = *batch->summary;
+      line.Add({*summary.boot, batch->first, batch->last, summary.earliest, summary.latest});
+    } else {
+      RETURN_IF_ERROR(line.AddEvents(batch->first, batch->last));
+    }
   }
+  // Durable events are missing at the end, and with them what they say of the clocks.
+  if (extent.missing_through > extent.end.sequence) RETURN_IF_ERROR(log.Read(extent.end.sequence + 1, 1).status());
   line.Correct(now);
   return line;
 }
 
-void TimeLine::Add(const MomentReader::Reading& reading) {
-  const auto& [sequence, at] = reading;
-  if (stretches_.empty() || stretches_.back().boot != at.boot) {
-    stretches_.push_back({.boot = at.boot, .first = sequence, .earliest = at.time, .latest = at.time});
+absl::Status TimeLine::AddEvents(Sequence first, Sequence last) {
+  MomentReader reader(FrameReader(*log_, first));
+  for (Sequence next = first; next <= last; ++next) {
+    ASSIGN_OR_RETURN(const std::optional<MomentReader::Reading> reading, reader.Next());
+    if (!reading) return absl::DataLossError(absl::StrCat("the log ", log_->name(), " ends before event ", last));
+    const auto& [sequence, at] = *reading;
+    Add({at.boot, sequence, sequence, at.time, at.time});
+  }
+  return absl::OkStatus();
+}
+
+void TimeLine::Add(const Stretch& more) {
+  if (stretches_.empty() || stretches_.back().boot != more.boot) {
+    stretches_.push_back(more);
+    return;
   }
   Stretch& stretch = stretches_.back();
-  stretch.last = sequence;
-  stretch.earliest = std::min(stretch.earliest, at.time);
-  stretch.latest = std::max(stretch.latest, at.time);
+  stretch.last = more.last;
+  stretch.earliest = std::min(stretch.earliest, more.earliest);
+  stretch.latest = std::max(stretch.latest, more.latest);
 }
 
 // From the latest boot to the first, because the times of later events bound those of earlier ones.
@@ -90,12 +109,27 @@ absl::StatusOr<Sequence> TimeLine::LastBy(TimeNs time) const {
   });
   if (stretch == stretches_.rend()) return base_;
   if (SaturatedPlus(stretch->latest, stretch->shift_ns) <= time) return stretch->last;
-  MomentReader reader(FrameReader(*log_, stretch->first));
-  Sequence last = base_;
+  BatchWalk walk(*log_, stretch->first, stretch->last, IndexOrder::kFalling);
+  while (const std::optional<foldlog::Stretch> batch = walk.Next()) {
+    const std::optional<BatchSummary>& summary = batch->summary;
+    if (summary && SaturatedPlus(summary->earliest, stretch->shift_ns) > time) continue;
+    if (summary && SaturatedPlus(summary->latest, stretch->shift_ns) <= time) return batch->last;
+    ASSIGN_OR_RETURN(const std::optional<Sequence> last,
+                     LastBy(time, {stretch->boot, batch->first, batch->last, 0, 0, stretch->shift_ns}));
+    if (last) return *last;
+  }
+  return base_;
+}
+
+// The last event by `time` in a part of a stretch, by reading it.
+absl::StatusOr<std::optional<Sequence>> TimeLine::LastBy(TimeNs time, const Stretch& part) const {
+  MomentReader reader(FrameReader(*log_, part.first));
+  std::optional<Sequence> last;
   while (true) {
     ASSIGN_OR_RETURN(const std::optional<MomentReader::Reading> reading, reader.Next());
-    if (!reading || reading->sequence > stretch->last) return last;
-    if (SaturatedPlus(reading->at.time, stretch->shift_ns) <= time) last = reading->sequence;
+    if (!reading || reading->sequence > part.last) return last;
+    if (SaturatedPlus(reading->at.time, part.shift_ns) <= time) last = reading->sequence;
+    if (reading->sequence == part.last) return last;
   }
 }
 

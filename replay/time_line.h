@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/codec/frame_reader.h"
 #include "foldlog/event_log.h"
@@ -37,11 +38,12 @@ class MomentReader {
 
 class TimeLine {
  public:
-  // Reads all events. No event is taken to have happened after `now`.
+  // Reads the summaries of all batches, and the events of those without. No event is taken to have happened after
+  // `now`.
   static absl::StatusOr<TimeLine> Of(const EventLog& log, TimeNs now);
 
-  // The last event that had happened by `time`; the sequence number before the first event if none had. If the clock
-  // was set, it reads a part of the log again.
+  // The last event that had happened by `time`; the sequence number before the first event if none had. It reads at
+  // most the batches around that time.
   absl::StatusOr<Sequence> LastBy(TimeNs time) const;
 
  private:
@@ -56,8 +58,10 @@ class TimeLine {
   };
 
   explicit TimeLine(const EventLog& log) : log_(&log) {}
-  void Add(const MomentReader::Reading& reading);
+  void Add(const Stretch& more);
+  absl::Status AddEvents(Sequence first, Sequence last);
   void Correct(TimeNs now);
+  absl::StatusOr<std::optional<Sequence>> LastBy(TimeNs time, const Stretch& part) const;
   TimeNs CorrectBoot(std::size_t begin, std::size_t end, TimeNs bound);
 
   const EventLog* log_;

@@ -8,6 +8,9 @@
 
 #include "foldlog/replayer.h"
 #include "tests/support/clocked_engine.h"
+#include "tests/support/indexed_log.h"
+#include "tests/support/other_index.h"
+#include "tests/support/random_log.h"
 #include "tests/support/test_support.h"
 
 namespace foldlog {
@@ -103,6 +106,39 @@ TEST_F(TimeLineTest, LaterTimesGiveLaterStatesWhateverTheClocksDo) {
     ASSERT_EQ(LastBy(std::numeric_limits<TimeNs>::max()), state().sequence);
     ASSERT_OK(engine_->Complete(handle_));
   }
+}
+
+TEST(TimeLine, AnswersByTheIndexAreThoseOfTheEvents) {
+  std::mt19937_64 random(TestSeed());
+  for (int round = 0; round < 6; ++round) {
+    IndexedLog indexed;
+    RandomLog events(random, 0);
+    for (int batch = 0; batch < 8; ++batch) indexed.Store(events.Next(1 + random() % 60));
+    if (random() % 2 == 0) indexed.Append(events.Next(20));
+    const auto log = indexed.Read();
+    for (const RecordedEvent& event : ReadAll(*log)) {
+      const TimeNs time = event.event.time + static_cast<TimeNs>(random() % 3) - 1;
+      const TimeNs now = events.state().seen.time;
+      ASSERT_EQ(StateAtTime(*log, time, now)->sequence, StateAtTime(OtherIndex(*log), time, now)->sequence) << time;
+    }
+  }
+}
+
+TEST(TimeLine, ReadsOnlyTheBatchThatHoldsTheTime) {
+  IndexedLog indexed;
+  const auto progress = [](TimeNs time) { return Event{time, 1, Checkpoint{.files_processed = time}}; };
+  indexed.Store({{10, 1, Started{.operation_id = "a"}}, progress(11)});
+  for (TimeNs time = 20; time < 100; time += 10) indexed.Store({progress(time), progress(time + 5)});
+  const auto log = indexed.Read();
+  const OtherIndex counted(*log, [](IndexTable, IndexRow&) { return true; });
+  ASSERT_OK_AND_ASSIGN(const TimeLine line, TimeLine::Of(counted, 1000));
+  EXPECT_EQ(counted.reads, 0);
+  EXPECT_EQ(*line.LastBy(1000), 18u);
+  EXPECT_EQ(*line.LastBy(29), 4u);
+  EXPECT_EQ(*line.LastBy(9), 0u);
+  EXPECT_EQ(counted.reads, 0);
+  EXPECT_EQ(*line.LastBy(24), 3u);
+  EXPECT_EQ(counted.reads, 1);
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ namespace foldlog {
 // if the log does not reach so far.
 absl::StatusOr<State> StateAt(const EventLog& log, std::optional<Sequence> at = std::nullopt);
 
-// The state as it was at `time`: after the last event that had happened by then. Reads the whole log.
+// The state as it was at `time`: after the last event that had happened by then. Reads the index, and of the events
+// those that it says nothing of.
 //
 // Clocks may have been wrong. No event is taken to have happened later than those behind it in the log, nor later than
 // `now`, by default the system's time. Where a clock was set, the new setting is believed for the time since the
