@@ -30,6 +30,7 @@ LAYERS = {
     "engine/projection": ["engine", "engine/base", "engine/codec", "engine/index", "engine/json"],
     "replay": ["engine", "engine/base", "engine/codec", "engine/index", "engine/json", "replay/report"],
     "replay/report": ["engine", "engine/base", "engine/json"],
+    "replay/sql": ["engine", "engine/base", "engine/json"],
 }
 LMDB_ROOM = "engine/log/store/lmdb/env.h"
 THIRD_PARTY = re.compile(r'#include [<"](lmdb|capnp|kj|sqlite3|nlohmann|lz4|xxhash|CLI)\b')
@@ -69,6 +70,13 @@ TESTED_ELSEWHERE = {
     "engine/projection/row_text": "tests/projection/single_row_test.cc",
     "engine/projection/sqlite": "tests/projection/sqlite_mirror_test.cc",
     "engine/projection/sqlite_reading": "tests/projection/sqlite_mirror_test.cc",
+    "replay/sql/event_tables": "tests/replay/sql/virtual_table_test.cc",
+    "replay/sql/extension": "tests/cli/sql_test.py",
+    "replay/sql/operation_row": "tests/replay/sql/virtual_table_test.cc",
+    "replay/sql/run_tables": "tests/replay/sql/virtual_table_test.cc",
+    "replay/sql/session": "tests/replay/sql/virtual_table_test.cc",
+    "replay/sql/sqlite_api": "tests/replay/sql/virtual_table_test.cc",
+    "replay/sql/table": "tests/replay/sql/virtual_table_test.cc",
     "engine/projection/sqlite_source": "tests/cli/sqlite_reading_test.py",
     "replay/event_filter": "tests/replay/event_query_test.cc",
     "replay/event_search": "tests/replay/event_query_test.cc",

@@ -1,0 +1,33 @@
+#include "replay/sql/session.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "engine/base/status_macros.h"
+#include "foldlog/log_directory.h"
+
+namespace foldlog::sql {
+
+void Session::EndRead() {
+  if (--reads_ == 0) moments_.clear();
+}
+
+absl::StatusOr<LogMoment> Session::Find(const std::optional<std::string>& directory) {
+  std::string path = directory.value_or(log_);
+  const char* const named = std::getenv("FOLDLOG");
+  if (path.empty() && named != nullptr) path = named;
+  if (path.empty()) {
+    return absl::NotFoundError("which log? Set the environment variable FOLDLOG, or say FROM runs('DIRECTORY')");
+  }
+  if (const auto seen = moments_.find(path); seen != moments_.end()) return seen->second;
+  std::unique_ptr<EventLog>& log = logs_[path];
+  if (!log) {
+    ASSIGN_OR_RETURN(log, OpenLogForReading(path));
+  }
+  ASSIGN_OR_RETURN(const LogExtent extent, log->Extent());
+  // Durable events are missing at the end: what there is would be taken for all.
+  if (extent.missing_through > extent.end.sequence) return log->Read(extent.end.sequence + 1, 1).status();
+  return moments_[path] = {log.get(), extent.base.sequence + 1, extent.end.sequence};
+}
+
+}  // namespace foldlog::sql
