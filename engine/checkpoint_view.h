@@ -1,5 +1,4 @@
-// A checkpoint as the fold sees it, in place: in an event, in a caller's struct, or in the bytes of a frame. For code
-// that handles millions a second; its texts are views of memory that another object owns.
+// What makes checkpoints into views (event_view.h), and folds those.
 
 #ifndef FOLDLOG_CHECKPOINT_VIEW_H_
 #define FOLDLOG_CHECKPOINT_VIEW_H_
@@ -11,23 +10,10 @@
 
 #include "absl/status/status.h"
 #include "foldlog/event.h"
+#include "foldlog/event_view.h"
 #include "foldlog/state.h"
 
 namespace foldlog {
-
-// A text that is absent, and so unchanged, has no address; an empty one has. (An optional of a view would go through
-// memory at each step.)
-struct CheckpointView {
-  Moment at = {};
-  Epoch epoch = 0;
-  std::int64_t files_processed = 0;
-  std::string_view current_path = {};
-  std::string_view last_processed_file = {};
-  std::optional<std::int64_t> batch_num = {};
-  bool has_error = false;
-};
-
-inline bool IsPresent(std::string_view text) { return text.data() != nullptr; }
 
 inline std::string_view ViewOf(const std::optional<std::string>& text) {
   return text ? std::string_view(*text) : std::string_view();

@@ -18,7 +18,7 @@ absl::StatusOr<Fold> FoldOn(FrameReader& reader, const std::string& log_name, Fo
   LazyFold lazy(std::move(fold.state), log_name);
   while (reader.position().sequence < target) {
     if (reader.IsRunDone()) lazy.Settle();
-    ASSIGN_OR_RETURN(const std::optional<FrameView> frame, reader.Peek());
+    ASSIGN_OR_RETURN(const FrameView* const frame, reader.Peek());
     if (!frame) return absl::DataLossError(absl::StrCat("the log ends before event ", target));
     RETURN_IF_ERROR(lazy.Add(*frame));
     reader.StepOver(*frame);
@@ -35,7 +35,7 @@ std::optional<FrameReader> ReaderBehind(const Snapshot& snapshot, const EventLog
   if (snapshot.at.sequence <= extent.base.sequence) return std::nullopt;
   FrameReader reader(log, snapshot.at.sequence);
   const auto frame = reader.Peek();
-  if (!frame.ok() || !frame->has_value() || (*frame)->end() != snapshot.at) return std::nullopt;
+  if (!frame.ok() || *frame == nullptr || (*frame)->end() != snapshot.at) return std::nullopt;
   reader.StepOver(**frame);
   return reader;
 }

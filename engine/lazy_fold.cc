@@ -32,7 +32,17 @@ LazyFold::Usual LazyFold::UsualBehind(const State& state) {
 
 absl::Status LazyFold::AddUnusual(const FrameView& frame) {
   Settle();
-  absl::Status applied = Apply(frame);
+  return Behind(Apply(frame));
+}
+
+absl::Status LazyFold::AddUnusual(const EventView& view) {
+  Settle();
+  if (view.decoded == nullptr && ApplyCheckpoint(view.sequence, view, state_).ok()) return Behind(absl::OkStatus());
+  return Behind(ApplyRecorded(CopyOf(view), state_));
+}
+
+// The state has changed other than by what was noted.
+absl::Status LazyFold::Behind(absl::Status applied) {
   noted_through_ = state_.sequence;
   usual_ = UsualBehind(state_);
   return applied;
@@ -41,8 +51,7 @@ absl::Status LazyFold::AddUnusual(const FrameView& frame) {
 void LazyFold::AddMisfit(std::string why) {
   Settle();
   NoteMisfit(std::move(why), state_);
-  noted_through_ = state_.sequence;
-  usual_ = UsualBehind(state_);
+  Behind(absl::OkStatus()).IgnoreError();
 }
 
 // A checkpoint that does not fit goes the long way, which notes it as a misfit.

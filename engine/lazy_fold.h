@@ -54,6 +54,13 @@ class LazyFold {
   }
   absl::Status AddUnusual(const FrameView& frame);
 
+  // Add() for an event that a ViewReader gave.
+  absl::Status Add(const EventView& view) {
+    if (view.decoded == nullptr && Note(view.sequence, view)) return absl::OkStatus();
+    return AddUnusual(view);
+  }
+  absl::Status AddUnusual(const EventView& view);
+
   // Notes that the next event is in no frame that can be read: a misfit, for the reason `why`.
   void AddMisfit(std::string why);
 
@@ -89,6 +96,7 @@ class LazyFold {
   };
 
   absl::Status Apply(const FrameView& frame);
+  absl::Status Behind(absl::Status applied);
   static Usual UsualBehind(const State& state);
 
   State state_;

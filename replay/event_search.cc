@@ -109,7 +109,7 @@ absl::Status EventSearch::CollectPart() {
 // is behind it. A status is the error of what cannot be read: the reader stays before it.
 absl::StatusOr<std::optional<EventSearch::Item>> EventSearch::NextItem(FrameReader& reader, Sequence through) {
   while (reader.position().sequence < through) {
-    ASSIGN_OR_RETURN(const std::optional<FrameView> frame, reader.Peek());
+    ASSIGN_OR_RETURN(const FrameView* const frame, reader.Peek());
     if (!frame) return absl::DataLossError(absl::StrCat("the log ", log_->name(), " ends before event ", through));
     const Sequence sequence = frame->header.sequence;
     absl::StatusOr<std::optional<QueriedEvent>> found = Match(*frame);

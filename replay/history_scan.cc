@@ -19,12 +19,12 @@ bool TakesOffTheRow(const EventBody& body) {
 
 HistoryScan::HistoryScan(const EventLog& log, const LogExtent& extent, Order order)
     : reader_(log, extent.base),
-      state_{.sequence = extent.base.sequence},
+      fold_({.sequence = extent.base.sequence}, log.name()),
       through_(extent.end.sequence),
       order_(order) {}
 
 HistoryScan::HistoryScan(const EventLog& log, Fold fold, Sequence through)
-    : reader_(log, fold.at), state_(std::move(fold.state)), through_(through), order_(Order::kOldestFirst) {}
+    : reader_(log, fold.at), fold_(std::move(fold.state), log.name()), through_(through), order_(Order::kOldestFirst) {}
 
 absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::Next() {
   if (order_ == Order::kOldestFirst) return NextForwards();
@@ -44,33 +44,32 @@ absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::Next() {
 }
 
 absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::NextForwards() {
-  while (state_.sequence < through_) {
-    const absl::StatusOr<std::optional<RecordedEvent>> next = reader_.Next();
-    if (!next.ok() && reader_.position().sequence > state_.sequence) {  // the frame is intact, but holds no event
-      NoteMisfit(std::string(next.status().message()), state_);
+  while (fold_.sequence() < through_) {
+    if (reader_.IsRunDone()) fold_.Settle();
+    const absl::StatusOr<const EventView*> next = reader_.Next();
+    if (!next.ok() && reader_.position().sequence > fold_.sequence()) {  // the frame is intact, but holds no event
+      fold_.AddMisfit(std::string(next.status().message()));
       continue;
     }
     RETURN_IF_ERROR(next.status());
-    if (!next->has_value()) break;
+    if (*next == nullptr) break;
     ASSIGN_OR_RETURN(std::optional<HistoryEntry> entry, FoldIn(**next));
     if (entry) return entry;
   }
-  if (!state_.operation) return std::optional<HistoryEntry>();
-  HistoryEntry on_the_row{*std::move(state_.operation), std::nullopt};
-  state_.operation.reset();
-  return std::optional(std::move(on_the_row));
+  if (std::exchange(ended_, true) || !fold_.Settled().operation) return std::optional<HistoryEntry>();
+  return std::optional(HistoryEntry{*fold_.Settled().operation, std::nullopt});
 }
 
 // The state is copied only before events that may take an operation off the row: a copy for each event would cost far
 // more than the fold.
-absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::FoldIn(const RecordedEvent& event) {
-  if (!TakesOffTheRow(event.event.body)) {
-    RETURN_IF_ERROR(ApplyRecorded(event, state_));
+absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::FoldIn(const EventView& event) {
+  if (event.decoded == nullptr || !TakesOffTheRow(event.decoded->body)) {
+    RETURN_IF_ERROR(fold_.Add(event));
     return std::optional<HistoryEntry>();
   }
-  State before = state_;
-  RETURN_IF_ERROR(ApplyRecorded(event, state_));
-  if (!before.operation || state_.misfit) return std::optional<HistoryEntry>();
+  State before = fold_.Settled();
+  RETURN_IF_ERROR(fold_.Add(event));
+  if (!before.operation || fold_.Settled().misfit) return std::optional<HistoryEntry>();
   const std::optional<Sequence> reset_by = before.active() ? std::optional(event.sequence) : std::nullopt;
   return std::optional(HistoryEntry{*std::move(before.operation), reset_by});
 }

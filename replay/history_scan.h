@@ -9,8 +9,9 @@
 
 #include "absl/status/statusor.h"
 #include "engine/fold.h"
+#include "engine/lazy_fold.h"
 #include "foldlog/event_log.h"
-#include "foldlog/event_reader.h"
+#include "foldlog/event_view.h"
 #include "foldlog/history.h"
 #include "replay/history_source.h"
 
@@ -30,10 +31,11 @@ class HistoryScan final : public HistorySource {
 
  private:
   absl::StatusOr<std::optional<HistoryEntry>> NextForwards();
-  absl::StatusOr<std::optional<HistoryEntry>> FoldIn(const RecordedEvent& event);
+  absl::StatusOr<std::optional<HistoryEntry>> FoldIn(const EventView& event);
 
-  EventReader reader_;
-  State state_;
+  ViewReader reader_;
+  LazyFold fold_;
+  bool ended_ = false;  // what is on the row was given, too
   const Sequence through_;
   const Order order_;
   std::optional<std::vector<HistoryEntry>> read_;  // newest first: those to be given, from its end

@@ -130,7 +130,7 @@ absl::StatusOr<std::optional<std::string>> JsonLinesExport::Next() {
     at.ended = true;
     return std::optional(EndLine(at.frames.position()));
   }
-  ASSIGN_OR_RETURN(const std::optional<FrameView> frame, at.frames.Peek());
+  ASSIGN_OR_RETURN(const FrameView* const frame, at.frames.Peek());
   if (!frame)
     return absl::DataLossError("the log ends with event " + std::to_string(position()) +
                                "; it had more when the export began");

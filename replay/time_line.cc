@@ -14,7 +14,7 @@
 namespace foldlog {
 
 absl::StatusOr<std::optional<MomentReader::Reading>> MomentReader::Next() {
-  ASSIGN_OR_RETURN(const std::optional<FrameView> frame, frames_.Peek());
+  ASSIGN_OR_RETURN(const FrameView* const frame, frames_.Peek());
   if (!frame) return std::optional<Reading>();
   Reading reading{.sequence = frame->header.sequence};
   CheckpointView plain;

@@ -34,8 +34,10 @@ FrameReader::FrameReader(const EventLog& log, const ChainEnd& after)
 
 // A reader that starts at a sequence number learns from its first run which hash its first frame must name.
 absl::Status FrameReader::Refill() {
-  ASSIGN_OR_RETURN(run_, log_->Read(position_.sequence + 1, kReadBytes));
   offset_words_ = 0;
+  const absl::Status read = log_->ReadInto(position_.sequence + 1, kReadBytes, run_);
+  if (!read.ok()) run_.words.clear();
+  RETURN_IF_ERROR(read);
   if (!run_.empty() && !link_known_) {
     position_.hash = run_.before.hash;
     link_known_ = true;
@@ -44,20 +46,23 @@ absl::Status FrameReader::Refill() {
 }
 
 // The frame is checked here and not when the run is read: the frames before a damaged one are still given out.
-absl::StatusOr<std::optional<FrameView>> FrameReader::Peek() {
-  if (offset_words_ == run_.words.size()) {
+absl::StatusOr<const FrameView*> FrameReader::Peek() {
+  if (IsRunDone()) {
     RETURN_IF_ERROR(Refill());
-    if (run_.empty()) return std::optional<FrameView>();
+    if (run_.empty()) return nullptr;
   }
-  const auto words = std::span(run_.words).subspan(offset_words_);
-  if (const std::optional<FrameView> frame = FrameBehind(position_, words)) return frame;
-  return WhatIsWrong(words);
+  const std::span<const std::uint64_t> words(run_.words.data() + offset_words_, run_.words.size() - offset_words_);
+  const std::optional<FrameView> frame = FrameBehind(position_, words);
+  if (!frame) return WhatIsWrong(words);
+  frame_ = *frame;
+  return &frame_;
 }
 
 // Why the frame at the start of `words` is not the next one: its header, its hash, or its place in the chain.
 absl::Status FrameReader::WhatIsWrong(std::span<const std::uint64_t> words) const {
   const absl::StatusOr<FrameView> frame = PeekFrame(words);
-  if (!frame.ok()) return InContext(frame.status());
+  // Nobody can step over a frame whose size is unknown: the advice must not be to read on behind it.
+  if (!frame.ok()) return InContext(absl::DataLossError(WithDamageAdvice(std::string(frame.status().message()))));
   if (absl::Status intact = CheckFrameHash(*frame); !intact.ok()) return InContext(intact);
   return InContext(absl::DataLossError(absl::StrCat("the chain is broken: found event ", frame->header.sequence,
                                                     ", which does not name the event before as its predecessor")));

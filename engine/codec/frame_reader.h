@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 
@@ -29,9 +28,10 @@ class FrameReader {
   // Continues a chain whose end is known: the first frame must name `after.hash`.
   FrameReader(const EventLog& log, const ChainEnd& after);
 
-  // The next frame, valid until the reader is used again; nothing at the end of the log. DataLoss if it is damaged or
-  // breaks the chain. The reader stays before the frame until StepOver().
-  absl::StatusOr<std::optional<FrameView>> Peek();
+  // The next frame; null at the end of the log. DataLoss if it is damaged or breaks the chain. The reader stays before
+  // the frame until StepOver(). The view is valid until the next Peek(), the words of its frame while IsRunDone() was
+  // false before each Peek().
+  absl::StatusOr<const FrameView*> Peek();
   void StepOver(const FrameView& frame);
 
   // Whether the next Peek() takes the frames that were given out before off their memory.
@@ -52,8 +52,9 @@ class FrameReader {
   const EventLog* log_;
   ChainEnd position_;
   bool link_known_;
-  FrameRun run_;
+  FrameRun run_;  // its memory is used again for each run
   std::size_t offset_words_ = 0;
+  FrameView frame_ = {};
 };
 
 }  // namespace foldlog

@@ -1,11 +1,13 @@
 #include "engine/log/frame_run.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/codec/frame.h"
+#include "engine/codec/frame_reader.h"
 
 namespace foldlog {
 
@@ -42,11 +44,59 @@ absl::Status CheckSnapshotPlace(const Snapshot& snapshot, const LogExtent& exten
       absl::StrCat("a snapshot at event ", snapshot.at.sequence, " is of no event of the log ", name));
 }
 
+absl::Status ClearRun(Sequence from, FrameRun& run) {
+  run.words.clear();
+  run.before = {from - 1, 0};
+  run.after = {};
+  return absl::OkStatus();
+}
+
+absl::Status FindEnd(FrameRun& run) {
+  run.after = run.before;
+  for (std::size_t at = 0; at < run.words.size();) {
+    const absl::StatusOr<FrameView> frame = PeekFrame(std::span(run.words).subspan(at));
+    if (!frame.ok() && at == 0) return frame.status();
+    if (!frame.ok()) {
+      run.words.resize(at);
+      break;
+    }
+    run.after = frame->end();
+    at += frame->size_words();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<FrameRun> EventLog::Read(Sequence from, std::size_t bytes_max) const {
+  FrameRun run;
+  RETURN_IF_ERROR(ReadInto(from, bytes_max, run));
+  if (const absl::Status found = FindEnd(run); !found.ok()) return AboutEvent(from, name(), found);
+  return run;
+}
+
 // A caller may pass any bytes_max, so it alone does not decide how much memory is reserved.
 constexpr std::size_t kReservedWordsMax = (std::size_t{256} << 10) / sizeof(std::uint64_t);
 
-RunCollector::RunCollector(Sequence from, std::size_t bytes_max) : words_max_(bytes_max / sizeof(std::uint64_t)) {
-  run_.before = run_.after = {from - 1, 0};
+RunCollector::RunCollector(Sequence from, std::size_t bytes_max, FrameRun recycled)
+    : from_(from), words_max_(bytes_max / sizeof(std::uint64_t)), run_(std::move(recycled)) {
+  run_.before = {from - 1, 0};
+  run_.after = {};
+}
+
+// Reserved once: growing step by step would touch several times as many fresh pages as the run needs in the end.
+std::span<std::uint64_t> RunCollector::Room(std::size_t words) {
+  if (run_.words.capacity() == 0) run_.words.reserve(std::max(words, std::min(words_max_, kReservedWordsMax)));
+  if (run_.words.size() - size_words_ < words) run_.words.resize(size_words_ + words);
+  return std::span(run_.words).subspan(size_words_, words);
+}
+
+// The run starts with its first frame, and only that knows the link that it continues.
+void RunCollector::AddRoom(std::size_t words) {
+  if (size_words_ == 0) {
+    FrameHeader header = {};
+    std::memcpy(&header, run_.words.data(), std::min(sizeof header, words * sizeof(std::uint64_t)));
+    run_.before.hash = header.previous_hash;
+  }
+  size_words_ += words;
 }
 
 // Looks at each frame, and copies the wanted ones in one piece.
@@ -57,25 +107,23 @@ absl::StatusOr<bool> RunCollector::Add(std::span<const std::uint64_t> words) {
   while (end < words.size() && !full) {
     ASSIGN_OR_RETURN(const FrameView frame, PeekFrame(words.subspan(end)));
     const std::size_t size = frame.size_words();
-    if (frame.header.sequence <= run_.after.sequence) {
+    if (frame.header.sequence < from_) {
       begin = end += size;
       continue;
     }
-    const bool first = run_.empty() && begin == end;
-    full = !first && run_.words.size() + end - begin + size > words_max_;
-    if (full) break;
-    // The run starts here; the link that it continues is known only from its first frame.
-    if (first) run_.before.hash = frame.header.previous_hash;
-    run_.after = frame.end();
-    end += size;
+    const bool first = size_words_ == 0 && begin == end;
+    full = !first && size_words_ + end - begin + size > words_max_;
+    if (!full) end += size;
   }
   const auto wanted = words.subspan(begin, end - begin);
-  // Reserved once: growing step by step would touch several times as many fresh pages as the run needs in the end.
-  if (run_.words.empty()) run_.words.reserve(std::max(wanted.size(), std::min(words_max_, kReservedWordsMax)));
-  run_.words.insert(run_.words.end(), wanted.begin(), wanted.end());
-  return !full && run_.words.size() < words_max_;
+  std::copy(wanted.begin(), wanted.end(), Room(wanted.size()).begin());
+  if (!wanted.empty()) AddRoom(wanted.size());
+  return !full && size_words_ < words_max_;
 }
 
-FrameRun RunCollector::Take() && { return std::move(run_); }
+FrameRun RunCollector::Take() && {
+  run_.words.resize(size_words_);
+  return std::move(run_);
+}
 
 }  // namespace foldlog

@@ -60,10 +60,18 @@ absl::Status CheckSyncable(Sequence through, const LogExtent& extent, const std:
 // InvalidArgument unless the snapshot is of an event of the log, or of its base.
 absl::Status CheckSnapshotPlace(const Snapshot& snapshot, const LogExtent& extent, const std::string& name);
 
+// Makes `run` the empty one before event `from`, in the memory that it has. Gives OK, to be returned at once.
+absl::Status ClearRun(Sequence from, FrameRun& run);
+
+// Walks over the frames of `run` and makes run.after its end. If something else than a frame follows some, the run ends
+// before it; DataLoss if it is the first.
+absl::Status FindEnd(FrameRun& run);
+
 // Collects stored frames from sequence number `from` on, up to `bytes_max`, but at least one. Threads: one.
 class RunCollector {
  public:
-  RunCollector(Sequence from, std::size_t bytes_max);
+  // `recycled` is a run that is done with: its memory is used again.
+  RunCollector(Sequence from, std::size_t bytes_max, FrameRun recycled = {});
 
   // Copies those frames of `words` that are wanted, and skips those before `from`. False once no more are wanted.
   // DataLoss if there is no frame where one should be.
@@ -71,14 +79,25 @@ class RunCollector {
 
   // Whether `bytes` more can be taken as a whole; always if nothing was taken yet.
   bool HasRoom(std::size_t bytes) const {
-    return run_.empty() || run_.words.size() + bytes / sizeof(std::uint64_t) <= words_max_;
+    return size_words_ == 0 || size_words_ + bytes / sizeof(std::uint64_t) <= words_max_;
   }
 
+  // Add() in two steps, without a copy: the caller fills the room with frames, all of which are wanted, and then says
+  // so. They are not looked at, except for the link of the first.
+  bool WantsAll(Sequence first, std::size_t bytes) const {
+    return first >= from_ && size_words_ + bytes / sizeof(std::uint64_t) <= words_max_;
+  }
+  std::span<std::uint64_t> Room(std::size_t words);
+  void AddRoom(std::size_t words);
+
+  // What was collected. The run's end is unknown.
   FrameRun Take() &&;
 
  private:
-  FrameRun run_;
+  Sequence from_;
   std::size_t words_max_;
+  FrameRun run_;                // its words only grow here: clearing those that are used again would cost time
+  std::size_t size_words_ = 0;  // of what was collected
 };
 
 }  // namespace foldlog

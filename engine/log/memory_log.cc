@@ -62,17 +62,18 @@ class MemoryLog final : public EventLog {
     return AsExtent();
   }
 
-  absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const override {
+  absl::Status ReadInto(Sequence from, std::size_t bytes_max, FrameRun& run) const override {
+    RunCollector collector(from, bytes_max, std::exchange(run, {}));
     const std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(CheckOpen());
     RETURN_IF_ERROR(CheckReadable(from, AsExtent(), name_));
-    RunCollector collector(from, bytes_max);
-    if (from > end_.sequence) return std::move(collector).Take();
-    for (auto run = std::prev(runs_.upper_bound(from)); run != runs_.end(); ++run) {
-      ASSIGN_OR_RETURN(const bool more, collector.Add(run->second.words));
+    const auto first = from > end_.sequence ? runs_.end() : std::prev(runs_.upper_bound(from));
+    for (auto at = first; at != runs_.end(); ++at) {
+      ASSIGN_OR_RETURN(const bool more, collector.Add(at->second.words));
       if (!more) break;
     }
-    return std::move(collector).Take();
+    run = std::move(collector).Take();
+    return absl::OkStatus();
   }
 
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {

@@ -52,35 +52,34 @@ class ReaderLog final : public EventLog {
   }
 
   // Events up to LastSeen() are in log.mdb. Newer ones are searched in the tail first.
-  absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const override {
+  absl::Status ReadInto(Sequence from, std::size_t bytes_max, FrameRun& run) const override {
     ASSIGN_OR_RETURN(const auto open, LockOpen());
-    if (from <= file_->LastSeen()) return file_->Read(from, bytes_max);
+    if (from <= file_->LastSeen()) return file_->ReadInto(from, bytes_max, run);
     ASSIGN_OR_RETURN(CommitRecord commit, file_->ReadCommit());
     while (from > commit.end.sequence) {
       // The drain may move the frames on to log.mdb while this looks for them. Then the next commit record names them,
       // and the loop ends.
       TailPosition at = StartBefore(from, commit);
-      RunCollector collector(from, bytes_max);
+      RunCollector collector(from, bytes_max, std::exchange(run, {}));
       const auto collect = [&](std::span<const std::uint64_t> frame, const ChainEnd& end) -> absl::StatusOr<bool> {
         if (end.sequence < from) return true;
         return collector.Add(frame);
       };
       const absl::Status walked = Walk(at, collect);
-      FrameRun run = std::move(collector).Take();
-      if (!run.empty()) return run;
+      run = std::move(collector).Take();
+      if (!run.empty()) return absl::OkStatus();
       RETURN_IF_ERROR(walked);
       ASSIGN_OR_RETURN(const LogExtent extent, LookForEnd());
       if (extent.end.sequence < from) {
         if (from <= extent.missing_through) {
           return tail_->CheckNothingIsMissing(extent.end.sequence, extent.missing_through);
         }
-        RETURN_IF_ERROR(CheckReadable(from, extent, name_));
-        return run;
+        return CheckReadable(from, extent, name_);
       }
       ASSIGN_OR_RETURN(commit,
                        file_->ReadCommit());  // the event has come, or has moved on into log.mdb
     }
-    return file_->Read(from, bytes_max);
+    return file_->ReadInto(from, bytes_max, run);
   }
 
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {

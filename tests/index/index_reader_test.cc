@@ -40,7 +40,7 @@ class RowsOnly final : public EventLog {
   absl::Status Append(const FrameRun&, Space) override { return absl::OkStatus(); }
   absl::Status Sync(Sequence) override { return absl::OkStatus(); }
   absl::Status PutSnapshot(const Snapshot&) override { return absl::OkStatus(); }
-  absl::StatusOr<FrameRun> Read(Sequence, std::size_t) const override { return FrameRun(); }
+  absl::Status ReadInto(Sequence, std::size_t, FrameRun&) const override { return absl::OkStatus(); }
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence) const override { return std::optional<Snapshot>(); }
   absl::StatusOr<bool> WaitForMore(Sequence, std::chrono::milliseconds) const override { return false; }
   absl::Status Close() override { return absl::OkStatus(); }

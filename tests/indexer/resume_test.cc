@@ -26,8 +26,8 @@ class FailingLog : public EventLog {
   absl::Status Sync(Sequence through) override { return inner_->Sync(through); }
   absl::Status PutSnapshot(const Snapshot& snapshot) override { return inner_->PutSnapshot(snapshot); }
   absl::StatusOr<LogExtent> Extent() const override { return inner_->Extent(); }
-  absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const override {
-    return inner_->Read(from, bytes_max);
+  absl::Status ReadInto(Sequence from, std::size_t bytes_max, FrameRun& run) const override {
+    return inner_->ReadInto(from, bytes_max, run);
   }
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {
     return inner_->FindSnapshot(at_most);

@@ -92,6 +92,36 @@ TYPED_TEST_P(EventLogContract, ReadKeepsToItsBudget) {
   EXPECT_GT(run.count(), 10u);
 }
 
+// Run after run into one memory: each gives exactly its own frames, whatever was there before.
+TYPED_TEST_P(EventLogContract, ReadIntoUsesTheMemoryOfTheRunAgain) {
+  this->AppendEvents(100);
+  this->AppendEvents(100);
+  const std::vector<RecordedEvent> events = ReadAll(*this->log_);
+  FrameRun run;
+  run.words.assign(1 << 16, 0x5a5a5a5a5a5a5a5a);
+  const std::uint64_t* const memory = run.words.data();
+  for (const std::size_t bytes_max : {std::size_t{1} << 16, std::size_t{4096}, std::size_t{1}}) {
+    for (Sequence from = 1; from <= 200;) {
+      ASSERT_OK(this->log_->ReadInto(from, bytes_max, run));
+      ASSERT_EQ(run.words.data(), memory);
+      ASSERT_EQ(run.before.sequence, from - 1);
+      ASSERT_FALSE(run.empty());
+      ChainEnd end = run.before;
+      for (std::span<const std::uint64_t> rest = run.words; !rest.empty();) {
+        const auto frame = FrameBehind(end, rest);
+        ASSERT_TRUE(frame) << "behind event " << end.sequence;
+        end = frame->end();
+        ASSERT_EQ(end.hash, events[end.sequence - 1].hash);
+        rest = rest.subspan(frame->size_words());
+      }
+      from = end.sequence + 1;
+    }
+  }
+  ASSERT_OK(this->log_->ReadInto(201, 100, run));
+  EXPECT_TRUE(run.empty());
+  EXPECT_FALSE(this->log_->ReadInto(202, 100, run).ok());
+}
+
 TYPED_TEST_P(EventLogContract, ReadingOutsideTheLogIsOutOfRange) {
   this->AppendEvents(2);
   EXPECT_THAT(this->log_->Read(0, 100), Fails(absl::StatusCode::kOutOfRange, testing::HasSubstr("event 0")));
@@ -340,15 +370,16 @@ TYPED_TEST_P(EventLogContract, HandledSignalEndsAWait) {
 
 REGISTER_TYPED_TEST_SUITE_P(EventLogContract, NewLogIsEmpty, AppendedEventsAreReadBackInOrder,
                             ReadingStartsAnywhereEvenInsideARun, ReadGivesAtLeastOneEventHoweverSmallTheBudget,
-                            ReadKeepsToItsBudget, ReadingOutsideTheLogIsOutOfRange, AppendOnAnOldEndIsAborted,
-                            AppendOnTheRightNumberButAnotherHistoryIsAborted, RunThatIsNoChainIsRefused,
-                            EmptyRunChangesNothing, SyncMakesEverythingDurable, SyncBehindTheEndIsOutOfRange,
-                            LongRunIsKeptWhole, NewestSnapshotAtOrBeforeIsFound, SnapshotOfNoEventIsRefused,
-                            PuttingASnapshotAgainIsFine, LargeEventsAreKept, ClosedLogRefusesEverything,
-                            WhatWasAppendedIsThereAfterReopening, ReadersFollowAWriterInAnotherThread,
-                            WaitingEndsAtOnceIfThereIsMore, WaitingEndsAfterItsTimeIfThereIsNoMore,
-                            WaitingEndsWhenSomethingIsAppended, WaitingForAnEventFurtherAheadGoesOn, ClosingEndsAWait,
-                            ASnapshotPutLateDoesNotHideANewerOne, HandledSignalEndsAWait);
+                            ReadKeepsToItsBudget, ReadIntoUsesTheMemoryOfTheRunAgain, ReadingOutsideTheLogIsOutOfRange,
+                            AppendOnAnOldEndIsAborted, AppendOnTheRightNumberButAnotherHistoryIsAborted,
+                            RunThatIsNoChainIsRefused, EmptyRunChangesNothing, SyncMakesEverythingDurable,
+                            SyncBehindTheEndIsOutOfRange, LongRunIsKeptWhole, NewestSnapshotAtOrBeforeIsFound,
+                            SnapshotOfNoEventIsRefused, PuttingASnapshotAgainIsFine, LargeEventsAreKept,
+                            ClosedLogRefusesEverything, WhatWasAppendedIsThereAfterReopening,
+                            ReadersFollowAWriterInAnotherThread, WaitingEndsAtOnceIfThereIsMore,
+                            WaitingEndsAfterItsTimeIfThereIsNoMore, WaitingEndsWhenSomethingIsAppended,
+                            WaitingForAnEventFurtherAheadGoesOn, ClosingEndsAWait, ASnapshotPutLateDoesNotHideANewerOne,
+                            HandledSignalEndsAWait);
 
 }  // namespace foldlog
 

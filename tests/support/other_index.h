@@ -28,9 +28,9 @@ class OtherIndex final : public EventLog {
     std::erase_if(*rows, [&](IndexRow& row) { return !change_(table, row); });
     return rows;
   }
-  absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const override {
+  absl::Status ReadInto(Sequence from, std::size_t bytes_max, FrameRun& run) const override {
     ++reads;
-    return log_.Read(from, bytes_max);
+    return log_.ReadInto(from, bytes_max, run);
   }
   absl::StatusOr<LogExtent> Extent() const override { return log_.Extent(); }
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {

@@ -96,7 +96,11 @@ class EventLog {
   // A copy of the frames from sequence number `from` on: at least one, and as many more as are at hand and fit into
   // `bytes_max`. Empty if `from` is one past the end; OutOfRange before the first event and further behind the end. The
   // chain is not checked: EventReader does that.
-  virtual absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const = 0;
+  absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const;
+
+  // Read() into `run`, whose memory is used again: for who reads run after run. The frames are not even walked over:
+  // `run.after` is left unknown, and where a frame should be there may be anything. After an error, `run` is of no use.
+  virtual absl::Status ReadInto(Sequence from, std::size_t bytes_max, FrameRun& run) const = 0;
 
   // The newest snapshot at or before `at_most`; nothing if there is none.
   virtual absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const = 0;

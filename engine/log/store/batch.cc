@@ -39,6 +39,17 @@ std::optional<PackedHeader> HeaderOf(std::span<const std::uint64_t> stored) {
   return header.magic == kPackedMagic ? std::optional(header) : std::nullopt;
 }
 
+// The sizes come from the disk.
+absl::Status CheckHeader(const PackedHeader& header, std::span<const std::uint64_t> stored) {
+  if (header.frames_bytes % kWordBytes == 0 && header.frames_bytes <= kUnpackedBytesMax &&
+      header.block_bytes <= stored.subspan(kHeaderWords).size_bytes() &&
+      header.frames_bytes / kExpansionMax <= header.block_bytes) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat("the packed batch that holds it claims to be ", header.block_bytes,
+                                          " bytes, and ", header.frames_bytes, " unpacked"));
+}
+
 }  // namespace
 
 // Views of the run, not copies: the codec packs each straight from where it lies.
@@ -95,25 +106,31 @@ std::size_t BatchCodec::UnpackedBytes(std::span<const std::uint64_t> stored) {
   return header ? header->frames_bytes : stored.size_bytes();
 }
 
+// What a damaged header says is checked before it is allocated.
 absl::StatusOr<std::span<const std::uint64_t>> BatchCodec::Unpack(std::span<const std::uint64_t> stored) {
   const std::optional<PackedHeader> header = HeaderOf(stored);
   if (!header) return stored;
-  const auto block = stored.subspan(kHeaderWords);
-  // LZ4_decompress_safe() stays within both buffers, but the sizes come from the disk: an absurd one must not be
-  // allocated.
-  if (header->frames_bytes % kWordBytes != 0 || header->frames_bytes > kUnpackedBytesMax ||
-      header->block_bytes > block.size_bytes() || header->frames_bytes / kExpansionMax > header->block_bytes) {
-    return absl::DataLossError(absl::StrCat("the packed batch that holds it claims to be ", header->block_bytes,
-                                            " bytes, and ", header->frames_bytes, " unpacked"));
-  }
+  RETURN_IF_ERROR(CheckHeader(*header, stored));
   const std::span<std::uint64_t> frames = Room(header->frames_bytes / kWordBytes);
+  RETURN_IF_ERROR(UnpackInto(stored, frames));
+  return frames;
+}
+
+// LZ4_decompress_safe() stays within both buffers.
+absl::Status BatchCodec::UnpackInto(std::span<const std::uint64_t> stored, std::span<std::uint64_t> frames) {
+  const std::optional<PackedHeader> header = HeaderOf(stored);
+  if (!header) {
+    std::copy(stored.begin(), stored.end(), frames.begin());
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(CheckHeader(*header, stored));
   const int bytes =
-      LZ4_decompress_safe(reinterpret_cast<const char*>(block.data()), reinterpret_cast<char*>(frames.data()),
+      LZ4_decompress_safe(reinterpret_cast<const char*>(&stored[kHeaderWords]), reinterpret_cast<char*>(frames.data()),
                           static_cast<int>(header->block_bytes), static_cast<int>(header->frames_bytes));
   if (bytes < 0 || static_cast<std::uint32_t>(bytes) != header->frames_bytes) {
     return absl::DataLossError("the packed batch that holds it can't be unpacked");
   }
-  return frames;
+  return absl::OkStatus();
 }
 
 }  // namespace foldlog

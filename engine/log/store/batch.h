@@ -38,6 +38,9 @@ class BatchCodec {
   // The frames are not checked. DataLoss if the value can't be unpacked; it may be any bytes.
   absl::StatusOr<std::span<const std::uint64_t>> Unpack(std::span<const std::uint64_t> stored);
 
+  // Unpack() into memory of the caller, of the size UnpackedBytes(stored).
+  static absl::Status UnpackInto(std::span<const std::uint64_t> stored, std::span<std::uint64_t> frames);
+
   // The size in bytes that Unpack() would give; of a damaged value any size, perhaps a huge one.
   static std::size_t UnpackedBytes(std::span<const std::uint64_t> stored);
 

@@ -137,8 +137,9 @@ absl::Status LogFile::CheckLastBatch() const {
   if (!any && commit.end.sequence == commit.base.sequence) return absl::OkStatus();
   const Sequence first = any ? cursor.key() : 0;
   if (first > commit.base.sequence && first <= commit.end.sequence) {
-    ASSIGN_OR_RETURN(const FrameRun run, ReadAt(*moment, first, std::numeric_limits<std::size_t>::max()));
-    if (run.before.sequence + 1 == first && run.after == commit.end) {
+    FrameRun run;
+    RETURN_IF_ERROR(ReadAt(*moment, first, std::numeric_limits<std::size_t>::max(), run));
+    if (FindEnd(run).ok() && run.before.sequence + 1 == first && run.after == commit.end) {
       return absl::OkStatus();
     }
   }
@@ -172,14 +173,14 @@ Sequence LogFile::LastSeen() const { return Seen()->commit.end.sequence; }
 
 // Reads at the moment seen last, which spares a look at the meta pages, and afterwards checks that its pages were not
 // reused. A run that proves to be a chain counts even then.
-absl::StatusOr<FrameRun> LogFile::Read(Sequence from, std::size_t bytes_max) const {
+absl::Status LogFile::ReadInto(Sequence from, std::size_t bytes_max, FrameRun& run) const {
   SharedMoment moment = Seen();
   for (int attempt = 1; attempt <= kAttemptsMax; ++attempt) {
     if (attempt > 1 || from > moment->commit.end.sequence) {
       ASSIGN_OR_RETURN(moment, Newest());
     }
-    absl::StatusOr<FrameRun> run = ReadAt(*moment, from, bytes_max);
-    if (!HasMovedOn(*moment) || (run.ok() && IsChain(*run))) return run;
+    const absl::Status read = ReadAt(*moment, from, bytes_max, run);
+    if (!HasMovedOn(*moment) || (read.ok() && IsChain(run))) return read;
   }
   return TooFast();
 }
@@ -189,19 +190,29 @@ absl::Status LogFile::TooFast() const {
       absl::StrCat("the writer of the log ", log_name_, " is faster than this reader; try again"));
 }
 
+absl::StatusOr<FrameRun> LogFile::Read(Sequence from, std::size_t bytes_max) const {
+  FrameRun run;
+  RETURN_IF_ERROR(ReadInto(from, bytes_max, run));
+  if (const absl::Status found = FindEnd(run); !found.ok()) return Damaged(from, found);
+  return run;
+}
+
 // The scratch memory is taken out of the object, so that another thread's read makes its own.
-absl::StatusOr<FrameRun> LogFile::ReadAt(const FileMoment& moment, Sequence from, std::size_t bytes_max) const {
+absl::Status LogFile::ReadAt(const FileMoment& moment, Sequence from, std::size_t bytes_max, FrameRun& run) const {
+  RunCollector collector(from, bytes_max, std::exchange(run, {}));
   RETURN_IF_ERROR(CheckReadable(from, ToExtent(moment.commit), log_name_));
-  RunCollector collector(from, bytes_max);
-  if (from > moment.commit.end.sequence) return std::move(collector).Take();
+  if (from > moment.commit.end.sequence) {
+    run = std::move(collector).Take();
+    return absl::OkStatus();
+  }
   std::unique_ptr<Scratch> scratch = TakeScratch();
   const absl::Status collected = Collect(moment, from, *scratch, collector);
   {
     const std::lock_guard lock(mutex_);
     scratch_ = std::move(scratch);
   }
-  FrameRun run = std::move(collector).Take();
-  if (!run.empty()) return run;  // damage behind it is reported by the call that asks for it
+  run = std::move(collector).Take();
+  if (!run.empty()) return absl::OkStatus();  // damage behind it is reported by the call that asks for it
   RETURN_IF_ERROR(collected);
   return Damaged(from, absl::DataLossError("its frame is missing"));
 }
@@ -216,7 +227,18 @@ absl::Status LogFile::Collect(const FileMoment& moment, Sequence from, Scratch& 
     const auto stored = cursor.Value(scratch.value);
     if (!stored.ok()) return Damaged(first, stored.status());
     // A further batch is taken as a whole or not at all; otherwise the next call would unpack it again.
-    if (!collector.HasRoom(BatchCodec::UnpackedBytes(*stored))) return absl::OkStatus();
+    const std::size_t bytes = BatchCodec::UnpackedBytes(*stored);
+    if (!collector.HasRoom(bytes)) return absl::OkStatus();
+    if (bytes <= kBatchBytesMax && collector.WantsAll(first, bytes)) {
+      const std::span<std::uint64_t> room = collector.Room(bytes / sizeof(std::uint64_t));
+      if (const absl::Status unpacked = BatchCodec::UnpackInto(*stored, room); !unpacked.ok()) {
+        return Damaged(first, unpacked);
+      }
+      const std::optional<FrameView> frame = FrameAtStartOf(room);
+      if (frame && frame->header.sequence != first) return Damaged(first, absl::DataLossError("its frame is missing"));
+      collector.AddRoom(room.size());
+      continue;
+    }
     const auto frames = scratch.codec.Unpack(*stored);
     if (!frames.ok()) return Damaged(first, frames.status());
     const absl::StatusOr<bool> wanted = collector.Add(*frames);
@@ -239,7 +261,7 @@ absl::StatusOr<FrameRun> LogFile::ReadBatch(const ChainEnd& behind) const {
   ASSIGN_OR_RETURN(const auto frames, scratch.codec.Unpack(stored));
   RETURN_IF_ERROR(collector.Add(frames).status());
   FrameRun batch = std::move(collector).Take();
-  if (batch.before != behind || !IsChain(batch)) {
+  if (!FindEnd(batch).ok() || batch.before != behind || !IsChain(batch)) {
     return Damaged(first, absl::DataLossError("the batch that begins with it is damaged"));
   }
   return batch;

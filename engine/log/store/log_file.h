@@ -50,6 +50,7 @@ class LogFile {
   absl::StatusOr<std::uint64_t> SizeBytes() const;
 
   // As in EventLog, but for the events in this file only: OutOfRange for newer ones.
+  absl::Status ReadInto(Sequence from, std::size_t bytes_max, FrameRun& run) const;
   absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const;
 
   // The whole batch that begins behind `behind`, with all its hashes checked. For the writer. DataLoss if there is
@@ -99,7 +100,7 @@ class LogFile {
   SharedMoment Seen() const;
   bool HasMovedOn(const FileMoment& moment) const;
 
-  absl::StatusOr<FrameRun> ReadAt(const FileMoment& moment, Sequence from, std::size_t bytes_max) const;
+  absl::Status ReadAt(const FileMoment& moment, Sequence from, std::size_t bytes_max, FrameRun& run) const;
   absl::Status Collect(const FileMoment& moment, Sequence from, Scratch& scratch, RunCollector& collector) const;
   absl::StatusOr<std::optional<Snapshot>> FindSnapshotAt(const FileMoment& moment, Sequence at_most) const;
 

@@ -27,8 +27,8 @@ class StoredLog final : public EventLog {
     ASSIGN_OR_RETURN(const CommitRecord commit, file_.ReadCommit());
     return ToExtent(commit);
   }
-  absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const override {
-    return file_.Read(from, bytes_max);
+  absl::Status ReadInto(Sequence from, std::size_t bytes_max, FrameRun& run) const override {
+    return file_.ReadInto(from, bytes_max, run);
   }
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {
     return file_.FindSnapshot(at_most);

@@ -103,12 +103,12 @@ TailPosition TailRing::StartBefore(Sequence sequence) const {
 
 // The shared lock keeps the words from being given up. Frames behind the end at the time of the call are left for the
 // next call.
-absl::StatusOr<std::optional<FrameRun>> TailRing::Read(Sequence from, std::size_t bytes_max) const {
+absl::StatusOr<bool> TailRing::Read(Sequence from, std::size_t bytes_max, FrameRun& run) const {
   const std::shared_lock lock(freeing_);
-  if (from <= stored_.sequence()) return std::optional<FrameRun>();
+  if (from <= stored_.sequence()) return false;
   RingCursor cursor(words_, StartBefore(from));
   const Sequence end = end_.sequence();
-  RunCollector collector(from, bytes_max);
+  RunCollector collector(from, bytes_max, std::exchange(run, {}));
   bool wanted = true;
   while (wanted && cursor.sequence() < end) {
     const std::span<const std::uint64_t> words = cursor.Words();
@@ -120,7 +120,8 @@ absl::StatusOr<std::optional<FrameRun>> TailRing::Read(Sequence from, std::size_
   }
   const std::lock_guard remembering(reading_);
   read_to_ = cursor.at();
-  return std::optional<FrameRun>(std::move(collector).Take());
+  run = std::move(collector).Take();
+  return true;
 }
 
 }  // namespace foldlog

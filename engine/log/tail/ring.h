@@ -87,8 +87,9 @@ class TailRing {
   // Moves both ends to `end` after a run was put into LMDB directly. Everything in the ring must be stored before.
   void Replace(const ChainEnd& end);
 
-  // Frames from `from` on, which is an event of the log; nothing if its words were given up, for then LMDB has it.
-  absl::StatusOr<std::optional<FrameRun>> Read(Sequence from, std::size_t bytes_max) const;
+  // Frames from `from` on, which is an event of the log, as EventLog::ReadInto() gives them; false if its words were
+  // given up, for then LMDB has it.
+  absl::StatusOr<bool> Read(Sequence from, std::size_t bytes_max, FrameRun& run) const;
 
   TailPosition end() const { return end_.Load(); }
   Sequence end_sequence() const { return end_.sequence(); }

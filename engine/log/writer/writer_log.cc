@@ -109,17 +109,16 @@ class WriterLog final : public EventLog {
     return CurrentExtent();
   }
 
-  absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const override {
+  absl::Status ReadInto(Sequence from, std::size_t bytes_max, FrameRun& run) const override {
     RETURN_IF_ERROR(CheckProcess());
     const std::shared_lock open(closing_);
     RETURN_IF_ERROR(CheckOpen());
     const LogExtent extent = CurrentExtent();
     RETURN_IF_ERROR(CheckReadable(from, extent, name_));
     // The ring first: while Read() looks, the drain may move the frames on into LMDB, but never back.
-    if (from > extent.end.sequence) return RunCollector(from, bytes_max).Take();
-    ASSIGN_OR_RETURN(std::optional<FrameRun> run, ring_.Read(from, bytes_max));
-    if (run) return *std::move(run);
-    return store_->file().Read(from, bytes_max);
+    if (from > extent.end.sequence) return ClearRun(from, run);
+    ASSIGN_OR_RETURN(const bool read, ring_.Read(from, bytes_max, run));
+    return read ? absl::OkStatus() : store_->file().ReadInto(from, bytes_max, run);
   }
 
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const override {
