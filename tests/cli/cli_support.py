@@ -40,7 +40,8 @@ class ProgramTest(unittest.TestCase):
         self.dir = tempfile.mkdtemp(prefix="cli_test.", dir=os.path.dirname(self.program))
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
         self.log = os.path.join(self.dir, "log")
-        self.env = {k: v for k, v in os.environ.items() if k != "FOLDLOG"}
+        self.env = {k: v for k, v in os.environ.items()
+                    if k not in ("FOLDLOG", "FOLDLOG_PAGER", "PAGER", "LESS", "NO_COLOR", "TERM", "TZ")}
 
     def run_raw(self, *args, **options):
         """Runs the program with exactly these arguments."""

@@ -16,9 +16,10 @@ STATUS_KEYS = ["operation_id", "operation_type", "status", "interrupted", "total
                "current_path", "last_processed_file", "batch_num", "error_count", "file_errors", "rate", "recent_rate",
                "active_s", "paused_s", "started_at", "updated_at", "completed_at", "clock_steps", "last_clock_step", "epoch",
                "last_sequence", "durable_sequence", "missing_through", "stored_sequence", "last_hash", "roots", "metadata",
-               "owner", "evidence", "owner_fate", "pause_reason", "failure", "writer", "recovery"]
+               "owner", "evidence", "owner_fate", "pause_reason", "failure", "time_left_s",
+               "last_progress_at", "idle_s", "stalled", "writer", "recovery"]
 HISTORY_KEYS = STATUS_KEYS[:STATUS_KEYS.index("last_sequence")] + ["checkpoints", "interruptions", "interruptions_by", "first_sequence", "last_sequence", "stats", "reset"
-                                   ] + STATUS_KEYS[STATUS_KEYS.index("roots"):-2]
+                                   ] + STATUS_KEYS[STATUS_KEYS.index("roots"):STATUS_KEYS.index("time_left_s")]
 RFC3339_NS = r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z\Z"
 
 

@@ -21,6 +21,8 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
+std::string Status(const LogView& view) { return StatusJson(view, kStart + 20 * kSecond); }
+
 TEST(RenderJsonTest, AnIdleLogHasNullsAndZeros) {
   LogView view;
   view.state.epoch = 3;
@@ -28,19 +30,20 @@ TEST(RenderJsonTest, AnIdleLogHasNullsAndZeros) {
   view.extent.durable_through = view.extent.stored_through = 12;
   view.hash = 10;
   EXPECT_EQ(
-      StatusJson(view),
+      Status(view),
       R"({"operation_id": null, "operation_type": null, "status": "idle", "interrupted": false, )"
       R"("total_files": null, "files_processed": 0, "current_path": null, "last_processed_file": null, )"
       R"("batch_num": 0, "error_count": 0, "file_errors": 0, "rate": 0.0, "recent_rate": 0.0, )"
       R"("active_s": 0.0, "paused_s": 0.0, "started_at": null, "updated_at": null, "completed_at": null, )"
       R"("clock_steps": 0, "last_clock_step": null, "epoch": 3, "last_sequence": 12, "durable_sequence": 12, "missing_through": null, )"
       R"("stored_sequence": 12, "last_hash": "000000000000000a", "roots": [], "metadata": {}, "owner": null, "evidence": null, "owner_fate": null, )"
-      R"("pause_reason": null, "failure": null, "writer": null, "recovery": null})");
+      R"("pause_reason": null, "failure": null, "time_left_s": null, "last_progress_at": null, "idle_s": null, "stalled": null, )"
+      R"("writer": null, "recovery": null})");
 }
 
 TEST(RenderJsonTest, AnOperationInProgressHasAllItsFields) {
   EXPECT_EQ(
-      StatusJson(ViewOf(SomeOperation())),
+      Status(ViewOf(SomeOperation())),
       R"({"operation_id": "op-1", "operation_type": "incremental", "status": "in_progress", )"
       R"("interrupted": false, "total_files": 2000, "files_processed": 500, "current_path": null, )"
       R"("last_processed_file": "/photos/\u001b[2J\n.jpg", "batch_num": 0, "error_count": 0, "file_errors": 0, )"
@@ -51,6 +54,7 @@ TEST(RenderJsonTest, AnOperationInProgressHasAllItsFields) {
       R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9, )"
       R"("kernel_boot_id": false, "file_system": 0, "device": 0, "directory": 0, "lock_file": 0}, "evidence": null, "owner_fate": "alive", )"
       R"("pause_reason": null, "failure": null, )"
+      R"("time_left_s": 30.0, "last_progress_at": "2026-01-02T03:04:15.123456789Z", "idle_s": 10.0, "stalled": null, )"
       R"("writer": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
       R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9, )"
       R"("kernel_boot_id": false, "file_system": 0, "device": 0, "directory": 0, "lock_file": 0}, )"
@@ -62,23 +66,35 @@ TEST(RenderJsonTest, WhatOpeningFoundIsTold) {
   view.writer.recovery = {.events_from_tail = 3, .frames_discarded = 1, .last_writer = OwnerFate::kMachineRebooted};
   view.extent.durable_through = 6;
   view.extent.stored_through = 5;
-  const std::string json = StatusJson(view);
+  const std::string json = Status(view);
   EXPECT_THAT(json, HasSubstr(R"("durable_sequence": 6, "missing_through": null, "stored_sequence": 5, "last_hash")"));
   EXPECT_THAT(json, HasSubstr(R"("recovery": {"events_from_tail": 3, "frames_discarded": 1, "events_lost": 0, )"
                               R"("events_in_doubt": 0, "last_writer": "machine_rebooted"}})"));
   view.writer.recovery->last_writer.reset();
-  EXPECT_THAT(StatusJson(view), HasSubstr(R"("last_writer": null}})"));
+  EXPECT_THAT(Status(view), HasSubstr(R"("last_writer": null}})"));
+}
+
+TEST(RenderJsonTest, StallingIsToldOnlyToWhoAsks) {
+  const LogView view = ViewOf(SomeOperation());
+  EXPECT_THAT(StatusJson(view, kStart + 20 * kSecond, 9 * kSecond), HasSubstr(R"("idle_s": 10.0, "stalled": true, )"));
+  EXPECT_THAT(StatusJson(view, kStart + 20 * kSecond, 10 * kSecond), HasSubstr(R"("stalled": false, )"));
+  EXPECT_THAT(StatusJson(view, kStart, 10 * kSecond), HasSubstr(R"("idle_s": 0.0, )")) << "never negative";
+  Operation paused = SomeOperation();
+  paused.status = OperationStatus::kPaused;
+  EXPECT_THAT(StatusJson(ViewOf(paused), kStart + 20 * kSecond, kSecond),
+              HasSubstr(R"("time_left_s": null, "last_progress_at": "2026-01-02T03:04:15.123456789Z", "idle_s": null, )"
+                        R"("stalled": false, )"));
 }
 
 TEST(RenderJsonTest, AMisfitIsNamedOnlyWhereThereIsOne) {
   LogView view = ViewOf(SomeOperation());
-  EXPECT_THAT(StatusJson(view), Not(HasSubstr("misfit")));
+  EXPECT_THAT(Status(view), Not(HasSubstr("misfit")));
   view.state.misfit = Misfit{7, "no reason"};
-  EXPECT_THAT(StatusJson(view), HasSubstr(R"("misfit": {"sequence": 7, "why": "no reason"}})"));
+  EXPECT_THAT(Status(view), HasSubstr(R"("misfit": {"sequence": 7, "why": "no reason"}})"));
 }
 
 TEST(RenderJsonTest, AnInterruptionNamesItsEvidence) {
-  const std::string json = StatusJson(ViewOf(SomeOperation(), OwnerFate::kProcessDied, true));
+  const std::string json = Status(ViewOf(SomeOperation(), OwnerFate::kProcessDied, true));
   EXPECT_THAT(json, HasSubstr(R"("interrupted": true)"));
   EXPECT_THAT(json, HasSubstr(R"("evidence": "process_died")"));
   EXPECT_THAT(json, HasSubstr(R"("writer": null)"));
@@ -227,21 +243,21 @@ TEST(RenderJsonTest, DetailsThatAreNoJsonBecomeAString) {
 TEST(RenderJsonTest, NamesGivenSeveralTimesHaveAllTheirValuesWhereTheyCameFirst) {
   Operation operation = SomeOperation();
   operation.metadata = {{"b", "1"}, {"a", "2"}, {"b", "3"}, {"c", "4"}, {"b", "5"}};
-  EXPECT_THAT(StatusJson(ViewOf(operation)), HasSubstr(R"("metadata": {"b": ["1", "3", "5"], "a": "2", "c": "4"})"));
+  EXPECT_THAT(Status(ViewOf(operation)), HasSubstr(R"("metadata": {"b": ["1", "3", "5"], "a": "2", "c": "4"})"));
 }
 
 // Quadratic, this would take minutes.
 TEST(RenderJsonTest, ManyPairsTakeNoTimeToSpeakOf) {
   Operation operation = SomeOperation();
   for (int i = 0; i < 200'000; ++i) operation.metadata.emplace_back(std::to_string(i), "x");
-  EXPECT_NE(StatusJson(ViewOf(operation)).find(R"("199999": "x"})"), std::string::npos);
+  EXPECT_NE(Status(ViewOf(operation)).find(R"("199999": "x"})"), std::string::npos);
 }
 
 TEST(RenderJsonTest, FailureIsNoneOfTheFilesErrors) {
   Operation operation = SomeOperation();
   operation.status = OperationStatus::kFailed;
   operation.error_count = 4;
-  EXPECT_THAT(StatusJson(ViewOf(operation)), HasSubstr(R"("error_count": 4, "file_errors": 3)"));
+  EXPECT_THAT(Status(ViewOf(operation)), HasSubstr(R"("error_count": 4, "file_errors": 3)"));
 }
 
 TEST(RenderJsonTest, EventTellsItsBootAndThatTheClockWasSet) {
@@ -258,7 +274,7 @@ TEST(RenderJsonTest, OperationTellsHowOftenTheClockWasSet) {
   operation.clock_steps = 2;
   operation.clock_step_sequence = 5;
   operation.clock_step_ns = 1'500'000'000;
-  EXPECT_THAT(StatusJson(ViewOf(operation)),
+  EXPECT_THAT(Status(ViewOf(operation)),
               HasSubstr(R"("clock_steps": 2, "last_clock_step": {"sequence": 5, "seconds": 1.5})"));
 }
 

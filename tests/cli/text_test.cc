@@ -3,11 +3,15 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tools/cli/arguments.h"
+#include "tools/cli/help_text.h"
 #include "tools/cli/layout.h"
+#include "tools/cli/nearest.h"
 #include "tools/cli/printable.h"
 #include "tools/cli/time_format.h"
 
@@ -105,6 +109,25 @@ TEST(TimeFormatTest, PeopleGetSecondsOrMilliseconds) {
   EXPECT_EQ(EventTime(1767323045123999999), "2026-01-02 03:04:05.123Z");
 }
 
+TEST(TimeFormatTest, PeopleGetTheirZone) {
+  const absl::TimeZone india = absl::FixedTimeZone(19'800);
+  EXPECT_EQ(HumanTime(1767323045999999999, india), "2026-01-02 08:34:05 +05:30");
+  EXPECT_EQ(ColumnTime(1767323045999999999, india), "2026-01-02 08:34:05");
+  EXPECT_EQ(EventTime(1767323045123999999, india), "2026-01-02 08:34:05.123+05:30");
+  EXPECT_EQ(ZoneText(0, absl::FixedTimeZone(-3600)), "-01:00");
+  EXPECT_EQ(ZoneText(0, absl::UTCTimeZone()), "UTC");
+}
+
+TEST(TimeFormatTest, BriefAgesHaveOneUnit) {
+  EXPECT_EQ(BriefAgo(0, kSecond - 1), "just now");
+  EXPECT_EQ(BriefAgo(0, kMinute - 1), "59 s ago");
+  EXPECT_EQ(BriefAgo(0, kHour - 1), "59 min ago");
+  EXPECT_EQ(BriefAgo(0, 48 * kHour - 1), "47 h ago");
+  EXPECT_EQ(BriefAgo(0, 48 * kHour), "2 d ago");
+  EXPECT_EQ(BriefAgo(5 * kMinute, 0), "in 5 min");
+  EXPECT_EQ(BriefAgo(kEarliest, kLatest), "213503 d ago");
+}
+
 TEST(TimeFormatTest, DurationsHaveAtMostTwoUnits) {
   EXPECT_EQ(HumanDuration(0, 0), "under 1 ms");
   EXPECT_EQ(HumanDuration(0, 999'999), "under 1 ms");
@@ -175,11 +198,55 @@ TEST(LayoutTest, TableThatIsTooWideIsCutInItsWidestTexts) {
   table.AddRow({"\u6570\u636e\u6570\u636e\u6570\u636e\u6570\u636e", "1", "a path that is long"});
   table.AddRow({"b", "123456", "/"});
   for (std::size_t columns = 45; columns >= 26; --columns) {
-    for (const std::string& line : table.Render(columns)) EXPECT_LE(Width(line), columns) << line;
+    for (const StyledLine& line : table.Render(columns)) EXPECT_LE(Width(line.text), columns) << line.text;
   }
   EXPECT_THAT(table.Render(30), ElementsAre("NAME         FILES  PATH",  //
                                             "\u6570\u636e\u6570\u636e…        1  a path th…", "b           123456  /"));
   EXPECT_EQ(table.Render(std::nullopt, /*heading=*/false).size(), 2u);
+}
+
+TEST(LayoutTest, ColumnWithNothingInItMayBeLeftOut) {
+  const std::vector<Table::Column> columns = {{"NAME"}, {.heading = "NOTE", .left_out_if_empty = true}, {"PATH"}};
+  Table empty(columns);
+  empty.AddRow({"a", "", "/x"});
+  EXPECT_EQ(empty.width(), 10u);
+  EXPECT_THAT(empty.Render(), ElementsAre("NAME  PATH", "a     /x"));
+  Table filled(columns);
+  filled.AddRow({"a", "", ""});
+  filled.AddRow({"b", "n", ""});
+  EXPECT_EQ(filled.width(), 16u);
+  EXPECT_THAT(filled.Render(), ElementsAre("NAME  NOTE  PATH", "a", "b     n"));
+}
+
+TEST(LayoutTest, WhatStandsOutIsCutWithItsCell) {
+  Table table({{"NAME"}, {"STATUS"}});
+  table.AddRow({"a", {"a long\nstatus", Tone::kBad}});
+  EXPECT_THAT(table.Render()[1].tints, ElementsAre(Tint{6, 14, Tone::kBad}));
+  const StyledLine line = table.Render(14)[1];
+  EXPECT_EQ(line.text, "a     a long\\…");
+  EXPECT_THAT(line.tints, ElementsAre(Tint{6, 10, Tone::kBad}));
+}
+
+// ---- help -----------------------------------------------------------------------------------------------------------
+
+TEST(HelpTest, ProseIsWrappedAndExamplesStay) {
+  EXPECT_THAT(Wrapped("one two three\nfour\nExamples:\n  a  b  c  d  e  f\n\nend", 9),
+              ElementsAre("one two", "three", "four", "Examples:", "  a  b  c  d  e  f", "", "end"));
+  EXPECT_THAT(Wrapped("a verylongword b", 5), ElementsAre("a", "verylongword", "b"));
+}
+
+TEST(NearestTest, MistypedWordsAreRecognised) {
+  const std::vector<std::string> known = {"status", "start", "history", "show", "events", "--since", "--until"};
+  EXPECT_THAT(Nearest("histroy", known), ElementsAre("history"));
+  EXPECT_THAT(Nearest("sta", known), ElementsAre("status", "start"));
+  EXPECT_THAT(Nearest("evnts", known), ElementsAre("events"));
+  EXPECT_THAT(Nearest("--sicne", known), ElementsAre("--since"));
+  EXPECT_THAT(Nearest("frobnicate", known), ElementsAre());
+  EXPECT_THAT(Nearest("x", known), ElementsAre());
+  EXPECT_THAT(Nearest("", known), ElementsAre());
+  EXPECT_THAT(Nearest(std::string(1000, 's'), known), ElementsAre());
+  EXPECT_EQ(DidYouMean("sta", known), "; did you mean status or start?");
+  EXPECT_EQ(DidYouMean("x", known), "");
 }
 
 // ---- options --------------------------------------------------------------------------------------------------------

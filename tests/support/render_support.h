@@ -3,13 +3,14 @@
 #ifndef FOLDLOG_TESTS_SUPPORT_RENDER_SUPPORT_H_
 #define FOLDLOG_TESTS_SUPPORT_RENDER_SUPPORT_H_
 
+#include <ostream>
 #include <string>
-#include <vector>
 
 #include "foldlog/event.h"
 #include "foldlog/owner.h"
 #include "foldlog/state.h"
 #include "tools/cli/log_view.h"
+#include "tools/cli/styled.h"
 
 namespace foldlog::cli {
 
@@ -43,6 +44,7 @@ inline Operation SomeOperation() {
   operation.active_ns = 10 * kSecond;
   operation.started_at = kStart;
   operation.updated_at = kStart + 10 * kSecond;
+  operation.last_progress_at = operation.updated_at;
   operation.first_sequence = 1;
   operation.last_sequence = 7;
   operation.checkpoints = 5;
@@ -60,9 +62,12 @@ inline LogView ViewOf(const Operation& operation, OwnerFate fate = OwnerFate::kA
   return view;
 }
 
-inline std::string Joined(const std::vector<std::string>& lines) {
+// For GoogleTest, of what differs.
+inline void PrintTo(const StyledLine& line, std::ostream* out) { *out << '"' << line.text << '"'; }
+
+inline std::string Joined(const Lines& lines) {
   std::string text;
-  for (const std::string& line : lines) text += line + "\n";
+  for (const StyledLine& line : lines) text += line.text + "\n";
   return text;
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -12,30 +13,40 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "CLI/Config.hpp"
-#include "CLI/Formatter.hpp"
 #include "absl/status/status.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
+#include "tools/cli/help_text.h"
+#include "tools/cli/nearest.h"
 #include "tools/cli/output.h"
 
 namespace foldlog::cli {
 namespace {
 
+// Marks a status that stands for wrong usage.
+constexpr const char* kUsage = "foldlog/usage";
+
+constexpr const char* kHelp = "help";
+constexpr const char* kHelpTopic = "COMMAND";
+
 constexpr const char* kFooter =
-    "The log is a directory, given by --log or the environment variable FOLDLOG.\n"
+    "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 stored data is damaged, 4 files had errors "
+    "(index --strict), 5 paused before the end (index), 6 no progress (status --stalled-after).\n"
     "\n"
-    "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 stored data is damaged, 4 files had errors\n"
-    "(index --strict), 5 paused before the end (index).\n"
+    "On a terminal, lists go through $FOLDLOG_PAGER, $PAGER or less, and what failed or was interrupted is in "
+    "colour unless NO_COLOR is set.\n"
     "\n"
     "Examples:\n"
     "  export FOLDLOG=/var/lib/photos/log\n"
     "  foldlog index /photos --catalog /var/lib/photos/catalog.db\n"
     "  foldlog status\n"
     "  foldlog events --follow\n"
-    "  foldlog index --help";
+    "  foldlog help index";
 
 // Without this, the first file that is opened could become standard output, and an answer be written into the log.
 void EnsureStandardStreams() {
@@ -52,6 +63,30 @@ void PrintText(const std::string& text, Output& out) {
 }
 
 void Complain(const std::string& message, Output& messages) { messages.Line("foldlog: " + message); }
+
+// The program itself, and the commands and options that could stand where the arguments end.
+std::vector<std::string> CommandNames(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  return names;
+}
+
+std::vector<std::string> OptionNames(const CLI::App& app) {
+  std::vector<std::string> names;
+  const auto add_those_of = [&](const CLI::App& which) {
+    for (const CLI::Option* option : which.get_options()) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+  };
+  for (const CLI::App* chosen : app.get_subcommands()) add_those_of(*chosen);
+  add_those_of(app);
+  return names;
+}
+
+// "--option=value" and "--option" alike.
+std::string NameOnly(const std::string& argument) { return argument.substr(0, argument.find('=')); }
 
 // Where to read on: the help of the command that was meant, as far as it is known.
 std::string HelpHint(const CLI::App& app) {
@@ -72,12 +107,45 @@ std::string WhatIsWrong(const CLI::ParseError& error, const CLI::App& app) {
   const std::vector<std::string> rest = app.remaining(/*recurse=*/true);
   const bool no_command = app.get_subcommands().empty();
   if (!rest.empty()) {
-    return "\"" + WithoutGuard(rest.front()) + "\" is " + (no_command ? "no command" : "not expected there");
+    const std::string word = WithoutGuard(rest.front());
+    const bool is_option = word.starts_with("-");
+    const std::string what = is_option ? "no option there" : no_command ? "no command" : "not expected there";
+    std::vector<std::string> known;
+    if (is_option) {
+      known = OptionNames(app);
+    } else if (no_command) {
+      known = CommandNames(app);
+    }
+    return "\"" + word + "\" is " + what + DidYouMean(NameOnly(word), known);
   }
   if (no_command) return "no command was given";
   std::string message = WithoutGuard(error.what());
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) return WrongNumberOfValues(message);
   return message;
+}
+
+// What help was asked about, whichever way.
+const CLI::App& HelpTopic(const CLI::App& app) {
+  if (app.get_subcommands().empty()) return app;
+  const CLI::App& command = *app.get_subcommands()[0];
+  if (command.get_name() != kHelp) return command;
+  const std::vector<std::string>& topic = command.get_option(kHelpTopic)->results();
+  return topic.empty() || topic[0] == kHelp ? app : *app.get_subcommand(WithoutGuard(topic[0]));
+}
+
+// help [COMMAND]: the same as --help.
+void AddHelpCommand(CLI::App& app) {
+  CLI::App* help = AddCommand(app, kHelp, "What is possible, with all commands or with one", Group::kLook);
+  help->add_option(kHelpTopic)->type_name("");
+  help->callback([&app, help] {
+    for (const std::string& topic : help->get_option(kHelpTopic)->results()) {
+      const std::string name = WithoutGuard(topic);
+      const std::vector<std::string> known = CommandNames(app);
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      throw CLI::ValidationError("\"" + name + "\" is no command" + DidYouMean(name, known));
+    }
+    throw CLI::CallForHelp();
+  });
 }
 
 // Parses the arguments; the exit status if that is all there is to do.
@@ -86,11 +154,12 @@ std::optional<int> Parse(CLI::App& app, std::vector<std::string> arguments, Outp
     app.parse(std::move(arguments));
     return std::nullopt;
   } catch (const CLI::CallForHelp&) {
-    PrintText(app.help(), out);
+    PrintText(HelpOf(HelpTopic(app)), out);
   } catch (const CLI::CallForVersion& version) {
     PrintText(version.what(), out);
   } catch (const CLI::ParseError& error) {
-    Complain(WhatIsWrong(error, app) + "; " + HelpHint(app), messages);
+    const std::string wrong = WhatIsWrong(error, app);
+    Complain(wrong + (wrong.ends_with("?") ? " " : "; ") + HelpHint(app), messages);
     return kWrongUsage;
   }
   return kDone;
@@ -98,12 +167,17 @@ std::optional<int> Parse(CLI::App& app, std::vector<std::string> arguments, Outp
 
 void Configure(CLI::App& app, Context& context, Command& chosen) {
   app.name("foldlog");
-  app.set_version_flag("--version", "foldlog " FOLDLOG_VERSION);
+  UseHelpText(app);
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.set_version_flag("-V,--version", "foldlog " FOLDLOG_VERSION, "Print the version and exit");
   app.require_subcommand(1);
   app.fallthrough();  // --log may stand behind the command as well
   app.footer(kFooter);
-  app.get_formatter()->column_width(34);
-  AddText(app, "--log", context.log, "The log's directory")->type_name("DIR")->envname("FOLDLOG");
+  AddText(app, "--log", context.log, "The log's directory; or else the environment variable FOLDLOG")
+      ->type_name("DIR")
+      ->envname("FOLDLOG");
+  AddFlag(app, "--utc", context.utc, "Times in UTC, shown and given; otherwise local time");
+  AddFlag(app, "--no-pager", context.no_pager, "Lists go straight to the terminal");
   AddFlag(app, "--accept-loss", context.accept_loss,
           "Write to a log although events that were durable are missing at its end, and go on without them");
   AddIndexCommand(app, chosen);
@@ -113,14 +187,24 @@ void Configure(CLI::App& app, Context& context, Command& chosen) {
   AddProjectCommand(app, chosen);
   AddImportCommand(app, chosen);
   AddReindexCommand(app, chosen);
+  AddHelpCommand(app);
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    command->footer("The log: --log DIR, or the environment variable FOLDLOG.\n" + command->get_footer());
+    command->footer("For every command: --log DIR (or the environment variable FOLDLOG), --utc, --no-pager.\n\n" +
+                    command->get_footer());
   }
+}
+
+bool WantsColours(const Output& out) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  const bool dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
+  return out.is_terminal() && !dumb && (no_color == nullptr || *no_color == '\0');
 }
 
 // Runs the command and sees its answer off.
 int RunCommand(const Command& command, Context& context) {
   absl::Status status = command(context);
+  context.pager.reset();  // what is said on standard error comes after what is shown
   const absl::Status written = context.out.Flush();
   if (status.ok() && !written.ok()) {
     status = absl::UnavailableError(absl::StrCat(
@@ -134,6 +218,7 @@ int RunCommand(const Command& command, Context& context) {
 
 int Run(int argc, const char* const* argv, Output& out, Output& messages) {
   Command command;
+  if (WantsColours(out)) out.UseColours();
   Context context{.log = {}, .out = out, .messages = messages};
   CLI::App app("Records what an indexer does as events: its state, its history, and where to go on after a crash.");
   Configure(app, context, command);
@@ -152,8 +237,17 @@ int Run(int argc, const char* const* argv, Output& out, Output& messages) {
 
 int ExitStatus(const absl::Status& status) {
   if (status.ok()) return kDone;
+  if (IsUsageError(status)) return kWrongUsage;
   return absl::IsDataLoss(status) ? kCorrupt : kRefused;
 }
+
+absl::Status UsageError(std::string message) {
+  absl::Status status = absl::InvalidArgumentError(message);
+  status.SetPayload(kUsage, absl::Cord());
+  return status;
+}
+
+bool IsUsageError(const absl::Status& status) { return status.GetPayload(kUsage).has_value(); }
 
 int RunProgram(int argc, const char* const* argv) {
   EnsureStandardStreams();

@@ -14,6 +14,7 @@ inline constexpr int kWrongUsage = 2;
 inline constexpr int kCorrupt = 3;     // stored bytes are damaged
 inline constexpr int kFileErrors = 4;  // done, but files had errors (index --strict)
 inline constexpr int kPaused = 5;      // index was stopped before the end, and goes on when run again
+inline constexpr int kStalled = 6;     // status --stalled-after: no progress for longer than that
 
 int ExitStatus(const absl::Status& status);
 

@@ -11,6 +11,8 @@
 
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
+#include "absl/status/statusor.h"
+#include "tools/cli/time_words.h"
 
 namespace foldlog::cli {
 namespace {
@@ -92,6 +94,18 @@ StatValue ParseStat(const std::string& text) {
   return text;
 }
 
+const char* HeadingOf(Group group) {
+  switch (group) {
+    case Group::kRun:
+      return "Run";
+    case Group::kLook:
+      return "Look";
+    case Group::kScript:
+      return "Script";
+  }
+  return "";
+}
+
 CLI::Option* AddEach(CLI::App& app, const std::string& name, const std::string& help,
                      std::function<void(const std::string&)> use) {
   return app
@@ -130,8 +144,8 @@ std::string WithoutGuard(std::string message) {
   return message;
 }
 
-CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& help) {
-  return app.add_subcommand(name, help);
+CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& help, Group group) {
+  return app.add_subcommand(name, help)->group(HeadingOf(group));
 }
 
 CLI::Option* AddFlag(CLI::App& app, const std::string& name, bool& target, const std::string& help) {
@@ -157,6 +171,20 @@ CLI::Option* AddTexts(CLI::App& app, const std::string& name, std::vector<std::s
 CLI::Option* AddTextList(CLI::App& app, const std::string& name, std::vector<std::string>& target,
                          const std::string& help) {
   return AddTexts(app, name, target, help)->allow_extra_args(true);
+}
+
+CLI::Option* AddLimit(CLI::App& app, std::optional<std::int64_t>& target, const std::string& help) {
+  return AddCount(app, "-n,--limit", target, help);
+}
+
+CLI::Option* AddSpan(CLI::App& app, const std::string& name, std::optional<std::int64_t>& target,
+                     const std::string& help) {
+  const auto parse = [&target, name](const std::string& value) {
+    const absl::StatusOr<std::int64_t> span = ParseSpan(Unguarded(value));
+    if (!span.ok()) throw CLI::ValidationError(name, std::string(span.status().message()));
+    target = *span;
+  };
+  return app.add_option_function<std::string>(name, parse, help)->type_name("TIME");
 }
 
 CLI::Option* AddCount(CLI::App& app, const std::string& name, std::optional<std::int64_t>& target,

@@ -27,7 +27,10 @@ std::vector<std::string> GuardedArguments(int argc, const char* const* argv);
 // What of the guard may show in CLI11's own messages, taken out again.
 std::string WithoutGuard(std::string message);
 
-CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& help);
+// Under which heading of --help a command stands.
+enum class Group { kRun, kLook, kScript };
+
+CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& help, Group group = Group::kLook);
 
 // `target` must live as long as the app.
 CLI::Option* AddFlag(CLI::App& app, const std::string& name, bool& target, const std::string& help);
@@ -46,6 +49,13 @@ CLI::Option* AddTextList(CLI::App& app, const std::string& name, std::vector<std
 // A decimal number, 0 or more.
 CLI::Option* AddCount(CLI::App& app, const std::string& name, std::optional<std::int64_t>& target,
                       const std::string& help);
+
+// -n N, --limit N: how many.
+CLI::Option* AddLimit(CLI::App& app, std::optional<std::int64_t>& target, const std::string& help);
+
+// A span of time as time_words.h has them; nanoseconds.
+CLI::Option* AddSpan(CLI::App& app, const std::string& name, std::optional<std::int64_t>& target,
+                     const std::string& help);
 
 // --wait SECONDS: how long a command that writes waits for another writer.
 CLI::Option* AddWait(CLI::App& app, std::optional<std::int64_t>& target);

@@ -4,10 +4,13 @@
 #define FOLDLOG_CLI_COMMAND_H_
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
+#include "tools/cli/look.h"
 #include "tools/cli/output.h"
+#include "tools/cli/pager.h"
 
 namespace CLI {
 class App;
@@ -22,9 +25,27 @@ struct Context {
   Output& messages;  // progress and complaints: standard error
 
   bool accept_loss = false;  // LogDirectoryOptions::accept_loss, for commands that write
+  bool utc = false;          // times are shown in UTC, not in local time
+  bool no_pager = false;
+
+  // How answers are to look. Reads the zone from the environment.
+  Look look() const {
+    return {.zone = utc ? absl::UTCTimeZone() : absl::LocalTimeZone(), .columns = out.terminal_columns()};
+  }
+
+  // From now on, the answer goes through a pager if a person sees it. For commands that change nothing.
+  void Page() {
+    if (!no_pager) pager = Pager::Start(out);
+  }
+  std::unique_ptr<Pager> pager = nullptr;
+
   // Of a command that did what it should and has more to tell than that; see app.h.
   int exit_status = 0;
 };
+
+// Wrong usage that is found only while the command runs. The message is the sentence for people.
+absl::Status UsageError(std::string message);
+bool IsUsageError(const absl::Status& status);
 
 // An error is what the program says on standard error; its code decides the exit status (app.h).
 using Command = std::function<absl::Status(Context&)>;

@@ -13,14 +13,17 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "engine/base/status_macros.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/replayer.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
 #include "tools/cli/event_summary.h"
+#include "tools/cli/event_text.h"
+#include "tools/cli/nearest.h"
 #include "tools/cli/render_json.h"
-#include "tools/cli/render_text.h"
 #include "tools/cli/script_step.h"
 #include "tools/cli/signals.h"
 
@@ -58,7 +61,8 @@ bool TellsOfAnError(const EventBody& body) {
 // Prints what was asked for of the events that a replayer gives.
 class EventPrinter {
  public:
-  EventPrinter(const EventsOptions& options, Output& out) : options_(options), out_(out) {}
+  EventPrinter(const EventsOptions& options, const Look& look, Output& out)
+      : options_(options), look_(look), out_(out) {}
 
   // `operation_id` is that of the operation it belongs to.
   void Print(ShownEvent shown, const std::string& operation_id) {
@@ -70,7 +74,8 @@ class EventPrinter {
     if (!options_.WantsKind(KindName(event.event.body))) return;
     if (options_.errors && !TellsOfAnError(event.event.body)) return;
     shown.notes.with_hash = options_.hash;
-    out_.Line(options_.json ? EventJson(shown, operation_id) : EventText(shown));
+    if (options_.json) return out_.Line(EventJson(shown, operation_id));
+    out_.Show(EventText(shown, look_));
   }
 
   // Whether an event of the operation asked for has come by, of whatever kind.
@@ -78,6 +83,7 @@ class EventPrinter {
 
  private:
   const EventsOptions& options_;
+  Look look_;
   Output& out_;
   bool saw_operation_ = false;
 };
@@ -125,7 +131,8 @@ absl::Status RunEvents(const EventsOptions& options, Context& context) {
   ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
   ASSIGN_OR_RETURN(const Sequence first, FirstToRead(options, *log));
   ASSIGN_OR_RETURN(Replayer replayer, Replayer::From(*log, first));
-  EventPrinter printer(options, context.out);
+  EventPrinter printer(options, context.look(), context.out);
+  if (!options.follow) context.Page();
   if (options.follow) return Follow(options, *log, replayer, printer, context.out);
 
   RETURN_IF_ERROR(PrintToEnd(options, replayer, printer, context.out, nullptr).status());
@@ -136,14 +143,20 @@ absl::Status RunEvents(const EventsOptions& options, Context& context) {
   return absl::OkStatus();
 }
 
-void CheckKinds(const EventsOptions& options) {
-  const std::vector<std::string_view>& known = KindNames();
-  for (const std::string& kind : options.kinds) {
-    if (std::find(known.begin(), known.end(), kind) != known.end()) continue;
-    std::string message = "\"" + kind + "\" is none of";
-    for (const std::string_view name : known) message += (name == known.front() ? " " : ", ") + std::string(name);
-    throw CLI::ValidationError("--kind", message);
+// "failed,recovered" names two kinds.
+void SplitKinds(EventsOptions& options) {
+  const std::vector<std::string> known(KindNames().begin(), KindNames().end());
+  std::vector<std::string> kinds;
+  for (const std::string& list : options.kinds) {
+    for (const std::string& kind : std::vector<std::string>(absl::StrSplit(list, ','))) {
+      if (std::find(known.begin(), known.end(), kind) == known.end()) {
+        throw CLI::ValidationError(
+            "--kind", "\"" + kind + "\" is none of " + absl::StrJoin(known, ", ") + DidYouMean(kind, known));
+      }
+      kinds.push_back(kind);
+    }
   }
+  options.kinds = std::move(kinds);
 }
 
 }  // namespace
@@ -155,19 +168,20 @@ void AddEventsCommand(CLI::App& app, Command& chosen) {
   AddCount(*events, "--to", options->to, "Last sequence number");
   AddText(*events, "--operation", options->operation_id, "Only events of this operation, by its id or token")
       ->type_name("ID");
-  AddTexts(*events, "--kind", options->kinds, "Only events of this kind; may be repeated")->type_name("KIND");
+  AddTexts(*events, "--kind", options->kinds, "Only events of these kinds, with commas between them; may be repeated")
+      ->type_name("KIND");
   AddFlag(*events, "--errors", options->errors, "Only errors: of files, and of operations that failed");
   AddFlag(*events, "--follow", options->follow, "Wait for further events, until interrupted");
   AddFlag(*events, "--json", options->json, "One JSON object a line");
   AddFlag(*events, "--hash", options->hash, "With the hash that chains each event to all before it");
   events->footer(
-      "Times are UTC. Kinds: started, checkpoint, paused, resumed, recovered, completed, failed,\n"
+      "Kinds: started, checkpoint, paused, resumed, recovered, completed, failed,\n"
       "cleared, reset, imported.\n"
       "Examples:\n"
-      "  foldlog events --log /var/lib/photos/log --kind failed --kind recovered\n"
+      "  foldlog events --log /var/lib/photos/log --kind failed,recovered\n"
       "  foldlog events --log /var/lib/photos/log --from 1000 --follow --json");
   events->callback([options, &chosen] {
-    CheckKinds(*options);
+    SplitKinds(*options);
     chosen = [options](Context& context) { return RunEvents(*options, context); };
   });
 }

@@ -59,7 +59,8 @@ absl::Status RunImport(const ImportOptions& options, Context& context) {
 
 void AddImportCommand(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<ImportOptions>();
-  CLI::App* command = AddCommand(app, "import", "Go on with an operation that an older program kept in one row");
+  CLI::App* command =
+      AddCommand(app, "import", "Go on with an operation that an older program kept in one row", Group::kScript);
   AddText(*command, "--sqlite", options->sqlite, "The file with its table indexing_state; only read")
       ->type_name("FILE")
       ->required();

@@ -97,7 +97,7 @@ absl::Status RunIndexCommand(const IndexCommandOptions& options, Context& contex
   if (options.json) {
     context.out.Line(IndexReportJson(*report));
   } else if (!options.quiet) {
-    for (const std::string& line : IndexReportText(*report)) context.out.Line(line);
+    context.out.Show(IndexReportText(*report));
   }
   RETURN_IF_ERROR(context.out.Flush());
   SetExitStatus(*report, options.strict, context);
@@ -117,7 +117,7 @@ void Check(IndexCommandOptions& options) {
 void AddIndexCommand(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<IndexCommandOptions>();
   indexer::IndexOptions& index = options->index;
-  CLI::App* command = AddCommand(app, "index", "Keep a catalog of the files below some directories");
+  CLI::App* command = AddCommand(app, "index", "Keep a catalog of the files below some directories", Group::kRun);
   AddTextList(*command, "DIR", index.directories, "What to index; may be left out to go on")->type_name("");
   AddText(*command, "--catalog", index.catalog_path, "The SQLite file; may be left out to go on")->type_name("FILE");
   CLI::Option* type = AddOperationType(*command, index.type, "initial (unless given), incremental or recovery");

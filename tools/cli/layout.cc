@@ -25,8 +25,12 @@ std::string Cut(const std::string& text, std::size_t columns) {
 
 }  // namespace
 
-void Fields::Add(std::string_view label, std::string_view value) {
-  lines_.push_back(std::string(label) + Padding(label, kLabelColumns) + Printable(value));
+void Fields::Add(std::string_view label, std::string_view value, Tone tone) {
+  StyledLine line(std::string(label) + Padding(label, kLabelColumns));
+  const std::string printable = Printable(value);
+  if (tone != Tone::kPlain) line.tints.push_back({line.text.size(), printable.size(), tone});
+  line.text += printable;
+  AddLine(std::move(line));
 }
 
 void Fields::AddAll(std::string_view label, const std::vector<std::string>& values) {
@@ -36,41 +40,47 @@ void Fields::AddAll(std::string_view label, const std::vector<std::string>& valu
   }
 }
 
-void Fields::AddLine(std::string_view text) { lines_.push_back(Printable(text)); }
-
-Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {
+Table::Table(std::vector<Column> columns) : columns_(std::move(columns)), filled_(columns_.size()) {
   for (const Column& column : columns_) widths_.push_back(column.heading.size());
 }
 
-void Table::AddRow(const std::vector<std::string>& cells) {
-  std::vector<std::string> row;
+void Table::AddRow(std::vector<Cell> cells) {
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    row.push_back(Printable(cells[i]));
-    widths_[i] = std::max(widths_[i], Width(row[i]));
+    cells[i].text = Printable(cells[i].text);
+    widths_[i] = std::max(widths_[i], Width(cells[i].text));
+    if (!cells[i].text.empty()) filled_[i] = true;
   }
-  rows_.push_back(std::move(row));
+  rows_.push_back(std::move(cells));
 }
 
-std::vector<std::string> Table::Render(std::optional<std::size_t> columns_max, bool heading) const {
+std::size_t Table::width() const {
+  std::size_t line = 0;
+  for (std::size_t i = 0; i < widths_.size(); ++i) {
+    if (IsShown(i)) line += (line == 0 ? 0 : kColumnGap.size()) + widths_[i];
+  }
+  return line;
+}
+
+Lines Table::Render(std::optional<std::size_t> columns_max, bool heading) const {
   const Widths widths = columns_max ? Fitted(*columns_max) : widths_;
-  std::vector<std::string> lines;
-  std::vector<std::string> headings;
-  for (const Column& column : columns_) headings.push_back(column.heading);
-  if (heading) lines.push_back(RenderRow(headings, widths));
-  for (const std::vector<std::string>& row : rows_) lines.push_back(RenderRow(row, widths));
+  Lines lines;
+  std::vector<Cell> headings;
+  for (const Column& column : columns_) headings.emplace_back(column.heading);
+  if (heading) {
+    lines.push_back(RenderRow(headings, widths));
+    lines[0].tints = {{0, lines[0].text.size(), Tone::kHeading}};
+  }
+  for (const std::vector<Cell>& row : rows_) lines.push_back(RenderRow(row, widths));
   return lines;
 }
 
 // Numbers are never cut, and of texts so much stays that they can be told apart.
 Table::Widths Table::Fitted(std::size_t columns_max) const {
-  constexpr std::size_t kTextMin = 8;
   Widths widths = widths_;
-  std::size_t line = kColumnGap.size() * (widths.size() - 1);
-  for (const std::size_t width : widths) line += width;
-  for (; line > columns_max; --line) {
+  for (std::size_t line = width(); line > columns_max; --line) {
     std::size_t* widest = nullptr;
     for (std::size_t i = 0; i < widths.size(); ++i) {
-      const bool may_be_cut = columns_[i].align == Align::kLeft && widths[i] > kTextMin;
+      const bool may_be_cut = IsShown(i) && columns_[i].align == Align::kLeft && widths[i] > columns_[i].least;
       if (may_be_cut && (widest == nullptr || widths[i] > *widest)) widest = &widths[i];
     }
     if (widest == nullptr) break;
@@ -79,18 +89,23 @@ Table::Widths Table::Fitted(std::size_t columns_max) const {
   return widths;
 }
 
-std::string Table::RenderRow(const std::vector<std::string>& cells, const Widths& widths) const {
-  std::string line;
+StyledLine Table::RenderRow(const std::vector<Cell>& cells, const Widths& widths) const {
+  StyledLine line;
+  std::size_t blanks = 0;  // put only before something: no blanks at the end of a line
+  bool first = true;
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    if (i > 0) line += kColumnGap;
-    const std::string cell = Cut(cells[i], widths[i]);
-    const std::string padding = Padding(cell, widths[i]);
-    if (columns_[i].align == Align::kRight) {
-      line += padding + cell;
-    } else {
-      line += cell;
-      if (i + 1 < cells.size()) line += padding;  // no blanks at the end of a line
+    if (!IsShown(i)) continue;
+    if (!first) blanks += kColumnGap.size();
+    first = false;
+    const std::string cell = Cut(cells[i].text, widths[i]);
+    const std::size_t padding = Padding(cell, widths[i]).size();
+    if (columns_[i].align == Align::kRight) blanks += padding;
+    if (!cell.empty()) {
+      line.text.append(std::exchange(blanks, 0), ' ');
+      if (cells[i].tone != Tone::kPlain) line.tints.push_back({line.text.size(), cell.size(), cells[i].tone});
+      line.text += cell;
     }
+    if (columns_[i].align == Align::kLeft) blanks += padding;
   }
   return line;
 }

@@ -7,25 +7,28 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "tools/cli/styled.h"
 
 namespace foldlog::cli {
 
 // "Label     value" lines, the values below each other. Values are escaped; an empty label continues the value above.
 class Fields {
  public:
-  void Add(std::string_view label, std::string_view value);
+  void Add(std::string_view label, std::string_view value, Tone tone = Tone::kPlain);
 
   // Each value on its own line under one label; nothing if there are none.
   void AddAll(std::string_view label, const std::vector<std::string>& values);
 
-  // A line by itself, such as a heading or an empty line.
-  void AddLine(std::string_view text);
+  // A line by itself, such as a heading or an empty line; what is in it was escaped before.
+  void AddLine(StyledLine line) { lines_.push_back(std::move(line)); }
 
-  const std::vector<std::string>& lines() const { return lines_; }
+  const Lines& lines() const { return lines_; }
 
  private:
-  std::vector<std::string> lines_;
+  Lines lines_;
 };
 
 // A table with a heading. Cells are escaped.
@@ -35,23 +38,37 @@ class Table {
   struct Column {
     std::string heading;
     Align align = Align::kLeft;
+    std::size_t least = 8;           // of a text, so many columns stay when the line is cut; what tells rows apart
+    bool left_out_if_empty = false;  // if every cell is empty
+  };
+  struct Cell {
+    std::string text;
+    Tone tone = Tone::kPlain;
+    // Implicit: most cells are plain.
+    Cell(std::string t, Tone s = Tone::kPlain) : text(std::move(t)), tone(s) {}  // NOLINT(google-explicit-constructor)
+    Cell(const char* t) : text(t) {}                                             // NOLINT(google-explicit-constructor)
   };
 
   explicit Table(std::vector<Column> columns);
-  void AddRow(const std::vector<std::string>& cells);  // as many as there are columns
+  void AddRow(std::vector<Cell> cells);  // as many as there are columns
+
+  // Columns of a whole line.
+  std::size_t width() const;
 
   // Where `columns_max` is given, the widest of the columns on the left are cut until a line fits into it, and what was
   // cut ends with "…".
-  std::vector<std::string> Render(std::optional<std::size_t> columns_max = std::nullopt, bool heading = true) const;
+  Lines Render(std::optional<std::size_t> columns_max = std::nullopt, bool heading = true) const;
 
  private:
   using Widths = std::vector<std::size_t>;
+  bool IsShown(std::size_t column) const { return filled_[column] || !columns_[column].left_out_if_empty; }
   Widths Fitted(std::size_t columns_max) const;
-  std::string RenderRow(const std::vector<std::string>& cells, const Widths& widths) const;
+  StyledLine RenderRow(const std::vector<Cell>& cells, const Widths& widths) const;
 
   std::vector<Column> columns_;
   Widths widths_;
-  std::vector<std::vector<std::string>> rows_;
+  std::vector<bool> filled_;  // the columns that have a cell with something in it
+  std::vector<std::vector<Cell>> rows_;
 };
 
 }  // namespace foldlog::cli

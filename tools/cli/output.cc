@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <vector>
 
 #include "tools/cli/printable.h"
 
@@ -17,11 +18,32 @@ namespace {
 // Enough that a listing of millions of events costs few system calls.
 constexpr std::size_t kBufferBytes = 64 * 1024;
 
+constexpr std::string_view kEndOfColour = "\x1b[m";
+
+// Select Graphic Rendition. Bold besides the colour, which not everybody sees.
+std::string_view BeginOf(Tone tone) {
+  switch (tone) {
+    case Tone::kPlain:
+      return "";
+    case Tone::kHeading:
+      return "\x1b[1m";
+    case Tone::kBad:
+      return "\x1b[1;31m";
+    case Tone::kWarning:
+      return "\x1b[1;33m";
+  }
+  return "";
+}
+
 }  // namespace
+
+Output::Output(int fd) : fd_(fd), terminal_fd_(fd), line_by_line_(isatty(fd) == 1) {}
+
+bool Output::is_terminal() const { return isatty(terminal_fd_) == 1; }
 
 std::optional<std::size_t> Output::terminal_columns() const {
   winsize size = {};
-  if (ioctl(fd_, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return std::nullopt;
+  if (ioctl(terminal_fd_, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return std::nullopt;
   return size.ws_col;
 }
 
@@ -29,8 +51,31 @@ Output::~Output() { Flush().IgnoreError(); }
 
 void Output::Line(std::string_view text) {
   buffer_ += Printable(text);
+  EndLine();
+}
+
+void Output::Show(const Lines& lines) {
+  for (const StyledLine& line : lines) Show(line);
+}
+
+void Output::Show(const StyledLine& line) {
+  const std::string_view text = line.text;
+  std::size_t done = 0;
+  for (const Tint& tint : colours_ ? line.tints : std::vector<Tint>()) {
+    buffer_ += Printable(text.substr(done, tint.begin - done));
+    buffer_ += BeginOf(tint.tone);
+    buffer_ += Printable(text.substr(tint.begin, tint.size));
+    buffer_ += kEndOfColour;
+    done = tint.begin + tint.size;
+  }
+  buffer_ += Printable(text.substr(done));
+  EndLine();
+}
+
+// A person sees each line as it comes: the next may be long in coming.
+void Output::EndLine() {
   buffer_ += '\n';
-  if (buffer_.size() >= kBufferBytes) Flush().IgnoreError();  // remembered in failure_
+  if (buffer_.size() >= kBufferBytes || line_by_line_) Flush().IgnoreError();  // remembered in failure_
 }
 
 void Output::Raw(std::string_view bytes) { buffer_ += bytes; }

@@ -9,19 +9,24 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "tools/cli/styled.h"
 
 namespace foldlog::cli {
 
 class Output {
  public:
   // Writes to `fd`, which stays the caller's. SIGPIPE must be ignored.
-  explicit Output(int fd) : fd_(fd) {}
+  explicit Output(int fd);
   ~Output();
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
   // Adds a line. Whatever should not reach a terminal is escaped here, for the last time (printable.h).
   void Line(std::string_view text);
+
+  // The same for each of them; what stands out is in colour if this output has colours.
+  void Show(const Lines& lines);
+  void Show(const StyledLine& line);
 
   // Adds bytes as they are: for what this program itself composed, such as the sequences of the progress line.
   void Raw(std::string_view bytes);
@@ -34,11 +39,25 @@ class Output {
 
   int fd() const { return fd_; }
 
+  // What it goes to is a terminal, perhaps by way of a pager.
+  bool is_terminal() const;
+
   // How many columns the terminal has that this goes to; nothing if it goes elsewhere.
   std::optional<std::size_t> terminal_columns() const;
 
+  // From now on, lines are written with the colours that they ask for.
+  void UseColours() { colours_ = true; }
+
+  // Writes to `fd` instead, which belongs to a pager on the terminal that was written to before.
+  void SendThrough(int fd) { fd_ = fd; }
+
  private:
+  void EndLine();
+
   int fd_;
+  int terminal_fd_;    // what `fd_` was at first
+  bool line_by_line_;  // somebody looks on
+  bool colours_ = false;
   bool closed_ = false;
   absl::Status failure_;
   std::string buffer_;

@@ -27,8 +27,8 @@ absl::Status RunReindex(const std::optional<std::int64_t>& wait_s, Context& cont
 
 void AddReindexCommand(CLI::App& app, Command& chosen) {
   const auto wait_s = std::make_shared<std::optional<std::int64_t>>();
-  CLI::App* command =
-      AddCommand(app, "reindex", "Make the index anew, by which questions are answered without reading all");
+  CLI::App* command = AddCommand(
+      app, "reindex", "Make the index anew, by which questions are answered without reading all", Group::kScript);
   AddWait(*command, *wait_s);
   command->footer(
       "The index tells what is in each batch of events and how each operation went. It is derived from\n"

@@ -10,6 +10,7 @@
 #include "engine/seconds.h"
 #include "replay/report/fields.h"
 #include "replay/report/json_sink.h"
+#include "tools/cli/pulse.h"
 #include "tools/cli/script_step.h"
 #include "tools/cli/time_format.h"
 
@@ -115,6 +116,20 @@ void PutSummary(JsonSink& json, const EventSummary& summary, const std::string& 
   }
 }
 
+// How the operation on the row is getting on; nulls where there is no telling.
+void PutPulse(JsonSink& json, const LogView& view, const Moment& now, std::optional<std::int64_t> stalled_after_ns) {
+  const std::optional<Operation>& operation = view.state.operation;
+  std::optional<double> left;
+  if (operation && operation->total_files && IsAtWork(*operation, view)) {
+    left = SecondsLeft(*operation->total_files, operation->files_processed, RateAhead(*operation, true));
+  }
+  const std::optional<std::int64_t> idle = IdleNs(view, now);
+  Put(json, "time_left_s", left);
+  Put(json, "last_progress_at", operation ? std::optional(report::Instant{operation->last_progress_at}) : std::nullopt);
+  Put(json, "idle_s", idle ? std::optional(SecondsOf(*idle)) : std::nullopt);
+  Put(json, "stalled", stalled_after_ns ? std::optional(IsStalled(view, now, *stalled_after_ns)) : std::nullopt);
+}
+
 // What `put` puts into an object.
 template <typename PutFields>
 std::string ObjectWith(PutFields put) {
@@ -127,13 +142,14 @@ std::string ObjectWith(PutFields put) {
 
 }  // namespace
 
-std::string StatusJson(const LogView& view) {
+std::string StatusJson(const LogView& view, const Moment& now, std::optional<std::int64_t> stalled_after_ns) {
   const Operation operation = view.state.operation.value_or(Operation{.status = OperationStatus::kIdle});
   return ObjectWith([&](JsonSink& json) {
     PutHead(json, operation, view.interrupted);
     PutLogEnd(json, view);
     PutOriginAndFate(json, operation, view.fate);
     PutOutcome(json, operation);
+    PutPulse(json, view, now, stalled_after_ns);
     PutWriter(json, view.writer);
     PutRecovery(json, view.writer.recovery);
     if (view.state.misfit) Put(json, "misfit", *view.state.misfit);

@@ -8,6 +8,8 @@
 #ifndef FOLDLOG_CLI_RENDER_JSON_H_
 #define FOLDLOG_CLI_RENDER_JSON_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "foldlog/engine.h"
@@ -19,7 +21,8 @@
 namespace foldlog::cli {
 
 // The operation on the row, if any, and the log. Idle: the operation's fields are null, its counts 0.
-std::string StatusJson(const LogView& view);
+// `stalled` is null without `stalled_after_ns`.
+std::string StatusJson(const LogView& view, const Moment& now, std::optional<std::int64_t> stalled_after_ns = {});
 
 // One operation. `view` tells whether it is the one in progress, and interrupted.
 std::string HistoryJson(const HistoryEntry& entry, const LogView& view);

@@ -5,59 +5,17 @@
 #include <algorithm>
 #include <optional>
 #include <string_view>
-#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/saturated.h"
-#include "engine/json/writer.h"
+#include "tools/cli/event_text.h"
 #include "tools/cli/layout.h"
-#include "tools/cli/printable.h"
+#include "tools/cli/phrases.h"
+#include "tools/cli/pulse.h"
 #include "tools/cli/time_format.h"
 
 namespace foldlog::cli {
 namespace {
-
-// Room for the sequence numbers and kinds of all but the longest logs.
-constexpr std::size_t kSequenceColumns = 8;
-constexpr std::size_t kKindColumns = 11;
-
-// "in_progress" reads better as two words.
-std::string Words(std::string_view name) {
-  std::string words(name);
-  std::replace(words.begin(), words.end(), '_', ' ');
-  return words;
-}
-
-void AppendPart(std::string_view part, std::string& text) {
-  if (!text.empty()) text += ", ";
-  text += part;
-}
-
-std::string StatText(const StatValue& value) {
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return Grouped(*integer);
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  std::string real;
-  AppendPythonFloat(std::get<double>(value), real);
-  return real;
-}
-
-std::vector<std::string> StatLines(const Stats& stats) {
-  std::vector<std::string> lines;
-  for (const auto& [name, value] : stats) lines.push_back(absl::StrCat(name, " = ", StatText(value)));
-  return lines;
-}
-
-std::vector<std::string> MetadataLines(const Metadata& metadata) {
-  std::vector<std::string> lines;
-  for (const auto& [name, value] : metadata) lines.push_back(absl::StrCat(name, " = ", value));
-  return lines;
-}
-
-std::string FilesText(const Operation& operation) {
-  std::string text = Grouped(operation.files_processed);
-  if (operation.total_files) text += " of " + Grouped(*operation.total_files);
-  return text;
-}
 
 // How far. A total is what was expected, and there may have been more.
 std::string ShareText(const Operation& operation) {
@@ -73,13 +31,26 @@ std::string ShareText(const Operation& operation) {
 
 std::string ProgressText(const Operation& operation, bool at_work) {
   std::string text = ShareText(operation);
-  const double recent = at_work ? RecentRate(operation) : 0.0;
-  const double rate = recent > 0 ? recent : MeanRate(operation);
-  if (rate > 0) text += ", " + OneDecimal(rate) + " files/s";
   if (!at_work || !operation.total_files) return text;
+  const double rate = RateAhead(operation, at_work);
   const std::optional<std::string> left = TimeLeft(*operation.total_files, operation.files_processed, rate);
   if (left) text += ", about " + *left + " left";
   return text;
+}
+
+// Nothing if there is no telling.
+std::string RateText(const Operation& operation, bool at_work) {
+  const std::string mean = OneDecimal(MeanRate(operation));
+  const double recent = at_work ? RecentRate(operation) : 0.0;
+  if (recent > 0 && OneDecimal(recent) != mean) {
+    return OneDecimal(recent) + " files/s in the last minute, " + mean + " over all";
+  }
+  return MeanRate(operation) > 0 ? mean + " files/s" : "";
+}
+
+Tone StatusTone(const Operation& operation, const LogView& view) {
+  if (view.IsAbout(operation) && view.interrupted) return Tone::kWarning;
+  return ToneOf(operation.status);
 }
 
 std::string StatusLine(const Operation& operation, const LogView& view) {
@@ -127,17 +98,26 @@ std::string TookText(const Operation& operation, TimeNs ended) {
   return took + " at work, in " + HumanDuration(0, span_ns);
 }
 
-void AddTimes(const Operation& operation, const LogView& view, bool at_work, const Moment& now, Fields& fields) {
-  std::string started = HumanTime(operation.started_at);
+// The time of an event of the operation, and how long ago that is, even if the clock was set since the last event.
+std::string TimeAndAge(TimeNs time, const Operation& operation, const LogView& view, const Showing& showing) {
+  const std::int64_t set_since_ns = view.IsAbout(operation) ? ClockStepNs(view.state.seen, showing.now) : 0;
+  return HumanTime(time, showing.look.zone) + ", " + HumanAgo(SaturatedPlus(time, set_since_ns), showing.now.time);
+}
+
+void AddTimes(const Operation& operation, const LogView& view, bool at_work, const Showing& showing, Fields& fields) {
+  const auto& [now, look] = showing;
+  std::string started = HumanTime(operation.started_at, look.zone);
   if (operation.clock_steps == 0) started += ", " + HumanAgo(operation.started_at, now.time);
   fields.Add("Started", started);
   // Only a completion sets completed_at; a failure is an end as well.
   const TimeNs latest = operation.completed_at.value_or(operation.updated_at);
   if (operation.status == OperationStatus::kCompleted || operation.status == OperationStatus::kFailed) {
-    fields.Add("Ended", HumanTime(latest) + ", " + TookText(operation, latest));
+    fields.Add("Ended", HumanTime(latest, look.zone) + ", " + TookText(operation, latest));
   } else {
-    const std::int64_t set_since_ns = view.IsAbout(operation) ? ClockStepNs(view.state.seen, now) : 0;
-    fields.Add("Updated", HumanTime(latest) + ", " + HumanAgo(SaturatedPlus(latest, set_since_ns), now.time));
+    if (operation.last_progress_at != latest) {
+      fields.Add("Last progress", TimeAndAge(operation.last_progress_at, operation, view, showing));
+    }
+    fields.Add("Updated", TimeAndAge(latest, operation, view, showing));
     fields.Add("At work", HumanDuration(0, at_work ? ActiveNs(view.state, now) : operation.active_ns));
   }
   if (operation.clock_steps > 0) {
@@ -148,18 +128,19 @@ void AddTimes(const Operation& operation, const LogView& view, bool at_work, con
   }
 }
 
-void AddOperation(const Operation& operation, const std::string& status, const LogView& view, const Moment& now,
+void AddOperation(const Operation& operation, const std::string& status, const LogView& view, const Showing& showing,
                   Fields& fields) {
   fields.Add("Operation", operation.operation_id + " (" + std::string(Name(operation.type)) + ")");
-  fields.Add("Status", status);
+  fields.Add("Status", status, StatusTone(operation, view));
   AddOutcome(operation, fields);
-  const bool at_work = operation.status == OperationStatus::kInProgress && view.IsAbout(operation) && !view.interrupted;
+  const bool at_work = IsAtWork(operation, view);
   fields.Add("Progress", ProgressText(operation, at_work));
+  if (const std::string rate = RateText(operation, at_work); !rate.empty()) fields.Add("Rate", rate);
   if (operation.batch_num != 0) fields.Add("Batch", Grouped(operation.batch_num));
   if (operation.current_path) fields.Add("At", *operation.current_path);
   if (operation.last_processed_file) fields.Add("Last file", *operation.last_processed_file);
   if (FileErrors(operation) != 0) fields.Add("Errors", Grouped(FileErrors(operation)));
-  AddTimes(operation, view, at_work, now, fields);
+  AddTimes(operation, view, at_work, showing, fields);
   fields.AddAll("Roots", operation.roots);
   fields.AddAll("Metadata", MetadataLines(operation.metadata));
   fields.AddAll("Statistics", StatLines(operation.stats));
@@ -206,72 +187,6 @@ void AddLog(const LogView& view, Fields& fields) {
   }
 }
 
-// What an event says, in one line.
-struct Gist {
-  std::string operator()(const Started& started) const {
-    std::string text = started.operation_id;
-    AppendPart(Name(started.type), text);
-    if (started.total_files) AppendPart(Grouped(*started.total_files) + " files", text);
-    AppendPart("by " + Describe(started.owner), text);
-    return text;
-  }
-
-  std::string operator()(const Checkpoint& checkpoint) const {
-    std::string text = Grouped(checkpoint.files_processed) + " files";
-    if (checkpoint.batch_num) AppendPart("batch " + Grouped(*checkpoint.batch_num), text);
-    if (checkpoint.current_path) AppendPart("at " + *checkpoint.current_path, text);
-    if (checkpoint.last_processed_file) AppendPart("last " + *checkpoint.last_processed_file, text);
-    if (checkpoint.error) {
-      AppendPart("error: ", text);
-      if (!checkpoint.error->path.empty()) text += checkpoint.error->path + ": ";
-      text += checkpoint.error->message.empty() ? checkpoint.error->details : checkpoint.error->message;
-    }
-    return text;
-  }
-
-  std::string operator()(const Paused& paused) const { return paused.reason; }
-
-  std::string operator()(const Resumed& resumed) const {
-    std::string text = "by " + Describe(resumed.owner);
-    if (!resumed.reason.empty()) text += ": " + resumed.reason;
-    return text;
-  }
-
-  std::string operator()(const Recovered& recovered) const {
-    std::string text = Words(Name(recovered.evidence)) + ", by " + Describe(recovered.owner);
-    if (!recovered.reason.empty()) text += ": " + recovered.reason;
-    return text;
-  }
-
-  std::string operator()(const Completed& completed) const {
-    std::string text;
-    for (const std::string& line : StatLines(completed.stats)) AppendPart(line, text);
-    return text;
-  }
-
-  std::string operator()(const Failed& failed) const { return failed.error; }
-  std::string operator()(const Cleared&) const { return ""; }
-  std::string operator()(const Reset& reset) const { return reset.reason; }
-
-  std::string operator()(const Imported& imported) const {
-    std::string text = imported.operation_id;
-    AppendPart(Name(imported.type), text);
-    AppendPart(Words(Name(imported.status)), text);
-    AppendPart(Grouped(imported.files_processed) + " files", text);
-    if (!imported.errors.empty()) AppendPart(Grouped(imported.errors.size()) + " errors", text);
-    if (imported.status == OperationStatus::kFailed) AppendPart("failure: " + imported.failure, text);
-    AppendPart("started " + HumanTime(imported.started_at), text);
-    if (!imported.source.empty()) AppendPart("from " + imported.source, text);
-    AppendPart("by " + Describe(imported.owner), text);
-    return text;
-  }
-};
-
-std::string Left(std::string text, std::size_t columns) {
-  if (text.size() < columns) text.append(columns - text.size(), ' ');
-  return text;
-}
-
 std::string CountsText(const EventSummary& summary) {
   std::string text;
   for (std::size_t kind = 0; kind < summary.counts.size(); ++kind) {
@@ -281,25 +196,22 @@ std::string CountsText(const EventSummary& summary) {
   return text;
 }
 
-void AddEvents(std::string_view heading, const std::deque<ShownEvent>& events, Fields& fields) {
+void AddEvents(const char* heading, const std::deque<ShownEvent>& events, const Look& look, Fields& fields) {
   if (events.empty()) return;
   fields.AddLine("");
   fields.AddLine(heading);
-  for (const ShownEvent& event : events) fields.AddLine(EventText(event));
-}
-
-std::string HistoryStatus(const HistoryEntry& entry, const LogView& view) {
-  if (entry.reset_by) return "reset";
-  if (view.interrupted && view.IsAbout(entry.operation)) return "interrupted";
-  return Words(Name(entry.operation.status));
+  for (const ShownEvent& event : events) fields.AddLine(EventText(event, look));
 }
 
 }  // namespace
 
-Lines StatusText(const LogView& view, const Moment& now) {
+Lines StatusText(const LogView& view, const Showing& showing, std::optional<std::int64_t> stalled_after_ns) {
   Fields fields;
   if (view.state.operation) {
-    AddOperation(*view.state.operation, StatusLine(*view.state.operation, view), view, now, fields);
+    AddOperation(*view.state.operation, StatusLine(*view.state.operation, view), view, showing, fields);
+    if (stalled_after_ns && IsStalled(view, showing.now, *stalled_after_ns)) {
+      fields.Add("Stalled", "no progress for " + HumanDuration(0, *IdleNs(view, showing.now)), Tone::kWarning);
+    }
   } else {
     fields.Add("Status", "idle");
   }
@@ -308,53 +220,20 @@ Lines StatusText(const LogView& view, const Moment& now) {
   return fields.lines();
 }
 
-Lines HistoryText(const std::vector<HistoryEntry>& entries, const LogView& view, const TableStyle& style) {
-  if (entries.empty()) return {"No operation so far."};
-  constexpr auto kRight = Table::Align::kRight;
-  Table table({{"OPERATION"},
-               {"TYPE"},
-               {"STATUS"},
-               {"STARTED (UTC)"},
-               {"TOOK", kRight},
-               {"FILES", kRight},
-               {"ERRORS", kRight},
-               {"INTERRUPTIONS", kRight}});
-  for (const HistoryEntry& entry : entries) {
-    const Operation& operation = entry.operation;
-    table.AddRow({operation.operation_id, std::string(Name(operation.type)), HistoryStatus(entry, view),
-                  ColumnTime(operation.started_at), HumanDuration(0, operation.active_ns), FilesText(operation),
-                  Grouped(FileErrors(operation)), Grouped(operation.interruptions())});
-  }
-  return table.Render(style.columns_max, style.heading);
-}
-
-Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummary& summary, const Moment& now) {
+Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummary& summary, const Showing& showing) {
   const Operation& operation = entry.operation;
   Fields fields;
   const std::string status = entry.reset_by
                                  ? "reset by event " + std::to_string(*entry.reset_by) + " before it had ended"
                                  : StatusLine(operation, view);
-  AddOperation(operation, status, view, now, fields);
+  AddOperation(operation, status, view, showing, fields);
   if (operation.interruptions() != 0) fields.Add("Interruptions", Grouped(operation.interruptions()));
   fields.Add("Epoch", Grouped(operation.epoch));
   fields.Add("Events", std::to_string(operation.first_sequence) + " to " + std::to_string(operation.last_sequence) +
                            ": " + CountsText(summary));
-  AddEvents("Milestones", summary.milestones, fields);
-  AddEvents("Latest file errors", summary.errors, fields);
+  AddEvents("Milestones", summary.milestones, showing.look, fields);
+  AddEvents("Latest file errors", summary.errors, showing.look, fields);
   return fields.lines();
-}
-
-std::string EventText(const ShownEvent& shown) {
-  const RecordedEvent& event = shown.event;
-  const std::string sequence = std::to_string(event.sequence);
-  const std::size_t indent = kSequenceColumns > sequence.size() ? kSequenceColumns - sequence.size() : 0;
-  std::string line = std::string(indent, ' ') + sequence + "  " + EventTime(event.event.time) + "  ";
-  if (shown.notes.with_hash) line += HashText(event.hash) + "  ";
-  const std::string gist = Printable(std::visit(Gist{}, event.event.body));
-  line += gist.empty() ? std::string(KindName(event.event.body))
-                       : Left(std::string(KindName(event.event.body)), kKindColumns) + gist;
-  if (shown.notes.clock_step_ns != 0) line += " (the clock was " + ClockStep(shown.notes.clock_step_ns) + " before)";
-  return line;
 }
 
 }  // namespace foldlog::cli

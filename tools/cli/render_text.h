@@ -1,39 +1,32 @@
-// What people see: aligned lines without colour, every value from the log escaped (printable.h). Pure: the present time
-// is given.
+// What people see: aligned lines, every value from the log escaped (printable.h). Pure: the present time is given.
 
 #ifndef FOLDLOG_CLI_RENDER_TEXT_H_
 #define FOLDLOG_CLI_RENDER_TEXT_H_
 
-#include <cstddef>
+#include <cstdint>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "foldlog/event.h"
 #include "foldlog/history.h"
 #include "tools/cli/event_summary.h"
 #include "tools/cli/log_view.h"
+#include "tools/cli/look.h"
+#include "tools/cli/styled.h"
 
 namespace foldlog::cli {
 
-using Lines = std::vector<std::string>;
-
-// The operation on the row, the log, and what may be done next.
-Lines StatusText(const LogView& view, const Moment& now);
-
-struct TableStyle {
-  bool heading = true;
-  std::optional<std::size_t> columns_max = {};  // of the terminal
+// When and how something is shown.
+struct Showing {
+  Moment now;
+  Look look = {};
 };
 
-// A table of all operations, the newest last.
-Lines HistoryText(const std::vector<HistoryEntry>& entries, const LogView& view, const TableStyle& style = {});
+// The operation on the row, the log, and what may be done next. With `stalled_after_ns`, that it has stalled if it is
+// in progress and has not got further for longer.
+Lines StatusText(const LogView& view, const Showing& showing, std::optional<std::int64_t> stalled_after_ns = {});
 
 // Everything about one operation.
-Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummary& summary, const Moment& now);
-
-// One event: sequence number, time (UTC), kind and gist; and what the notes ask for.
-std::string EventText(const ShownEvent& shown);
+Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummary& summary, const Showing& showing);
 
 }  // namespace foldlog::cli
 

@@ -156,7 +156,7 @@ struct Step {
 Step AddStep(CLI::App& app, Command& chosen, const std::string& name, const std::string& help,
              absl::Status (*run)(const StepOptions&, Context&)) {
   const auto options = std::make_shared<StepOptions>();
-  CLI::App* command = AddCommand(app, name, help);
+  CLI::App* command = AddCommand(app, name, help, Group::kScript);
   command->callback(
       [options, run, &chosen] { chosen = [options, run](Context& context) { return run(*options, context); }; });
   AddWait(*command, options->wait_s);

@@ -18,9 +18,11 @@ constexpr std::uint64_t kMinute = 60 * kSecond;
 constexpr std::uint64_t kHour = 60 * kMinute;
 constexpr std::uint64_t kDay = 24 * kHour;
 
-std::string FormatUtc(const char* format, TimeNs time) {
-  return absl::FormatTime(format, absl::FromUnixNanos(time), absl::UTCTimeZone());
+std::string Format(const char* format, TimeNs time, const absl::TimeZone& zone) {
+  return absl::FormatTime(format, absl::FromUnixNanos(time), zone);
 }
+
+bool IsUtc(TimeNs time, const absl::TimeZone& zone) { return zone.At(absl::FromUnixNanos(time)).offset == 0; }
 
 // The distance of two times. Unsigned, because that of two int64 may not fit into one.
 std::uint64_t Span(TimeNs earlier, TimeNs later) {
@@ -54,11 +56,19 @@ std::string GroupDigits(std::string digits) {
 
 }  // namespace
 
-std::string HumanTime(TimeNs time) { return FormatUtc("%Y-%m-%d %H:%M:%S UTC", time); }
+std::string HumanTime(TimeNs time, const absl::TimeZone& zone) {
+  return ColumnTime(time, zone) + ' ' + ZoneText(time, zone);
+}
 
-std::string ColumnTime(TimeNs time) { return FormatUtc("%Y-%m-%d %H:%M:%S", time); }
+std::string ColumnTime(TimeNs time, const absl::TimeZone& zone) { return Format("%Y-%m-%d %H:%M:%S", time, zone); }
 
-std::string EventTime(TimeNs time) { return FormatUtc("%Y-%m-%d %H:%M:%E3SZ", time); }
+std::string EventTime(TimeNs time, const absl::TimeZone& zone) {
+  return Format("%Y-%m-%d %H:%M:%E3S", time, zone) + (IsUtc(time, zone) ? "Z" : ZoneText(time, zone));
+}
+
+std::string ZoneText(TimeNs time, const absl::TimeZone& zone) {
+  return IsUtc(time, zone) ? "UTC" : Format("%Ez", time, zone);
+}
 
 std::string HumanDuration(TimeNs from, TimeNs to) {
   return from <= to ? SpanText(Span(from, to)) : '-' + SpanText(Span(to, from));
@@ -70,11 +80,33 @@ std::string HumanAgo(TimeNs then, TimeNs now) {
   return SpanText(span) + (then <= now ? " ago" : " from now");
 }
 
-std::optional<std::string> TimeLeft(std::int64_t files_total, std::int64_t files_done, double files_per_s) {
+std::string BriefAgo(TimeNs then, TimeNs now) {
+  const std::uint64_t span = then <= now ? Span(then, now) : Span(now, then);
+  std::string text;
+  if (span < kSecond) return "just now";
+  if (span < kMinute) {
+    text = std::to_string(span / kSecond) + " s";
+  } else if (span < kHour) {
+    text = std::to_string(span / kMinute) + " min";
+  } else if (span < 2 * kDay) {
+    text = std::to_string(span / kHour) + " h";
+  } else {
+    text = std::to_string(span / kDay) + " d";
+  }
+  return then <= now ? text + " ago" : "in " + text;
+}
+
+std::optional<double> SecondsLeft(std::int64_t files_total, std::int64_t files_done, double files_per_s) {
   constexpr double kSecondsMax = 1e9;  // three decades, and in nanoseconds it still fits
   const double seconds = (static_cast<double>(files_total) - static_cast<double>(files_done)) / files_per_s;
   if (!(files_per_s > 0 && seconds > 0 && seconds <= kSecondsMax)) return std::nullopt;
-  return HumanDuration(0, static_cast<TimeNs>(seconds * static_cast<double>(kSecond)));
+  return seconds;
+}
+
+std::optional<std::string> TimeLeft(std::int64_t files_total, std::int64_t files_done, double files_per_s) {
+  const std::optional<double> seconds = SecondsLeft(files_total, files_done, files_per_s);
+  if (!seconds) return std::nullopt;
+  return HumanDuration(0, static_cast<TimeNs>(*seconds * static_cast<double>(kSecond)));
 }
 
 std::string ClockStep(std::int64_t step_ns) {

@@ -1,0 +1,31 @@
+// Rates, and the time since the last progress.
+
+#include "tools/cli/pulse.h"
+
+#include <algorithm>
+
+#include "engine/base/saturated.h"
+
+namespace foldlog::cli {
+
+bool IsAtWork(const Operation& operation, const LogView& view) {
+  return operation.status == OperationStatus::kInProgress && view.IsAbout(operation) && !view.interrupted;
+}
+
+double RateAhead(const Operation& operation, bool at_work) {
+  const double recent = at_work ? RecentRate(operation) : 0.0;
+  return recent > 0 ? recent : MeanRate(operation);
+}
+
+std::optional<std::int64_t> IdleNs(const LogView& view, const Moment& now) {
+  if (view.state.status() != OperationStatus::kInProgress) return std::nullopt;
+  const TimeNs last = SaturatedPlus(view.state.operation->last_progress_at, ClockStepNs(view.state.seen, now));
+  return std::max<std::int64_t>(0, SaturatedMinus(now.time, last));
+}
+
+bool IsStalled(const LogView& view, const Moment& now, std::int64_t stalled_after_ns) {
+  const std::optional<std::int64_t> idle = IdleNs(view, now);
+  return idle && *idle > stalled_after_ns;
+}
+
+}  // namespace foldlog::cli
