@@ -44,7 +44,7 @@ class JsonTest(ProgramTest):
                           "recovery": {"events_from_tail": 0, "frames_discarded": 0, "events_lost": 0,
                                        "events_in_doubt": 0, "last_writer": "closed_without_end"}})
 
-    def test_history_lists_every_operation_and_the_newest_last(self):
+    def test_history_lists_every_operation_and_the_newest_first(self):
         first = self.start()
         self.text("checkpoint", "--files", "3")
         self.text("complete", "--stat", "n=1")
@@ -54,12 +54,12 @@ class JsonTest(ProgramTest):
         history = self.json_lines("history")
         for entry in history:
             self.assertEqual(list(entry), HISTORY_KEYS)
-        self.assertEqual([entry["operation_id"] for entry in history], [first, second, third])
+        self.assertEqual([entry["operation_id"] for entry in history], [third, second, first])
         self.assertEqual([entry["reset"] for entry in history], [None, 5, None])
-        self.assertEqual([entry["checkpoints"] for entry in history], [1, 0, 0])
-        self.assertEqual([entry["first_sequence"] for entry in history], [1, 4, 6])
+        self.assertEqual([entry["checkpoints"] for entry in history], [0, 0, 1])
+        self.assertEqual([entry["first_sequence"] for entry in history], [6, 4, 1])
         table = self.text("history").splitlines()
-        self.assertEqual([line.split()[0] for line in table], ["OPERATION", first, second, third])
+        self.assertEqual([line.split()[0] for line in table], ["OPERATION", third, second, first])
 
     def test_show_has_the_events_in_short(self):
         operation = self.start()

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tools/cli/arguments.h"
+#include "tools/cli/csv.h"
 #include "tools/cli/help_text.h"
 #include "tools/cli/layout.h"
 #include "tools/cli/nearest.h"
@@ -225,6 +226,12 @@ TEST(LayoutTest, WhatStandsOutIsCutWithItsCell) {
   const StyledLine line = table.Render(14)[1];
   EXPECT_EQ(line.text, "a     a long\\…");
   EXPECT_THAT(line.tints, ElementsAre(Tint{6, 10, Tone::kBad}));
+}
+
+TEST(CsvTest, OnlyWhatNeedsQuotesHasThem) {
+  EXPECT_EQ(CsvRecord({"a", "", "b c", "\xff"}), "a,,b c,\xff");
+  EXPECT_EQ(CsvRecord({"a,b", "\"", "x\ny", "\r"}), "\"a,b\",\"\"\"\",\"x\ny\",\"\r\"");
+  EXPECT_EQ(CsvRecord({""}), "");
 }
 
 // ---- help -----------------------------------------------------------------------------------------------------------

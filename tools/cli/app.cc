@@ -182,7 +182,9 @@ void Configure(CLI::App& app, Context& context, Command& chosen) {
           "Write to a log although events that were durable are missing at its end, and go on without them");
   AddIndexCommand(app, chosen);
   AddQueryCommands(app, chosen);
+  AddHistoryCommand(app, chosen);
   AddEventsCommand(app, chosen);
+  AddAtCommand(app, chosen);
   AddScriptCommands(app, chosen);
   AddProjectCommand(app, chosen);
   AddImportCommand(app, chosen);

@@ -118,6 +118,18 @@ CLI::Option* AddEach(CLI::App& app, const std::string& name, const std::string& 
       ->allow_extra_args(false);
 }
 
+template <typename Target>
+CLI::Option* AddOperationTypeTo(CLI::App& app, Target& target, const std::string& help) {
+  const auto parse = [&target](const std::string& value) {
+    const std::optional<OperationType> type = ParseOperationType(Unguarded(value));
+    if (!type) {
+      throw CLI::ValidationError("--type", "\"" + value + "\" is none of initial, incremental, recovery");
+    }
+    target = *type;
+  };
+  return app.add_option_function<std::string>("--type", parse, help)->type_name("TYPE");
+}
+
 }  // namespace
 
 std::vector<std::string> GuardedArguments(int argc, const char* const* argv) {
@@ -223,18 +235,11 @@ CLI::Option* AddStats(CLI::App& app, const std::string& name, Stats& target, con
 }
 
 CLI::Option* AddOperationType(CLI::App& app, OperationType& target, const std::string& help) {
-  return app
-      .add_option_function<std::string>(
-          "--type",
-          [&target](const std::string& value) {
-            const std::optional<OperationType> type = ParseOperationType(Unguarded(value));
-            if (!type) {
-              throw CLI::ValidationError("--type", "\"" + value + "\" is none of initial, incremental, recovery");
-            }
-            target = *type;
-          },
-          help)
-      ->type_name("TYPE");
+  return AddOperationTypeTo(app, target, help);
+}
+
+CLI::Option* AddOperationType(CLI::App& app, std::optional<OperationType>& target, const std::string& help) {
+  return AddOperationTypeTo(app, target, help);
 }
 
 }  // namespace foldlog::cli

@@ -72,6 +72,7 @@ CLI::Option* AddStats(CLI::App& app, const std::string& name, Stats& target, con
 
 // --type, one of the names of OperationType.
 CLI::Option* AddOperationType(CLI::App& app, OperationType& target, const std::string& help);
+CLI::Option* AddOperationType(CLI::App& app, std::optional<OperationType>& target, const std::string& help);
 
 }  // namespace foldlog::cli
 

@@ -51,7 +51,9 @@ bool IsUsageError(const absl::Status& status);
 using Command = std::function<absl::Status(Context&)>;
 
 // Each adds its subcommands to `app`; the one that is parsed puts itself into `chosen`, which must live as long.
-void AddQueryCommands(CLI::App& app, Command& chosen);   // status, history, show
+void AddQueryCommands(CLI::App& app, Command& chosen);   // status, show
+void AddHistoryCommand(CLI::App& app, Command& chosen);  // history
+void AddAtCommand(CLI::App& app, Command& chosen);       // at
 void AddEventsCommand(CLI::App& app, Command& chosen);   // events
 void AddScriptCommands(CLI::App& app, Command& chosen);  // start, checkpoint, pause, …
 void AddIndexCommand(CLI::App& app, Command& chosen);    // index

@@ -10,22 +10,25 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "engine/base/status_macros.h"
+#include "foldlog/event_query.h"
 #include "foldlog/log_directory.h"
-#include "foldlog/replayer.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
-#include "tools/cli/event_summary.h"
+#include "tools/cli/csv.h"
+#include "tools/cli/csv_rows.h"
+#include "tools/cli/event_lister.h"
 #include "tools/cli/event_text.h"
+#include "tools/cli/named_operation.h"
 #include "tools/cli/nearest.h"
 #include "tools/cli/render_json.h"
-#include "tools/cli/script_step.h"
 #include "tools/cli/signals.h"
+#include "tools/cli/time_range.h"
 
 namespace foldlog::cli {
 namespace {
@@ -34,58 +37,56 @@ namespace {
 constexpr std::chrono::milliseconds kLookInterval{500};
 
 struct EventsOptions {
+  EventFilter filter;  // as far as it is known without the log
   std::optional<std::int64_t> from;
   std::optional<std::int64_t> to;
-  std::optional<std::string> operation_id;
-  std::vector<std::string> kinds;  // all if empty
-  bool errors = false;             // only those that tell of one
+  TimeRangeText times;
+  std::optional<std::string> operation;
+  std::vector<std::string> kinds;
+  std::string grep;
+  std::optional<std::int64_t> limit;
+  bool reverse = false;
   bool follow = false;
   bool json = false;
+  bool csv = false;
   bool hash = false;
-
-  bool Wants(Sequence sequence) const { return sequence >= static_cast<Sequence>(from.value_or(0)); }
-  bool IsLast(Sequence sequence) const { return to && sequence >= static_cast<Sequence>(*to); }
-  bool WantsKind(std::string_view kind) const {
-    return kinds.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
-  }
 };
 
-bool TellsOfAnError(const EventBody& body) {
-  if (const auto* checkpoint = std::get_if<Checkpoint>(&body)) return checkpoint->error.has_value();
-  if (const auto* imported = std::get_if<Imported>(&body)) {
-    return !imported->errors.empty() || imported->status == OperationStatus::kFailed;
-  }
-  return std::holds_alternative<Failed>(body);
-}
-
-// Prints what was asked for of the events that a replayer gives.
+// Prints the events that a lister gives, as far as they are asked for.
 class EventPrinter {
  public:
   EventPrinter(const EventsOptions& options, const Look& look, Output& out)
-      : options_(options), look_(look), out_(out) {}
+      : options_(options), look_(look), out_(out) {
+    if (options_.csv) out_.Csv(EventColumns(options_.hash));
+  }
 
-  // `operation_id` is that of the operation it belongs to.
-  void Print(ShownEvent shown, const std::string& operation_id) {
-    const RecordedEvent& event = shown.event;
-    if (!options_.Wants(event.sequence)) return;
-    const auto& wanted = options_.operation_id;
-    if (wanted && *wanted != operation_id && WithoutEpoch(*wanted) != operation_id) return;
-    saw_operation_ = true;
-    if (!options_.WantsKind(KindName(event.event.body))) return;
-    if (options_.errors && !TellsOfAnError(event.event.body)) return;
+  // Nothing more is wanted, or nobody reads it.
+  bool done() const { return out_.closed() || (options_.limit && printed_ >= *options_.limit); }
+
+  absl::Status PrintAll(EventLister& lister, const std::atomic<int>* stop) {
+    while (!done() && (stop == nullptr || *stop == 0)) {
+      ASSIGN_OR_RETURN(std::optional<ListedEvent> listed, lister.Next());
+      if (!listed) break;
+      Print(*std::move(listed));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  void Print(ListedEvent listed) {
+    ShownEvent& shown = listed.shown;
+    if (!options_.grep.empty() && !Mentions(shown.event.event.body, options_.grep)) return;
+    ++printed_;
     shown.notes.with_hash = options_.hash;
-    if (options_.json) return out_.Line(EventJson(shown, operation_id));
+    if (options_.json) return out_.Line(EventJson(shown, listed.operation_id));
+    if (options_.csv) return out_.Csv(EventCells(shown, listed.operation_id));
     out_.Show(EventText(shown, look_));
   }
 
-  // Whether an event of the operation asked for has come by, of whatever kind.
-  bool saw_operation() const { return saw_operation_; }
-
- private:
   const EventsOptions& options_;
   Look look_;
   Output& out_;
-  bool saw_operation_ = false;
+  std::int64_t printed_ = 0;
 };
 
 bool IsRead(const Output& out) {
@@ -93,95 +94,129 @@ bool IsRead(const Output& out) {
   return poll(&reader, 1, /*timeout=*/0) <= 0;
 }
 
-// To the end of the log, or to the last event asked for. True: the latter.
-absl::StatusOr<bool> PrintToEnd(const EventsOptions& options, Replayer& replayer, EventPrinter& printer,
-                                const Output& out, const std::atomic<int>* stop) {
-  while (!out.closed() && (stop == nullptr || *stop == 0)) {
-    ASSIGN_OR_RETURN(std::optional<ShownEvent> shown, NextShown(replayer));
-    if (!shown) return false;
-    const Sequence sequence = shown->event.sequence;
-    if (options.to && sequence > static_cast<Sequence>(*options.to)) return true;
-    printer.Print(*std::move(shown), replayer.operation_id());
-    if (options.IsLast(sequence)) return true;
-  }
-  return true;
+absl::Status NoneOfOperation(const EventsOptions& options) {
+  return absl::NotFoundError("there is no event of operation " + *options.operation +
+                             " there; \"foldlog history\" lists the operations");
 }
 
-absl::Status Follow(const EventsOptions& options, const EventLog& log, Replayer& replayer, EventPrinter& printer,
-                    Output& out) {
-  const std::atomic<int>& stop = StopFlagOnSignals();
-  while (true) {
-    ASSIGN_OR_RETURN(const bool done, PrintToEnd(options, replayer, printer, out, &stop));
-    RETURN_IF_ERROR(out.Flush());
-    if (done || stop != 0 || out.closed() || !IsRead(out)) return absl::OkStatus();
-    RETURN_IF_ERROR(log.WaitForMore(replayer.state().sequence, kLookInterval).status());
+// What the log has to be asked for besides: which operation is meant.
+absl::Status ChooseOperation(const EventsOptions& options, const EventLog& log, EventFilter& filter) {
+  if (!options.operation) return absl::OkStatus();
+  const absl::StatusOr<HistoryEntry> entry = FindNamedOperation(log, *options.operation);
+  if (absl::IsNotFound(entry.status())) return NoneOfOperation(options);
+  RETURN_IF_ERROR(entry.status());
+  const Operation& operation = entry->operation;
+  if (!options.follow && filter.from > std::max(operation.last_sequence, entry->reset_by.value_or(0))) {
+    return NoneOfOperation(options);
   }
-}
-
-// Beyond the end there is nothing to print yet, which is no error: a script may ask for what is new since it last
-// asked.
-absl::StatusOr<Sequence> FirstToRead(const EventsOptions& options, const EventLog& log) {
-  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
-  const Sequence first = extent.base.sequence + 1;
-  if (!options.from || *options.from == 0) return first;
-  return std::min(static_cast<Sequence>(*options.from), extent.end.sequence + 1);
-}
-
-absl::Status RunEvents(const EventsOptions& options, Context& context) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
-  ASSIGN_OR_RETURN(const Sequence first, FirstToRead(options, *log));
-  ASSIGN_OR_RETURN(Replayer replayer, Replayer::From(*log, first));
-  EventPrinter printer(options, context.look(), context.out);
-  if (!options.follow) context.Page();
-  if (options.follow) return Follow(options, *log, replayer, printer, context.out);
-
-  RETURN_IF_ERROR(PrintToEnd(options, replayer, printer, context.out, nullptr).status());
-  if (options.operation_id && !printer.saw_operation() && !context.out.closed()) {
-    return absl::NotFoundError("there is no event of operation " + *options.operation_id +
-                               " there; \"foldlog history\" lists the operations");
-  }
+  if (filter.through < operation.first_sequence) return NoneOfOperation(options);
+  filter.operation = operation.first_sequence;
   return absl::OkStatus();
 }
 
+absl::StatusOr<EventFilter> FilterOf(const EventsOptions& options, const Context& context) {
+  EventFilter filter = options.filter;
+  if (options.from) filter.from = static_cast<Sequence>(*options.from);
+  if (options.to) filter.through = static_cast<Sequence>(*options.to);
+  if (options.from && options.to && filter.from > filter.through) {
+    return UsageError(
+        absl::StrCat("the range is upside down: --from ", *options.from, " is behind --to ", *options.to));
+  }
+  ASSIGN_OR_RETURN(const TimeRange range, ParseTimeRange(options.times, context));
+  filter.since = range.since;
+  filter.until = range.until;
+  return filter;
+}
+
+// Stretch by stretch, each up to where the log ended when it began.
+absl::Status Follow(const EventFilter& filter, const EventLog& log, EventPrinter& printer, Output& out) {
+  const std::atomic<int>& stop = StopFlagOnSignals();
+  EventLister lister(log, Order::kOldestFirst);
+  EventFilter stretch = filter;
+  while (true) {
+    ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+    const Sequence end = extent.end.sequence;
+    // Where durable events are missing at the end, the query has to say so.
+    stretch.through = extent.missing_through > end ? filter.through : std::min(filter.through, end);
+    if (stretch.from <= stretch.through) {
+      ASSIGN_OR_RETURN(EventQuery query, EventQuery::Over(log, stretch));
+      lister.List(std::move(query));
+      RETURN_IF_ERROR(printer.PrintAll(lister, &stop));
+      stretch.from = stretch.through + 1;
+    }
+    RETURN_IF_ERROR(out.Flush());
+    if (end >= filter.through || stop != 0 || printer.done() || !IsRead(out)) return absl::OkStatus();
+    RETURN_IF_ERROR(log.WaitForMore(end, kLookInterval).status());
+  }
+}
+
+absl::Status RunEvents(const EventsOptions& options, Context& context) {
+  ASSIGN_OR_RETURN(EventFilter filter, FilterOf(options, context));
+  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
+  RETURN_IF_ERROR(ChooseOperation(options, *log, filter));
+  if (options.follow) {
+    EventPrinter printer(options, context.look(), context.out);
+    return Follow(filter, *log, printer, context.out);
+  }
+  const Order order = options.reverse ? Order::kNewestFirst : Order::kOldestFirst;
+  ASSIGN_OR_RETURN(EventQuery query, EventQuery::Over(*log, filter, order));
+  const Look look = context.look();
+  context.Page();
+  EventPrinter printer(options, look, context.out);
+  EventLister lister(*log, order);
+  lister.List(std::move(query));
+  return printer.PrintAll(lister, nullptr);
+}
+
 // "failed,recovered" names two kinds.
-void SplitKinds(EventsOptions& options) {
+void ParseKinds(EventsOptions& options) {
   const std::vector<std::string> known(KindNames().begin(), KindNames().end());
-  std::vector<std::string> kinds;
   for (const std::string& list : options.kinds) {
     for (const std::string& kind : std::vector<std::string>(absl::StrSplit(list, ','))) {
-      if (std::find(known.begin(), known.end(), kind) == known.end()) {
+      const auto found = std::find(known.begin(), known.end(), kind);
+      if (found == known.end()) {
         throw CLI::ValidationError(
             "--kind", "\"" + kind + "\" is none of " + absl::StrJoin(known, ", ") + DidYouMean(kind, known));
       }
-      kinds.push_back(kind);
+      options.filter.kinds.insert(static_cast<std::size_t>(found - known.begin()));
     }
   }
-  options.kinds = std::move(kinds);
+}
+
+void AddFilters(CLI::App& events, EventsOptions& options) {
+  AddCount(events, "--from", options.from, "First sequence number");
+  AddCount(events, "--to", options.to, "Last sequence number");
+  AddTimeRange(events, options.times);
+  AddText(events, "--operation", options.operation, std::string("Only of this operation: ") + kOperationHelp)
+      ->type_name("OPERATION");
+  AddTexts(events, "--kind", options.kinds, "Only of these kinds, with commas between them; may be repeated")
+      ->type_name("KIND");
+  AddFlag(events, "--errors", options.filter.with_error, "Only errors: of files, and of operations that failed");
+  AddText(events, "--path", options.filter.path_prefix, "Only with a path that begins so")->type_name("PREFIX");
+  AddText(events, "--grep", options.grep, "Only with this in a path or a message; no pattern, but bytes as they are")
+      ->type_name("TEXT");
 }
 
 }  // namespace
 
 void AddEventsCommand(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<EventsOptions>();
-  CLI::App* events = AddCommand(app, "events", "The events of the log, one a line");
-  AddCount(*events, "--from", options->from, "First sequence number");
-  AddCount(*events, "--to", options->to, "Last sequence number");
-  AddText(*events, "--operation", options->operation_id, "Only events of this operation, by its id or token")
-      ->type_name("ID");
-  AddTexts(*events, "--kind", options->kinds, "Only events of these kinds, with commas between them; may be repeated")
-      ->type_name("KIND");
-  AddFlag(*events, "--errors", options->errors, "Only errors: of files, and of operations that failed");
-  AddFlag(*events, "--follow", options->follow, "Wait for further events, until interrupted");
-  AddFlag(*events, "--json", options->json, "One JSON object a line");
+  CLI::App* events = AddCommand(app, "events", "The events of the log, one a line, the oldest first");
+  AddFilters(*events, *options);
+  AddLimit(*events, options->limit, "Only so many");
+  CLI::Option* reverse = AddFlag(*events, "--reverse", options->reverse, "The newest first");
+  AddFlag(*events, "--follow", options->follow, "Wait for further events, until interrupted")->excludes(reverse);
+  CLI::Option* json = AddFlag(*events, "--json", options->json, "One JSON object a line");
+  AddFlag(*events, "--csv", options->csv, "Comma-separated values (RFC 4180)")->excludes(json);
   AddFlag(*events, "--hash", options->hash, "With the hash that chains each event to all before it");
   events->footer(
-      "Kinds: started, checkpoint, paused, resumed, recovered, completed, failed,\n"
-      "cleared, reset, imported.\n"
+      "Kinds: started, checkpoint, paused, resumed, recovered, completed, failed, cleared, reset, imported.\n"
       "Examples:\n"
-      "  foldlog events --log /var/lib/photos/log --kind failed,recovered\n"
-      "  foldlog events --log /var/lib/photos/log --from 1000 --follow --json");
+      "  foldlog events --kind failed,recovered --since 7d\n"
+      "  foldlog events --operation last --errors --reverse -n 20\n"
+      "  foldlog events --from 1000 --follow --json");
   events->callback([options, &chosen] {
-    SplitKinds(*options);
+    ParseKinds(*options);
     chosen = [options](Context& context) { return RunEvents(*options, context); };
   });
 }

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/fold.h"
 #include "foldlog/log_directory.h"
@@ -42,6 +43,14 @@ absl::StatusOr<LogView> ReadLogView(const EventLog& log, const std::string& dire
   }
   view.interrupted = false;
   return view;
+}
+
+absl::Status CheckNoMisfit(const State& state, const EventLog& log) {
+  if (!state.misfit) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("the log ", log.name(), ": ", state.misfit->why,
+                                          "; it and the events behind it count for nothing (foldlog events --from ",
+                                          state.misfit->sequence,
+                                          " shows them). foldlog reset goes on from there, and every event stays"));
 }
 
 std::int64_t FileErrors(const Operation& operation) {

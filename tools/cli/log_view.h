@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "foldlog/event_log.h"
 #include "foldlog/owner.h"
@@ -32,6 +33,9 @@ struct LogView {
 // `log` is the log in `directory`, opened for reading. State and writer belong together: a verdict of "interrupted" is
 // given only if the log stood still while it was found.
 absl::StatusOr<LogView> ReadLogView(const EventLog& log, const std::string& directory);
+
+// Where the log stops making sense, for standard error and the exit code.
+absl::Status CheckNoMisfit(const State& state, const EventLog& log);
 
 // How many of the operation's errors are those of files. Its failure is counted among them, as in the single row, but
 // is none of a file.

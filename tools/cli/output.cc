@@ -10,6 +10,7 @@
 #include <system_error>
 #include <vector>
 
+#include "tools/cli/csv.h"
 #include "tools/cli/printable.h"
 
 namespace foldlog::cli {
@@ -70,6 +71,13 @@ void Output::Show(const StyledLine& line) {
   }
   buffer_ += Printable(text.substr(done));
   EndLine();
+}
+
+void Output::Csv(const std::vector<std::string>& fields) {
+  if (is_terminal()) return Line(CsvRecord(fields));
+  buffer_ += CsvRecord(fields);
+  buffer_ += kCsvEnd;
+  if (buffer_.size() >= kBufferBytes) Flush().IgnoreError();  // remembered in failure_
 }
 
 // A person sees each line as it comes: the next may be long in coming.

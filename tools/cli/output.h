@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "tools/cli/styled.h"
@@ -27,6 +28,9 @@ class Output {
   // The same for each of them; what stands out is in colour if this output has colours.
   void Show(const Lines& lines);
   void Show(const StyledLine& line);
+
+  // Adds a record of comma-separated values (csv.h). Its bytes stay as they are, except on a terminal.
+  void Csv(const std::vector<std::string>& fields);
 
   // Adds bytes as they are: for what this program itself composed, such as the sequences of the progress line.
   void Raw(std::string_view bytes);

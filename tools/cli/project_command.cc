@@ -15,6 +15,7 @@
 #include "foldlog/single_row.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
+#include "tools/cli/past.h"
 #include "tools/cli/render_json.h"
 #include "tools/cli/signals.h"
 
@@ -22,7 +23,7 @@ namespace foldlog::cli {
 namespace {
 
 struct ProjectOptions {
-  std::optional<std::int64_t> at;
+  std::optional<std::string> at;
   std::optional<std::string> sqlite;
   bool json = false;
   bool follow = false;
@@ -30,9 +31,8 @@ struct ProjectOptions {
   bool heal = false;
 };
 
-absl::Status PrintRow(const ProjectOptions& options, const EventLog& log, Output& out) {
-  const std::optional<Sequence> at = options.at ? std::optional(static_cast<Sequence>(*options.at)) : std::nullopt;
-  ASSIGN_OR_RETURN(const State state, at ? StateAt(log, *at) : StateAt(log));
+absl::Status PrintRow(const std::optional<Place>& place, const EventLog& log, Output& out) {
+  ASSIGN_OR_RETURN(const State state, place ? StateAtPlace(log, *place) : StateAt(log));
   ASSIGN_OR_RETURN(const std::optional<SingleRow> row, ProjectSingleRow(log, state));
   out.Line(RowJson(row));
   return absl::OkStatus();
@@ -86,8 +86,12 @@ absl::Status Check(const ProjectOptions& options, const EventLog& log, Output& o
 }
 
 absl::Status RunProject(const ProjectOptions& options, Context& context) {
+  std::optional<Place> place;
+  if (options.at) {
+    ASSIGN_OR_RETURN(place, ParsePlace("--at", *options.at, context));
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
-  if (!options.sqlite) return PrintRow(options, *log, context.out);
+  if (!options.sqlite) return PrintRow(place, *log, context.out);
   if (options.check) return Check(options, *log, context.out);
   if (options.follow) return Follow(*options.sqlite, *log, context.messages);
   ASSIGN_OR_RETURN(const std::unique_ptr<SqliteMirror> mirror, SqliteMirror::Open(*options.sqlite, *log));
@@ -100,7 +104,10 @@ void AddProjectCommand(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<ProjectOptions>();
   CLI::App* command = AddCommand(app, "project", "The single row that older programs read");
   CLI::Option* json = AddFlag(*command, "--json", options->json, "Print it as a JSON object; null when idle");
-  AddCount(*command, "--at", options->at, "As of this event")->type_name("SEQUENCE")->needs(json);
+  AddText(*command, "--at", options->at,
+          "As of this event, or this time: 2026-11-01, \"2026-11-01 14:30\", yesterday, 3h")
+      ->type_name("PLACE")
+      ->needs(json);
   CLI::Option* sqlite =
       AddText(*command, "--sqlite", options->sqlite, "Keep it in this file's table indexing_state")->type_name("FILE");
   sqlite->excludes(json);

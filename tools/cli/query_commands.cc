@@ -1,4 +1,4 @@
-// status, history and show: they only read, and work while a writer goes on.
+// status and show: they only read, and work while a writer goes on.
 
 #include <memory>
 #include <optional>
@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "foldlog/history.h"
 #include "foldlog/log_directory.h"
@@ -15,25 +14,14 @@
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
 #include "tools/cli/event_summary.h"
-#include "tools/cli/history_table.h"
 #include "tools/cli/log_view.h"
+#include "tools/cli/named_operation.h"
 #include "tools/cli/pulse.h"
 #include "tools/cli/render_json.h"
 #include "tools/cli/render_text.h"
-#include "tools/cli/script_step.h"
-#include "tools/cli/time_format.h"
 
 namespace foldlog::cli {
 namespace {
-
-// Where the log stops making sense, for standard error and the exit code.
-absl::Status CheckNoMisfit(const State& state, const EventLog& log) {
-  if (!state.misfit) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat("the log ", log.name(), ": ", state.misfit->why,
-                                          "; it and the events behind it count for nothing (foldlog events --from ",
-                                          state.misfit->sequence,
-                                          " shows them). foldlog reset goes on from there, and every event stays"));
-}
 
 struct StatusOptions {
   bool json = false;
@@ -58,48 +46,27 @@ absl::Status RunStatus(const StatusOptions& options, Context& context) {
   return absl::OkStatus();
 }
 
-// The view was read after the history, so what it says of the operation on the row is newer.
-void BringUpToDate(const LogView& view, HistoryEntry& entry) {
-  if (view.IsAbout(entry.operation)) entry.operation = *view.state.operation;
-}
-
-absl::Status RunHistory(bool json, bool heading, Context& context) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
-  ASSIGN_OR_RETURN(std::vector<HistoryEntry> entries, ReadHistory(*log));
-  ASSIGN_OR_RETURN(const LogView view, ReadLogView(*log, context.log));
-  if (!entries.empty()) BringUpToDate(view, entries.back());
-  context.Page();
-  if (json) {
-    for (const HistoryEntry& entry : entries) context.out.Line(HistoryJson(entry, view));
-  } else {
-    Look look = context.look();
-    look.heading = heading;
-    context.out.Show(HistoryText(entries, view, Now(), look));
-  }
-  return CheckNoMisfit(view.state, *log);
-}
-
 struct ShowOptions {
   bool json = false;
-  std::optional<std::string> operation_id;
+  std::optional<std::string> operation;
 };
 
 absl::Status RunShow(const ShowOptions& options, Context& context) {
   ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
   ASSIGN_OR_RETURN(const LogView view, ReadLogView(*log, context.log));
-  if (!options.operation_id && !view.state.operation) {
-    return absl::NotFoundError("there is no operation at present; name one that \"foldlog history\" lists");
+  if (!options.operation && !view.state.operation) {
+    return absl::NotFoundError(
+        "there is no operation at present; name one that \"foldlog history\" lists, or \"last\"");
   }
-  const std::string present = view.state.operation ? view.state.operation->operation_id : "";
-  const std::string named = options.operation_id.value_or(present);
-  const std::string id = named == present ? named : WithoutEpoch(named);
-  ASSIGN_OR_RETURN(const HistoryEntry entry, FindOperation(*log, id));
+  const std::string named = options.operation ? *options.operation : view.state.operation->operation_id;
+  ASSIGN_OR_RETURN(const HistoryEntry entry, FindNamedOperation(*log, named));
   ASSIGN_OR_RETURN(const EventSummary summary, ReadEventSummary(*log, entry.operation));
+  const Look look = context.look();
   context.Page();
   if (options.json) {
     context.out.Line(ShowJson(entry, view, summary));
   } else {
-    context.out.Show(ShowText(entry, view, summary, {SystemClock()(), context.look()}));
+    context.out.Show(ShowText(entry, view, summary, {SystemClock()(), look}));
   }
   return absl::OkStatus();
 }
@@ -123,26 +90,16 @@ void AddStatus(CLI::App& app, Command& chosen) {
 
 void AddQueryCommands(CLI::App& app, Command& chosen) {
   AddStatus(app, chosen);
-  const auto json = std::make_shared<bool>(false);
-  CLI::App* history = AddCommand(app, "history", "All operations, the newest last");
-  AddFlag(*history, "--json", *json, "One JSON object a line");
-  const auto no_header = std::make_shared<bool>(false);
-  AddFlag(*history, "--no-header", *no_header, "Only the operations, without the line above them");
-  history->footer(
-      "Example:\n"
-      "  foldlog history --log /var/lib/photos/log --no-header");
-  history->callback([json, no_header, &chosen] {
-    chosen = [json, no_header](Context& context) { return RunHistory(*json, !*no_header, context); };
-  });
-
   const auto options = std::make_shared<ShowOptions>();
   CLI::App* show = AddCommand(app, "show", "Everything about one operation");
   AddFlag(*show, "--json", options->json, "One JSON object");
-  AddText(*show, "OPERATION", options->operation_id, "Its id or token; the operation at hand unless given")
+  AddText(*show, "OPERATION", options->operation,
+          std::string("Its ") + kOperationHelp + "; the one at hand unless given")
       ->type_name("");
   show->footer(
-      "Example:\n"
-      "  foldlog show --log /var/lib/photos/log 0b8f3c5e-6c1a-4f5e-9d53-0d2a6e6c2f11");
+      "Examples:\n"
+      "  foldlog show last\n"
+      "  foldlog show 0b8f3c5e");
   show->callback([options, &chosen] { chosen = [options](Context& context) { return RunShow(*options, context); }; });
 }
 

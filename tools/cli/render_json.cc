@@ -179,6 +179,25 @@ std::string RowJson(const std::optional<SingleRow>& row) {
   return json.Take();
 }
 
+std::string AtJson(const State& state, const std::optional<SingleRow>& row) {
+  const Operation operation = state.operation.value_or(Operation{.status = OperationStatus::kIdle});
+  return ObjectWith([&](JsonSink& json) {
+    Put(json, "sequence", state.sequence);
+    Put(json, "time", If(state.sequence != 0, report::Instant{state.seen.time}));
+    PutIdentity(json, operation);
+    PutProgress(json, operation);
+    Put(json, "file_errors", FileErrors(operation));
+    PutPace(json, operation);
+    PutTimes(json, operation);
+    PutLastClockStep(json, operation);
+    PutRecord(json, operation);
+    PutOrigin(json, operation);
+    PutOutcome(json, operation);
+    Put(json, "row", row);
+    Put(json, "misfit", state.misfit);
+  });
+}
+
 std::string StepJson(const State& state) {
   const auto& operation = state.operation;
   return ObjectWith([&](JsonSink& json) {

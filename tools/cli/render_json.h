@@ -36,6 +36,10 @@ std::string EventJson(const ShownEvent& shown, const std::string& operation_id);
 // The single row with its columns' names, or null.
 std::string RowJson(const std::optional<SingleRow>& row);
 
+// `state` as it was, with the row of that moment. The fields of an operation, as in the history; nulls and zeros if
+// idle.
+std::string AtJson(const State& state, const std::optional<SingleRow>& row);
+
 // What a step answers: the operation with its token (script_step.h) for the steps to come, null if there is none now,
 // and the number of the last event.
 std::string StepJson(const State& state);

@@ -203,6 +203,15 @@ void AddEvents(const char* heading, const std::deque<ShownEvent>& events, const 
   for (const ShownEvent& event : events) fields.AddLine(EventText(event, look));
 }
 
+void AddRow(const std::optional<SingleRow>& row, Fields& fields) {
+  if (!row) return fields.Add("Row", "none");
+  fields.AddAll("Row",
+                {"operation_type   " + row->operation_type, "status           " + row->status,
+                 "checkpoint_data  " + row->checkpoint_data, "started_at       " + std::to_string(row->started_at),
+                 "updated_at       " + std::to_string(row->updated_at),
+                 "completed_at     " + (row->completed_at ? std::to_string(*row->completed_at) : "NULL")});
+}
+
 }  // namespace
 
 Lines StatusText(const LogView& view, const Showing& showing, std::optional<std::int64_t> stalled_after_ns) {
@@ -217,6 +226,24 @@ Lines StatusText(const LogView& view, const Showing& showing, std::optional<std:
   }
   AddLog(view, fields);
   if (const std::optional<std::string> next = NextStep(view)) fields.Add("Next", *next);
+  return fields.lines();
+}
+
+Lines AtText(const State& state, const std::optional<SingleRow>& row, const Look& look) {
+  LogView view;
+  view.state = state;
+  Fields fields;
+  fields.Add("After", state.sequence == 0
+                          ? "nothing: the log begins later"
+                          : "event " + Grouped(state.sequence) + ", " + HumanTime(state.seen.time, look.zone));
+  if (state.operation) {
+    AddOperation(*state.operation, Words(Name(state.operation->status)), view, {state.seen, look}, fields);
+  } else {
+    fields.Add("Status", "idle");
+  }
+  fields.Add("Epoch", Grouped(state.epoch));
+  if (state.misfit) fields.Add("Misfit", state.misfit->why, Tone::kBad);
+  AddRow(row, fields);
   return fields.lines();
 }
 

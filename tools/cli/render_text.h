@@ -25,6 +25,9 @@ struct Showing {
 // in progress and has not got further for longer.
 Lines StatusText(const LogView& view, const Showing& showing, std::optional<std::int64_t> stalled_after_ns = {});
 
+// State and row as they were; ages are those of that moment.
+Lines AtText(const State& state, const std::optional<SingleRow>& row, const Look& look = {});
+
 // Everything about one operation.
 Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummary& summary, const Showing& showing);
 

@@ -1,0 +1,20 @@
+// Comma-separated values, as RFC 4180 has them. Pure.
+
+#ifndef FOLDLOG_CLI_CSV_H_
+#define FOLDLOG_CLI_CSV_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace foldlog::cli {
+
+// One record, without the CR and LF that end it. Fields with commas, quotes or line breaks are quoted; nothing else is
+// changed, so the bytes of a path are those of the log. Nothing and an empty text are the same.
+std::string CsvRecord(const std::vector<std::string>& fields);
+
+inline constexpr std::string_view kCsvEnd = "\r\n";
+
+}  // namespace foldlog::cli
+
+#endif  // FOLDLOG_CLI_CSV_H_

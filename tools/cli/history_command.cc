@@ -1,0 +1,178 @@
+// history: the operations of a log, and what they amount to. Only reads.
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "engine/base/status_macros.h"
+#include "foldlog/history.h"
+#include "foldlog/log_directory.h"
+#include "tools/cli/arguments.h"
+#include "tools/cli/command.h"
+#include "tools/cli/csv.h"
+#include "tools/cli/csv_rows.h"
+#include "tools/cli/history_table.h"
+#include "tools/cli/log_view.h"
+#include "tools/cli/nearest.h"
+#include "tools/cli/render_json.h"
+#include "tools/cli/time_format.h"
+#include "tools/cli/time_range.h"
+#include "tools/cli/totals.h"
+
+namespace foldlog::cli {
+namespace {
+
+// So many lines share the widths of their columns; a longer table is shown piece by piece.
+constexpr std::size_t kTableRows = 10'000;
+
+struct HistoryOptions {
+  HistoryFilter filter;
+  TimeRangeText times;
+  std::vector<std::string> statuses;
+  std::optional<std::int64_t> min_errors;
+  std::optional<std::int64_t> limit;
+  bool reverse = false;
+  bool totals = false;
+  bool json = false;
+  bool csv = false;
+  bool no_header = false;
+};
+
+// What is shown of the operations, each added in its turn.
+class HistoryPrinter {
+ public:
+  HistoryPrinter(const HistoryOptions& options, const LogView& view, const Look& look, Output& out)
+      : options_(options), view_(view), look_(look), out_(out) {
+    look_.heading = !options.no_header;
+    if (options_.csv && look_.heading) out_.Csv(HistoryColumns());
+  }
+
+  void Add(HistoryEntry entry) {
+    any_ = true;
+    // What the view says of the operation on the row belongs together.
+    if (view_.IsAbout(entry.operation)) entry = {.operation = *view_.state.operation, .reset_by = {}};
+    if (options_.json) return out_.Line(HistoryJson(entry, view_));
+    if (options_.csv) return out_.Csv(HistoryCells(entry, view_));
+    rows_.push_back(std::move(entry));
+    if (rows_.size() == kTableRows) ShowTable();
+  }
+
+  void End() {
+    const bool table = !options_.json && !options_.csv;
+    if (table && (!rows_.empty() || !any_)) ShowTable();
+  }
+
+ private:
+  void ShowTable() {
+    out_.Show(HistoryText(rows_, view_, Now(), look_));
+    look_.heading = false;
+    rows_.clear();
+  }
+
+  const HistoryOptions& options_;
+  const LogView& view_;
+  Look look_;
+  Output& out_;
+  std::vector<HistoryEntry> rows_;
+  bool any_ = false;
+};
+
+absl::StatusOr<HistoryFilter> FilterOf(const HistoryOptions& options, const Context& context) {
+  HistoryFilter filter = options.filter;
+  ASSIGN_OR_RETURN(const TimeRange range, ParseTimeRange(options.times, context));
+  filter.since = range.since;
+  filter.until = range.until;
+  filter.min_errors = options.min_errors.value_or(0);
+  return filter;
+}
+
+absl::Status PrintTotals(const HistoryOptions& options, const HistoryFilter& filter, const EventLog& log, Output& out) {
+  ASSIGN_OR_RETURN(const Totals totals, SumUp(log, filter));
+  if (options.json) {
+    out.Line(TotalsJson(totals));
+  } else {
+    out.Show(TotalsText(totals));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunHistory(const HistoryOptions& options, Context& context) {
+  ASSIGN_OR_RETURN(const HistoryFilter filter, FilterOf(options, context));
+  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
+  if (options.totals) return PrintTotals(options, filter, *log, context.out);
+  ASSIGN_OR_RETURN(const LogView view, ReadLogView(*log, context.log));
+  const Order order = options.reverse ? Order::kOldestFirst : Order::kNewestFirst;
+  ASSIGN_OR_RETURN(HistoryQuery query, HistoryQuery::Over(*log, filter, order));
+  const Look look = context.look();
+  context.Page();
+  HistoryPrinter printer(options, view, look, context.out);
+  for (std::int64_t shown = 0; shown < options.limit.value_or(shown + 1) && !context.out.closed(); ++shown) {
+    ASSIGN_OR_RETURN(std::optional<HistoryEntry> entry, query.Next());
+    if (!entry) break;
+    printer.Add(*std::move(entry));
+  }
+  printer.End();
+  return CheckNoMisfit(view.state, *log);
+}
+
+// "failed,completed" names two.
+void ParseStatuses(HistoryOptions& options) {
+  std::vector<std::string> known;
+  for (const OperationStatus status : {OperationStatus::kInProgress, OperationStatus::kPaused,
+                                       OperationStatus::kCompleted, OperationStatus::kFailed}) {
+    known.emplace_back(Name(status));
+  }
+  for (const std::string& list : options.statuses) {
+    for (const std::string& name : std::vector<std::string>(absl::StrSplit(list, ','))) {
+      const auto found = std::find(known.begin(), known.end(), name);
+      if (found == known.end()) {
+        throw CLI::ValidationError(
+            "--status", "\"" + name + "\" is none of " + absl::StrJoin(known, ", ") + DidYouMean(name, known));
+      }
+      options.filter.statuses.insert(static_cast<OperationStatus>(found - known.begin() + 1));
+    }
+  }
+}
+
+void AddFilters(CLI::App& history, HistoryOptions& options) {
+  AddTexts(history, "--status", options.statuses, "Only these: in_progress, paused, completed, failed")
+      ->type_name("STATUS");
+  AddOperationType(history, options.filter.type, "Only initial, incremental or recovery runs");
+  AddTimeRange(history, options.times);
+  AddCount(history, "--min-errors", options.min_errors, "Only with so many errors or more");
+  AddFlag(history, "--interrupted", options.filter.interrupted_only, "Only those whose owner vanished meanwhile");
+  AddText(history, "--name", options.filter.name, "Only with this in the id, a root or a value of the metadata")
+      ->type_name("TEXT");
+  AddPairs(history, "--meta", options.filter.metadata, "Only with this metadata; may be repeated");
+}
+
+}  // namespace
+
+void AddHistoryCommand(CLI::App& app, Command& chosen) {
+  const auto options = std::make_shared<HistoryOptions>();
+  CLI::App* history = AddCommand(app, "history", "All operations, the newest first");
+  AddFilters(*history, *options);
+  AddLimit(*history, options->limit, "Only so many");
+  AddFlag(*history, "--reverse", options->reverse, "The oldest first");
+  CLI::Option* totals = AddFlag(*history, "--totals", options->totals, "Only what they amount to");
+  CLI::Option* json = AddFlag(*history, "--json", options->json, "One JSON object a line");
+  AddFlag(*history, "--csv", options->csv, "Comma-separated values (RFC 4180)")->excludes(json)->excludes(totals);
+  AddFlag(*history, "--no-header", options->no_header, "Only the operations, without the line above them");
+  history->footer(
+      "--since and --until choose the operations that were under way in between.\n"
+      "Examples:\n"
+      "  foldlog history -n 10\n"
+      "  foldlog history --since 7d --status failed --csv > failed.csv\n"
+      "  foldlog history --name /photos --totals");
+  history->callback([options, &chosen] {
+    ParseStatuses(*options);
+    chosen = [options](Context& context) { return RunHistory(*options, context); };
+  });
+}
+
+}  // namespace foldlog::cli
