@@ -1,0 +1,113 @@
+// The steps of a story, and the curve of rates that they give.
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/saturated.h"
+#include "engine/base/status_macros.h"
+#include "engine/seconds.h"
+#include "foldlog/operation_story.h"
+#include "foldlog/replayer.h"
+
+namespace foldlog {
+namespace {
+
+using Steps = std::map<Sequence, StoryStep>;
+
+absl::Status AddStep(const EventLog& log, const Operation& operation, Sequence sequence, Steps& steps) {
+  if (steps.count(sequence) != 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const State state, StateAt(log, sequence));
+  if (!state.operation || state.operation->first_sequence != operation.first_sequence) {
+    return absl::OutOfRangeError(
+        absl::StrCat("event ", sequence, " of the log ", log.name(), " is not of operation ", operation.operation_id));
+  }
+  const Operation& then = *state.operation;
+  steps[sequence] = {.sequence = sequence,
+                     .time = state.seen.time,
+                     .status = then.status,
+                     .files = then.files_processed,
+                     .active_ns = then.active_ns,
+                     .errors = then.error_count,
+                     .last_processed_file = then.last_processed_file};
+  return absl::OkStatus();
+}
+
+// The middle of the step that took most time at work; nothing if no step can be halved.
+std::optional<Sequence> NextToHalve(const Steps& steps) {
+  std::optional<Sequence> middle;
+  std::int64_t longest_ns = -1;
+  for (auto before = steps.begin(), after = std::next(before); after != steps.end(); before = after++) {
+    const std::int64_t took_ns = SaturatedMinus(after->second.active_ns, before->second.active_ns);
+    if (after->first - before->first < 2 || took_ns <= longest_ns) continue;
+    longest_ns = took_ns;
+    middle = before->first + (after->first - before->first) / 2;
+  }
+  return middle;
+}
+
+double RateBetween(std::int64_t files, std::int64_t active_ns) {
+  return files > 0 && active_ns > 0 ? static_cast<double>(files) / SecondsOf(active_ns) : 0;
+}
+
+// Files that were done by that time at work, on straight lines between the steps.
+double FilesAt(const std::vector<StoryStep>& steps, double active_ns) {
+  for (std::size_t i = 1; i < steps.size(); ++i) {
+    const StoryStep& before = steps[i - 1];
+    const StoryStep& after = steps[i];
+    if (static_cast<double>(after.active_ns) < active_ns) continue;
+    const double took = static_cast<double>(after.active_ns) - static_cast<double>(before.active_ns);
+    const double share = took > 0 ? (active_ns - static_cast<double>(before.active_ns)) / took : 1;
+    return std::lerp(static_cast<double>(before.files), static_cast<double>(after.files), share);
+  }
+  return static_cast<double>(steps.back().files);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<StoryStep>> StoryStepsOf(const EventLog& log, const Operation& operation,
+                                                    std::size_t points) {
+  const Sequence first = operation.first_sequence;
+  const Sequence last = operation.last_sequence;
+  Steps steps;
+  const std::size_t even = std::max<std::size_t>(points / 2, 1);
+  for (std::size_t i = 0; i < even; ++i) {
+    const auto ahead =
+        static_cast<Sequence>(static_cast<double>(last - first) * static_cast<double>(i) / static_cast<double>(even));
+    RETURN_IF_ERROR(AddStep(log, operation, first + ahead, steps));
+  }
+  RETURN_IF_ERROR(AddStep(log, operation, last, steps));
+  while (steps.size() < points) {
+    const std::optional<Sequence> middle = NextToHalve(steps);
+    if (!middle) break;
+    RETURN_IF_ERROR(AddStep(log, operation, *middle, steps));
+  }
+  std::vector<StoryStep> result;
+  for (auto& [sequence, step] : steps) {
+    if (!result.empty()) {
+      step.rate = RateBetween(SaturatedMinus(step.files, result.back().files),
+                              SaturatedMinus(step.active_ns, result.back().active_ns));
+    }
+    result.push_back(std::move(step));
+  }
+  return result;
+}
+
+std::vector<double> RateCurve(const std::vector<StoryStep>& steps, std::size_t points) {
+  if (steps.size() < 2 || points == 0 || steps.back().active_ns <= steps.front().active_ns) return {};
+  const auto begin = static_cast<double>(steps.front().active_ns);
+  const double part = (static_cast<double>(steps.back().active_ns) - begin) / static_cast<double>(points);
+  std::vector<double> rates;
+  double before = static_cast<double>(steps.front().files);
+  for (std::size_t i = 1; i <= points; ++i) {
+    const double files =
+        i == points ? static_cast<double>(steps.back().files) : FilesAt(steps, begin + part * static_cast<double>(i));
+    rates.push_back(std::max(0.0, (files - before) * 1e9 / part));
+    before = files;
+  }
+  return rates;
+}
+
+}  // namespace foldlog
