@@ -22,12 +22,13 @@ namespace {
 
 using report::JsonSink;
 
-std::string BeginLine(const LogId& id, const ChainEnd& base) {
+std::string BeginLine(const LogId& id, const ChainEnd& base, bool whole) {
   JsonSink json;
   json.BeginObject();
   Put(json, "kind", kBeginKind);
   Put(json, "version", kJsonLinesVersion);
   Put(json, "log_id", HexOf(id));
+  Put(json, "whole", whole);
   Put(json, "base_sequence", base.sequence);
   Put(json, "base_hash", report::HashText(base.hash));
   json.EndObject();
@@ -68,6 +69,7 @@ struct JsonLinesExport::Parts {
       : log_id(id), base(extent.base), end(extent.end), frames(log, extent.base), state{.sequence = base.sequence} {}
 
   absl::StatusOr<std::string> EventLine(const FrameView& frame);
+  absl::StatusOr<std::optional<std::string>> NextOfPart();
 
   LogId log_id;
   ChainEnd base;
@@ -75,6 +77,8 @@ struct JsonLinesExport::Parts {
   FrameReader frames;
   State state;
   std::string operation_id;
+  std::optional<EventQuery> query;  // if only a part is wanted
+  Sequence given = 0;
   bool begun = false;
   bool ended = false;
 };
@@ -107,11 +111,31 @@ absl::StatusOr<std::string> JsonLinesExport::Parts::EventLine(const FrameView& f
   return WithLineHash(object + R"(, "payload": ")" + Base64Of(payload) + "\"}");
 }
 
-absl::StatusOr<JsonLinesExport> JsonLinesExport::Of(const EventLog& log, const LogId& id) {
+absl::StatusOr<std::optional<std::string>> JsonLinesExport::Parts::NextOfPart() {
+  ASSIGN_OR_RETURN(const std::optional<QueriedEvent> found, query->Next());
+  if (!found) return std::optional<std::string>();
+  given = found->event.sequence;
+  JsonSink json;
+  json.BeginObject();
+  PutEventHead(json, found->event, found->operation_id);
+  PutClocks(json, found->event.event, 0);
+  PutBody(json, found->event.event);
+  Put(json, "hash", report::HashText(found->event.hash));
+  json.EndObject();
+  return std::optional(WithLineHash(json.Take()));
+}
+
+absl::StatusOr<JsonLinesExport> JsonLinesExport::Of(const EventLog& log, const LogId& id,
+                                                    const std::optional<EventFilter>& filter) {
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
   // What had been durable and is gone must not look as if it had never been.
   if (extent.missing_through > extent.end.sequence) return log.Read(extent.end.sequence + 1, 1).status();
-  return JsonLinesExport(std::make_unique<Parts>(log, id, extent));
+  auto parts = std::make_unique<Parts>(log, id, extent);
+  if (filter) {
+    ASSIGN_OR_RETURN(EventQuery query, EventQuery::Over(log, *filter));
+    parts->query.emplace(std::move(query));
+  }
+  return JsonLinesExport(std::move(parts));
 }
 
 JsonLinesExport::JsonLinesExport(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -119,13 +143,21 @@ JsonLinesExport::JsonLinesExport(JsonLinesExport&&) noexcept = default;
 JsonLinesExport& JsonLinesExport::operator=(JsonLinesExport&&) noexcept = default;
 JsonLinesExport::~JsonLinesExport() = default;
 
-Sequence JsonLinesExport::position() const { return parts_->frames.position().sequence; }
+Sequence JsonLinesExport::position() const {
+  return parts_->query ? parts_->given : parts_->frames.position().sequence;
+}
 Sequence JsonLinesExport::end() const { return parts_->end.sequence; }
 
 absl::StatusOr<std::optional<std::string>> JsonLinesExport::Next() {
   Parts& at = *parts_;
-  if (!std::exchange(at.begun, true)) return std::optional(BeginLine(at.log_id, at.base));
+  if (!std::exchange(at.begun, true)) return std::optional(BeginLine(at.log_id, at.base, !at.query));
   if (at.ended) return std::optional<std::string>();
+  if (at.query) {
+    ASSIGN_OR_RETURN(std::optional<std::string> line, at.NextOfPart());
+    if (line) return line;
+    at.ended = true;
+    return std::optional(EndLine(at.end));
+  }
   if (position() >= end()) {
     at.ended = true;
     return std::optional(EndLine(at.frames.position()));

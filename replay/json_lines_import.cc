@@ -13,6 +13,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/codec/frame.h"
 #include "engine/json/reader.h"
+#include "foldlog/event_index.h"
 #include "foldlog/json_lines.h"
 #include "foldlog/owner.h"
 #include "replay/json_event.h"
@@ -83,6 +84,9 @@ absl::Status LinesToFrames::TakeBegin(const JsonFields& fields) {
   }
   if (fields.Integer("version").value_or(0) != kJsonLinesVersion) {
     return absl::InvalidArgumentError("the export is of a version that this foldlog does not know; use a newer one");
+  }
+  if (!fields.Bool("whole")) {
+    return absl::InvalidArgumentError("only a part of a log was exported; export it whole to make a log of it");
   }
   const std::optional<LogId> id = LogIdOf(fields.Text("log_id").value_or(""));
   if (!id) return absl::InvalidArgumentError("it does not say which log it is of");
@@ -171,7 +175,9 @@ absl::Status CheckNothingThere(const std::string& directory) {
 absl::Status Store(const std::string& path, LinesToFrames& lines, std::unique_ptr<EventLog>& log) {
   if (!log) {
     using Create = LogDirectoryOptions::Create;
-    ASSIGN_OR_RETURN(WritableLog made, OpenLogForWriting(path, {.create = Create::kMustBeNew, .log_id = lines.id()}));
+    LogDirectoryOptions options{.create = Create::kMustBeNew, .log_id = lines.id()};
+    options.indexer = NewEventIndexer();
+    ASSIGN_OR_RETURN(WritableLog made, OpenLogForWriting(path, options));
     log = std::move(made.log);
   }
   RETURN_IF_ERROR(log->Append(lines.run(), Space::kUnreserved));

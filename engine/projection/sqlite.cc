@@ -222,6 +222,10 @@ void SqliteQuery::BindInteger(int parameter, std::int64_t value) {
   Note(sqlite3_bind_int64(statement_.handle_, parameter, value));
 }
 
+void SqliteQuery::BindReal(int parameter, double value) {
+  Note(sqlite3_bind_double(statement_.handle_, parameter, value));
+}
+
 void SqliteQuery::BindNull(int parameter) { Note(sqlite3_bind_null(statement_.handle_, parameter)); }
 
 // Binding errors are kept for Step(), so that callers need not check every call.

@@ -150,6 +150,7 @@ class SqliteQuery {
   void BindBlob(int parameter, std::string_view bytes);
   void BindText(int parameter, std::string_view text);
   void BindInteger(int parameter, std::int64_t value);
+  void BindReal(int parameter, double value);
   void BindNull(int parameter);
 
   absl::StatusOr<bool> Step();  // true: there is a row

@@ -10,7 +10,8 @@ import foldlog
 
 STUB = pathlib.Path(foldlog.__file__).with_name("__init__.pyi")
 TREE = ast.parse(STUB.read_text(encoding="utf-8"))
-CLASSES = {node.name: node for node in TREE.body if isinstance(node, ast.ClassDef)}
+ALL_CLASSES = {node.name: node for node in TREE.body if isinstance(node, ast.ClassDef)}
+CLASSES = {name: node for name, node in ALL_CLASSES.items() if not name.endswith("Dict")}
 
 
 def functions(node):
@@ -44,7 +45,58 @@ def public_members(cls):
 def test_the_stub_exports_what_the_module_exports():
     exported = next(ast.literal_eval(node.value) for node in TREE.body
                     if isinstance(node, ast.Assign) and node.targets[0].id == "__all__")
-    assert exported == foldlog.__all__ == sorted(CLASSES)
+    assert exported == foldlog.__all__ == sorted(CLASSES) + ["__version__"]
+
+
+def test_the_version_is_that_of_the_project():
+    project = (pathlib.Path(__file__).parents[2] / "CMakeLists.txt").read_text(encoding="utf-8")
+    assert f"project(foldlog VERSION {foldlog.__version__} " in project
+
+
+def dict_in_stub(name):
+    """The keys of a TypedDict: those that are always there, and the others."""
+    node = ALL_CLASSES[name]
+    always, others = set(), set()
+    for base in node.bases:
+        if base.id != "TypedDict":
+            always, others = dict_in_stub(base.id)
+    for item in node.body:
+        required = not (isinstance(item.annotation, ast.Subscript) and item.annotation.value.id == "NotRequired")
+        (always if required else others).add(item.target.id)
+    return always, others
+
+
+def assert_is(name, value):
+    always, others = dict_in_stub(name)
+    assert always <= value.keys() <= always | others, name
+
+
+def test_dicts_have_the_keys_of_the_stub(tmp_path):
+    seen = set()
+    with foldlog.IndexingStateManager(tmp_path / "log") as manager:
+        operation = manager.start_operation(foldlog.IndexingOperationType.INITIAL, total_files=3, roots=["/a"])
+        manager.update_checkpoint(operation, 1, "/a", "/a/b", {"path": "/a/c", "error": "bad"}, 7)
+        assert_is("RowDict", manager.row())
+        assert_is("ActiveDict", manager.get_active_operation())
+        manager.pause_operation(operation)
+        manager.resume_operation(operation)
+        manager.complete_operation(operation, {"n": 1})
+        manager.clear_completed_operation()
+        manager.fail_operation(manager.start_operation(foldlog.IndexingOperationType.INITIAL), "bad")
+        manager.reset()
+        for event in manager.events():
+            assert_is("EventDict", event)
+            seen |= event.keys()
+        for entry in manager.history():
+            assert_is("HistoryDict", entry)
+            assert_is("OwnerDict", entry["owner"])
+        assert_is("StatusDict", manager.status())
+        past = manager.state_at(sequence=2)
+        assert_is("StateDict", past)
+        assert_is("OperationDict", past["operation"])
+    # What is left is of imports and recoveries.
+    assert set().union(*dict_in_stub("EventDict")) - seen == {
+        "evidence", "status", "rate", "started_at", "last_update", "updated_at", "ended_at", "errors", "source", "row"}
 
 
 def test_the_package_is_marked_as_typed():
@@ -79,7 +131,7 @@ def test_members_of_enums_are_those_of_the_stub():
 
 
 def test_everything_public_has_a_docstring():
-    for name in foldlog.__all__:
+    for name in CLASSES:
         cls = getattr(foldlog, name)
         assert cls.__doc__
         for member in public_members(cls):

@@ -187,6 +187,7 @@ void Configure(CLI::App& app, Context& context, Command& chosen) {
   AddAtCommand(app, chosen);
   AddScriptCommands(app, chosen);
   AddProjectCommand(app, chosen);
+  AddExportCommand(app, chosen);
   AddImportCommand(app, chosen);
   AddReindexCommand(app, chosen);
   AddHelpCommand(app);

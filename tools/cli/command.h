@@ -58,6 +58,7 @@ void AddEventsCommand(CLI::App& app, Command& chosen);   // events
 void AddScriptCommands(CLI::App& app, Command& chosen);  // start, checkpoint, pause, …
 void AddIndexCommand(CLI::App& app, Command& chosen);    // index
 void AddProjectCommand(CLI::App& app, Command& chosen);  // project
+void AddExportCommand(CLI::App& app, Command& chosen);   // export
 void AddImportCommand(CLI::App& app, Command& chosen);   // import
 void AddReindexCommand(CLI::App& app, Command& chosen);  // reindex
 

@@ -29,6 +29,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "foldlog/event_log.h"
+#include "foldlog/event_query.h"
 #include "foldlog/log_directory.h"
 
 namespace foldlog {
@@ -37,7 +38,10 @@ namespace foldlog {
 // event and the state, however long the log is.
 class JsonLinesExport {
  public:
-  static absl::StatusOr<JsonLinesExport> Of(const EventLog& log, const LogId& id);
+  // With a filter, only what it lets pass: for readers, no log can be made of it. Then an event that is damaged is an
+  // error.
+  static absl::StatusOr<JsonLinesExport> Of(const EventLog& log, const LogId& id,
+                                            const std::optional<EventFilter>& filter = std::nullopt);
 
   JsonLinesExport(JsonLinesExport&&) noexcept;
   JsonLinesExport& operator=(JsonLinesExport&&) noexcept;

@@ -18,6 +18,7 @@ and tasks that share an operation. One process writes to a log; any number read 
 from foldlog._log import Log
 from foldlog._manager import IndexingStateManager
 from foldlog._types import IndexingCheckpoint, IndexingError, IndexingOperationType, IndexingStatus
+from foldlog._version import __version__
 
 __all__ = [
     "IndexingCheckpoint",
@@ -26,4 +27,5 @@ __all__ = [
     "IndexingStateManager",
     "IndexingStatus",
     "Log",
+    "__version__",
 ]

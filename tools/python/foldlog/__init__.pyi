@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from types import TracebackType
-from typing import Any, Callable, Iterable, Iterator, Literal, Mapping, Optional, Union
+from typing import Any, Callable, Iterable, Iterator, Literal, Mapping, NotRequired, Optional, TypedDict, Union
 
 __all__ = [
     "IndexingCheckpoint",
@@ -14,10 +14,131 @@ __all__ = [
     "IndexingStateManager",
     "IndexingStatus",
     "Log",
+    "__version__",
 ]
+
+__version__: str
 
 _Path = Union[str, os.PathLike[str]]
 _Durability = Literal["sync", "interval"]
+
+# The dicts that calls give. They exist for type checkers only; import them under `if TYPE_CHECKING:`. Names and shapes are those of
+# schema/JSON.md, but times are seconds since 1970.
+
+class OwnerDict(TypedDict):
+    program: str
+    host: str
+    pid: int
+    holds_log: bool
+    instance: str
+    machine_id: str
+    boot_id: str
+    pid_namespace: int
+    start_ticks: int
+    kernel_boot_id: bool
+    file_system: int
+    device: int
+    directory: int
+    lock_file: int
+
+class MisfitDict(TypedDict):
+    sequence: int
+    why: str
+
+class RowDict(TypedDict):
+    id: int
+    operation_type: str
+    status: str
+    checkpoint_data: str
+    started_at: int
+    updated_at: int
+    completed_at: Optional[int]
+
+class ActiveDict(TypedDict):
+    operation_id: str
+    operation_type: str
+    status: str
+    checkpoint: dict[str, Any]
+    started_at: int
+    updated_at: int
+
+class OperationDict(TypedDict):
+    operation_id: str
+    operation_type: str
+    status: str
+    total_files: Optional[int]
+    files_processed: int
+    current_path: Optional[str]
+    last_processed_file: Optional[str]
+    batch_num: int
+    error_count: int
+    rate: float
+    recent_rate: float
+    active_s: float
+    paused_s: float
+    started_at: float
+    updated_at: float
+    completed_at: Optional[float]
+    clock_steps: int
+    last_progress_at: float
+    epoch: int
+    checkpoints: int
+    interruptions: int
+    interruptions_by: dict[str, int]
+    first_sequence: int
+    last_sequence: int
+    stats: dict[str, Any]
+    roots: list[str]
+    metadata: dict[str, Union[str, list[str]]]
+    owner: OwnerDict
+    pause_reason: Optional[str]
+    failure: Optional[str]
+
+class HistoryDict(OperationDict):
+    reset: Optional[int]
+
+class StateDict(TypedDict):
+    sequence: int
+    epoch: int
+    status: str
+    operation: Optional[OperationDict]
+    misfit: NotRequired[MisfitDict]
+
+class StatusDict(StateDict):
+    interruption: Optional[str]
+    durable_sequence: int
+    mirrors: dict[str, Optional[str]]
+
+class EventDict(TypedDict):
+    sequence: int
+    time: float
+    epoch: int
+    kind: str
+    operation_id: Optional[str]
+    # Of its kind.
+    operation_type: NotRequired[str]
+    total_files: NotRequired[Optional[int]]
+    roots: NotRequired[list[str]]
+    metadata: NotRequired[dict[str, Union[str, list[str]]]]
+    owner: NotRequired[OwnerDict]
+    files_processed: NotRequired[int]
+    current_path: NotRequired[Optional[str]]
+    last_processed_file: NotRequired[Optional[str]]
+    batch_num: NotRequired[int]
+    error: NotRequired[dict[str, Any]]
+    reason: NotRequired[str]
+    evidence: NotRequired[str]
+    stats: NotRequired[dict[str, Any]]
+    failure: NotRequired[Optional[str]]
+    status: NotRequired[str]
+    rate: NotRequired[float]
+    started_at: NotRequired[float]
+    last_update: NotRequired[float]
+    updated_at: NotRequired[float]
+    ended_at: NotRequired[Optional[float]]
+    errors: NotRequired[list[dict[str, Any]]]
+    source: NotRequired[str]
+    row: NotRequired[Optional[RowDict]]
 
 class IndexingError(Exception):
     code: Optional[str]
@@ -110,7 +231,7 @@ class IndexingStateManager:
         *,
         durability: Optional[_Durability] = None,
     ) -> int: ...
-    def get_active_operation(self) -> Optional[dict[str, Any]]: ...
+    def get_active_operation(self) -> Optional[ActiveDict]: ...
     def pause_operation(self, operation_id: str, *, reason: str = "") -> None: ...
     def resume_operation(self, operation_id: str, *, resume_interrupted: bool = False) -> IndexingCheckpoint: ...
     def recover_operation(self, operation_id: str, *, reason: Optional[str] = None) -> IndexingCheckpoint: ...
@@ -118,16 +239,16 @@ class IndexingStateManager:
     def fail_operation(self, operation_id: str, error: str) -> None: ...
     def clear_completed_operation(self) -> None: ...
     def reset(self, reason: str = "") -> None: ...
-    def row(self) -> Optional[dict[str, Any]]: ...
-    def status(self) -> dict[str, Any]: ...
-    def history(self) -> list[dict[str, Any]]: ...
-    def events(self, from_: int = 1, to: Optional[int] = None) -> Iterator[dict[str, Any]]: ...
+    def row(self) -> Optional[RowDict]: ...
+    def status(self) -> StatusDict: ...
+    def history(self) -> list[HistoryDict]: ...
+    def events(self, from_: int = 1, to: Optional[int] = None) -> Iterator[EventDict]: ...
     def follow(
         self, from_: Optional[int] = None, *, timeout: Optional[float] = None
-    ) -> Iterator[dict[str, Any]]: ...
+    ) -> Iterator[EventDict]: ...
     def state_at(
         self, *, sequence: Optional[int] = None, time: Optional[Union[float, datetime]] = None
-    ) -> dict[str, Any]: ...
+    ) -> StateDict: ...
     def flush(self) -> None: ...
     def close(self) -> None: ...
 
@@ -143,14 +264,14 @@ class Log:
     def __repr__(self) -> str: ...
     @property
     def path(self) -> str: ...
-    def row(self) -> Optional[dict[str, Any]]: ...
-    def status(self) -> dict[str, Any]: ...
-    def history(self) -> list[dict[str, Any]]: ...
-    def events(self, from_: int = 1, to: Optional[int] = None) -> Iterator[dict[str, Any]]: ...
+    def row(self) -> Optional[RowDict]: ...
+    def status(self) -> StatusDict: ...
+    def history(self) -> list[HistoryDict]: ...
+    def events(self, from_: int = 1, to: Optional[int] = None) -> Iterator[EventDict]: ...
     def follow(
         self, from_: Optional[int] = None, *, timeout: Optional[float] = None
-    ) -> Iterator[dict[str, Any]]: ...
+    ) -> Iterator[EventDict]: ...
     def state_at(
         self, *, sequence: Optional[int] = None, time: Optional[Union[float, datetime]] = None
-    ) -> dict[str, Any]: ...
+    ) -> StateDict: ...
     def close(self) -> None: ...
