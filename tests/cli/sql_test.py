@@ -39,7 +39,7 @@ class SqlTest(ProgramTest):
 
     def test_what_is_wrong_with_a_statement_is_said_and_nothing_can_be_written(self):
         self.fill()
-        for statement, words in (("SELEC 1", "syntax error"), ("SELECT nothing FROM runs", "no such column"),
+        for statement, words in (("SELEC 1", "syntax error"), ("SELECT colour FROM runs", "no such column"),
                                  ("DELETE FROM runs", "may not be modified"),
                                  ("SELECT * FROM state_at(99)", "does not exist")):
             self.assertIn(words, self.refused("sql", statement))
@@ -57,7 +57,7 @@ class SqlTest(ProgramTest):
 
     def test_the_shell_has_the_tables(self):
         self.fill()
-        self.assertIn("six:6", self.text("sql", input=b"SELECT 'six:' || files FROM runs;\n"))
+        self.assertIn("six:6", self.text("sql", stdin=None, input=b"SELECT 'six:' || files FROM runs;\n"))
 
     def test_python_asks_while_a_writer_is_at_work(self):
         self.fill()

@@ -190,6 +190,7 @@ void Configure(CLI::App& app, Context& context, Command& chosen) {
   AddExportCommand(app, chosen);
   AddImportCommand(app, chosen);
   AddReindexCommand(app, chosen);
+  AddSqlCommand(app, chosen);
   AddHelpCommand(app);
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     command->footer("For every command: --log DIR (or the environment variable FOLDLOG), --utc, --no-pager.\n\n" +

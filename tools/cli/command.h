@@ -61,6 +61,7 @@ void AddProjectCommand(CLI::App& app, Command& chosen);  // project
 void AddExportCommand(CLI::App& app, Command& chosen);   // export
 void AddImportCommand(CLI::App& app, Command& chosen);   // import
 void AddReindexCommand(CLI::App& app, Command& chosen);  // reindex
+void AddSqlCommand(CLI::App& app, Command& chosen);      // sql
 
 }  // namespace foldlog::cli
 
