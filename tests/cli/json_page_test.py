@@ -21,6 +21,7 @@ TYPES = {
     "time": lambda value: isinstance(value, str) and RFC3339.fullmatch(value),
     "hash": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value),
     "any": lambda value: True,
+    "list of numbers": lambda value: all(type(one) in (int, float) for one in value),
     "list of texts": lambda value: all(isinstance(one, str) for one in value),
     "object of integers": lambda value: all(type(one) is int for one in value.values()),
     "object of texts": lambda value: all(isinstance(one, (str, list)) for one in value.values()),
@@ -81,6 +82,12 @@ class JsonPageTest(ProgramTest):
             shown = self.run_raw("show", entry["operation_id"], "--json", "--log", self.log).stdout
             if shown:
                 self.page.check(json.loads(shown), "show")
+        for limit in ("1000", "0"):
+            for line in self.run_raw("errors", "--json", "-n", limit, "--log", self.log).stdout.splitlines():
+                self.page.check(json.loads(line), "errors")
+        compared = self.run_raw("diff", "last~1", "last", "--json", "--log", self.log).stdout
+        if compared:
+            self.page.check(json.loads(compared), "diff")
         for command in (["events", "--json"], ["export", "--jsonl", "-"]):
             for line in self.run_raw(*command, "--log", self.log).stdout.splitlines():
                 event = json.loads(line)

@@ -18,6 +18,8 @@ STATUS_KEYS = ["operation_id", "operation_type", "status", "interrupted", "total
                "last_sequence", "durable_sequence", "missing_through", "stored_sequence", "last_hash", "roots", "metadata",
                "owner", "evidence", "owner_fate", "pause_reason", "failure", "time_left_s",
                "last_progress_at", "idle_s", "stalled", "writer", "recovery"]
+STORY_KEYS = ["progress", "rates", "pauses", "pauses_left_out", "recoveries", "recoveries_left_out", "error_groups",
+              "error_groups_left_out"]
 HISTORY_KEYS = STATUS_KEYS[:STATUS_KEYS.index("last_sequence")] + ["checkpoints", "interruptions", "interruptions_by", "first_sequence", "last_sequence", "stats", "reset"
                                    ] + STATUS_KEYS[STATUS_KEYS.index("roots"):STATUS_KEYS.index("time_left_s")]
 RFC3339_NS = r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z\Z"
@@ -67,7 +69,7 @@ class JsonTest(ProgramTest):
         self.text("checkpoint", "--files", "4")
         self.text("complete")
         shown = self.json("show")
-        self.assertEqual(list(shown), HISTORY_KEYS + ["events", "milestones", "errors"])
+        self.assertEqual(list(shown), HISTORY_KEYS + ["events", "milestones", "errors"] + STORY_KEYS)
         self.assertEqual(shown["events"], {"started": 1, "checkpoint": 2, "completed": 1})
         self.assertEqual([event["kind"] for event in shown["milestones"]], ["started", "completed"])
         self.assertEqual(shown["errors"][0]["error"], {"path": "/a", "error": "no entry"})

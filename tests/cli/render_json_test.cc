@@ -204,14 +204,15 @@ TEST(RenderJsonTest, AnEventOfNoOperationSaysSo) {
 
 TEST(RenderJsonTest, ShowHasTheEventsInShort) {
   EventSummary summary;
-  Summarise({.event = {.sequence = 1, .hash = 0, .event = {kStart, 1, Paused{"p"}}}}, summary);
+  summary.counts = {0, 1, 1};
+  summary.milestones.push_back({.event = {.sequence = 1, .hash = 0, .event = {kStart, 1, Paused{"p"}}}});
   const Checkpoint failed{.files_processed = 1,
                           .current_path = {},
                           .last_processed_file = {},
                           .batch_num = {},
                           .error = FileError{.path = "/f", .message = "m"}};
-  Summarise({.event = {.sequence = 2, .hash = 0, .event = {kStart, 1, failed}}}, summary);
-  const std::string json = ShowJson({.operation = SomeOperation(), .reset_by = {}}, LogView(), summary);
+  summary.errors.push_back({.event = {.sequence = 2, .hash = 0, .event = {kStart, 1, failed}}});
+  const std::string json = ShowJson({.entry = {.operation = SomeOperation(), .reset_by = {}}}, LogView(), summary);
   EXPECT_THAT(json, HasSubstr(R"("events": {"checkpoint": 1, "paused": 1}, "milestones": [{"sequence": 1, )"));
   EXPECT_THAT(json, HasSubstr(R"("errors": [{"sequence": 2, )"));
 }

@@ -175,12 +175,12 @@ TEST(RenderTextTest, OperationTellsHowOftenTheClockWasSet) {
 
 TEST(RenderTextTest, ShowListsMilestonesAndFileErrors) {
   EventSummary summary;
+  summary.counts = {0, 0, 30};
   for (int i = 0; i < 30; ++i) {
-    Summarise({.event = {.sequence = static_cast<Sequence>(i + 1), .hash = 0, .event = {kStart, 1, Paused{"p"}}}},
-              summary);
+    summary.milestones.push_back(
+        {.event = {.sequence = static_cast<Sequence>(i + 1), .hash = 0, .event = {kStart, 1, Paused{"p"}}}});
   }
-  EXPECT_EQ(summary.milestones.size(), kSummaryEventsMax);
-  const Lines lines = ShowText({SomeOperation(), 9}, LogView(), summary, {kStart});
+  const Lines lines = ShowText({.entry = {SomeOperation(), 9}}, LogView(), summary, {kStart});
   EXPECT_THAT(lines, Contains("Status         reset by event 9 before it had ended"));
   EXPECT_THAT(lines, Contains("Events         1 to 7: 30 paused"));
   EXPECT_THAT(lines, Contains("      30  2026-01-02 03:04:05.123Z  paused     p"));

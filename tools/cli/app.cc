@@ -184,6 +184,8 @@ void Configure(CLI::App& app, Context& context, Command& chosen) {
   AddQueryCommands(app, chosen);
   AddHistoryCommand(app, chosen);
   AddEventsCommand(app, chosen);
+  AddErrorsCommand(app, chosen);
+  AddDiffCommand(app, chosen);
   AddAtCommand(app, chosen);
   AddScriptCommands(app, chosen);
   AddProjectCommand(app, chosen);

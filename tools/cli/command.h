@@ -55,6 +55,8 @@ void AddQueryCommands(CLI::App& app, Command& chosen);   // status, show
 void AddHistoryCommand(CLI::App& app, Command& chosen);  // history
 void AddAtCommand(CLI::App& app, Command& chosen);       // at
 void AddEventsCommand(CLI::App& app, Command& chosen);   // events
+void AddErrorsCommand(CLI::App& app, Command& chosen);   // errors
+void AddDiffCommand(CLI::App& app, Command& chosen);     // diff
 void AddScriptCommands(CLI::App& app, Command& chosen);  // start, checkpoint, pause, …
 void AddIndexCommand(CLI::App& app, Command& chosen);    // index
 void AddProjectCommand(CLI::App& app, Command& chosen);  // project

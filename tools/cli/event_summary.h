@@ -28,7 +28,8 @@ struct ShownEvent {
 
 struct EventSummary {
   std::vector<std::uint64_t> counts;  // in the order of KindNames()
-  // The latest events that are no checkpoints, or show that the clock was set; oldest first.
+  // The latest events that are no checkpoints, and that at which the clock was last seen to have been set; oldest
+  // first.
   std::deque<ShownEvent> milestones;
   std::deque<ShownEvent> errors;  // the latest checkpoints with an error, oldest first
 };
@@ -36,13 +37,10 @@ struct EventSummary {
 // Of milestones and of errors, only so many are kept and shown: the rest is for `foldlog events`.
 inline constexpr std::size_t kSummaryEventsMax = 20;
 
-// Adds one more event.
-void Summarise(const ShownEvent& shown, EventSummary& summary);
-
 // The next event of `replayer`, with what the clocks before it tell.
 absl::StatusOr<std::optional<ShownEvent>> NextShown(Replayer& replayer);
 
-// Reads the events of `operation` from the log.
+// Reads what is shown of the events of `operation`, and by the index no more.
 absl::StatusOr<EventSummary> ReadEventSummary(const EventLog& log, const Operation& operation);
 
 }  // namespace foldlog::cli

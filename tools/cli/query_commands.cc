@@ -9,16 +9,19 @@
 #include "engine/base/status_macros.h"
 #include "foldlog/history.h"
 #include "foldlog/log_directory.h"
+#include "foldlog/operation_story.h"
 #include "foldlog/system_clock.h"
 #include "tools/cli/app.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
+#include "tools/cli/curve.h"
 #include "tools/cli/event_summary.h"
 #include "tools/cli/log_view.h"
 #include "tools/cli/named_operation.h"
 #include "tools/cli/pulse.h"
 #include "tools/cli/render_json.h"
 #include "tools/cli/render_text.h"
+#include "tools/cli/story_text.h"
 
 namespace foldlog::cli {
 namespace {
@@ -61,12 +64,13 @@ absl::Status RunShow(const ShowOptions& options, Context& context) {
   const std::string named = options.operation ? *options.operation : view.state.operation->operation_id;
   ASSIGN_OR_RETURN(const HistoryEntry entry, FindNamedOperation(*log, named));
   ASSIGN_OR_RETURN(const EventSummary summary, ReadEventSummary(*log, entry.operation));
+  ASSIGN_OR_RETURN(const OperationStory story, TellStory(*log, entry, {.points = kCurvePoints}));
   const Look look = context.look();
   context.Page();
   if (options.json) {
-    context.out.Line(ShowJson(entry, view, summary));
+    context.out.Line(ShowJson(story, view, summary));
   } else {
-    context.out.Show(ShowText(entry, view, summary, {SystemClock()(), look}));
+    context.out.Show(ShowText(story, view, summary, {SystemClock()(), look}, IsUnicodeLocale()));
   }
   return absl::OkStatus();
 }
@@ -91,12 +95,13 @@ void AddStatus(CLI::App& app, Command& chosen) {
 void AddQueryCommands(CLI::App& app, Command& chosen) {
   AddStatus(app, chosen);
   const auto options = std::make_shared<ShowOptions>();
-  CLI::App* show = AddCommand(app, "show", "Everything about one operation");
+  CLI::App* show = AddCommand(app, "show", "One operation's story");
   AddFlag(*show, "--json", options->json, "One JSON object");
   AddText(*show, "OPERATION", options->operation,
           std::string("Its ") + kOperationHelp + "; the one at hand unless given")
       ->type_name("");
   show->footer(
+      "Progress is shown at some of its events, most where most time was spent. errors and events tell more.\n"
       "Examples:\n"
       "  foldlog show last\n"
       "  foldlog show 0b8f3c5e");

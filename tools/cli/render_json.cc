@@ -12,6 +12,7 @@
 #include "replay/report/json_sink.h"
 #include "tools/cli/pulse.h"
 #include "tools/cli/script_step.h"
+#include "tools/cli/story_json.h"
 #include "tools/cli/time_format.h"
 
 namespace foldlog::cli {
@@ -160,10 +161,11 @@ std::string HistoryJson(const HistoryEntry& entry, const LogView& view) {
   return ObjectWith([&](JsonSink& json) { PutHistoryEntry(json, entry, view); });
 }
 
-std::string ShowJson(const HistoryEntry& entry, const LogView& view, const EventSummary& summary) {
+std::string ShowJson(const OperationStory& story, const LogView& view, const EventSummary& summary) {
   return ObjectWith([&](JsonSink& json) {
-    PutHistoryEntry(json, entry, view);
-    PutSummary(json, summary, entry.operation.operation_id);
+    PutHistoryEntry(json, story.entry, view);
+    PutSummary(json, summary, story.entry.operation.operation_id);
+    PutStory(json, story);
   });
 }
 

@@ -15,6 +15,7 @@
 #include "foldlog/engine.h"
 #include "foldlog/event.h"
 #include "foldlog/history.h"
+#include "foldlog/operation_story.h"
 #include "tools/cli/event_summary.h"
 #include "tools/cli/log_view.h"
 
@@ -27,8 +28,8 @@ std::string StatusJson(const LogView& view, const Moment& now, std::optional<std
 // One operation. `view` tells whether it is the one in progress, and interrupted.
 std::string HistoryJson(const HistoryEntry& entry, const LogView& view);
 
-// The same, with its events in short.
-std::string ShowJson(const HistoryEntry& entry, const LogView& view, const EventSummary& summary);
+// The same, with its events in short and its story.
+std::string ShowJson(const OperationStory& story, const LogView& view, const EventSummary& summary);
 
 // `operation_id` is that of the operation it belongs to; empty if there is none.
 std::string EventJson(const ShownEvent& shown, const std::string& operation_id);

@@ -12,6 +12,7 @@
 #include "tools/cli/layout.h"
 #include "tools/cli/phrases.h"
 #include "tools/cli/pulse.h"
+#include "tools/cli/story_text.h"
 #include "tools/cli/time_format.h"
 
 namespace foldlog::cli {
@@ -247,7 +248,9 @@ Lines AtText(const State& state, const std::optional<SingleRow>& row, const Look
   return fields.lines();
 }
 
-Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummary& summary, const Showing& showing) {
+Lines ShowText(const OperationStory& story, const LogView& view, const EventSummary& summary, const Showing& showing,
+               bool unicode) {
+  const HistoryEntry& entry = story.entry;
   const Operation& operation = entry.operation;
   Fields fields;
   const std::string status = entry.reset_by
@@ -258,6 +261,7 @@ Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummar
   fields.Add("Epoch", Grouped(operation.epoch));
   fields.Add("Events", std::to_string(operation.first_sequence) + " to " + std::to_string(operation.last_sequence) +
                            ": " + CountsText(summary));
+  for (const StyledLine& line : StoryText(story, showing.look, unicode)) fields.AddLine(line);
   AddEvents("Milestones", summary.milestones, showing.look, fields);
   AddEvents("Latest file errors", summary.errors, showing.look, fields);
   return fields.lines();

@@ -8,6 +8,7 @@
 
 #include "foldlog/event.h"
 #include "foldlog/history.h"
+#include "foldlog/operation_story.h"
 #include "tools/cli/event_summary.h"
 #include "tools/cli/log_view.h"
 #include "tools/cli/look.h"
@@ -29,7 +30,8 @@ Lines StatusText(const LogView& view, const Showing& showing, std::optional<std:
 Lines AtText(const State& state, const std::optional<SingleRow>& row, const Look& look = {});
 
 // Everything about one operation.
-Lines ShowText(const HistoryEntry& entry, const LogView& view, const EventSummary& summary, const Showing& showing);
+Lines ShowText(const OperationStory& story, const LogView& view, const EventSummary& summary, const Showing& showing,
+               bool unicode = true);
 
 }  // namespace foldlog::cli
 
