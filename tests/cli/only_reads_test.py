@@ -22,6 +22,7 @@ READERS = {
 
 COMMANDS = (
     ("status",), ("status", "--json"), ("history",), ("history", "--json"), ("show", "OPERATION"),
+    ("errors",), ("errors", "--paths"), ("diff", "OPERATION", "OPERATION"),
     ("events",), ("events", "--json", "--kind", "started"), ("project", "--json"), ("project", "--json", "--at", "1"),
     ("project", "--check", "--sqlite", "MIRROR"),
 )
