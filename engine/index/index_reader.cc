@@ -9,20 +9,22 @@
 namespace foldlog {
 namespace {
 
-// Rows are small: so many are a page or two of the file, and at most some hundred kilobytes.
+// The first look takes few, for many a question needs no more; each further one takes twice as many.
+constexpr std::size_t kRowsAtFirst = 3;
 constexpr std::size_t kRowsAtATimeMax = 512;
-// The first look takes few: many a question needs no more.
-constexpr std::size_t kRowsAtFirst = 4;
 
 constexpr const char* kAdvice = "; the events tell the same, and foldlog reindex makes the index anew";
 
 }  // namespace
 
+IndexRowReader::IndexRowReader(const EventLog& log, IndexTable table, Sequence from, IndexOrder order)
+    : log_(&log), table_(table), order_(order), next_(from), rows_wanted_(kRowsAtFirst) {}
+
 absl::StatusOr<std::optional<IndexRow>> IndexRowReader::Next() {
   if (at_ == rows_.size() && !ended_) {
     const bool first_time = rows_.empty();
-    ASSIGN_OR_RETURN(std::vector<IndexRow> rows,
-                     log_->ReadIndex(table_, next_, order_, first_time ? kRowsAtFirst : kRowsAtATimeMax));
+    ASSIGN_OR_RETURN(std::vector<IndexRow> rows, log_->ReadIndex(table_, next_, order_, rows_wanted_));
+    rows_wanted_ = std::min(2 * rows_wanted_, kRowsAtATimeMax);
     // ReadIndex() begins with the row that was read last, unless that is gone.
     at_ = first_time || rows.empty() || rows.front().key != next_ ? 0 : 1;
     ended_ = rows.size() <= at_;

@@ -22,8 +22,7 @@ using IndexOrder = EventLog::IndexOrder;
 // Rows of one table, some at a time. The log must outlive it. Threads: one at a time.
 class IndexRowReader {
  public:
-  IndexRowReader(const EventLog& log, IndexTable table, Sequence from, IndexOrder order)
-      : log_(&log), table_(table), order_(order), next_(from) {}
+  IndexRowReader(const EventLog& log, IndexTable table, Sequence from, IndexOrder order);
 
   // The next row, not checked; nothing behind the last one. DataLoss as EventLog::ReadIndex() has it.
   absl::StatusOr<std::optional<IndexRow>> Next();
@@ -35,6 +34,7 @@ class IndexRowReader {
   Sequence next_;
   std::vector<IndexRow> rows_ = {};
   std::size_t at_ = 0;
+  std::size_t rows_wanted_;
   bool ended_ = false;
 };
 

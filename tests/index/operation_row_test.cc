@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "engine/index/row_hash.h"
 #include "tests/support/random_events.h"
 #include "tests/support/test_support.h"
 
@@ -39,6 +40,18 @@ TEST(OperationRowTest, RowWithAnyBitChangedOrOfAnotherKeyIsNone) {
   ++moved.key;
   EXPECT_EQ(DecodeOperationRow(moved), std::nullopt);
   EXPECT_EQ(DecodeOperationRow({.key = 1, .words = {}}), std::nullopt);
+}
+
+TEST(OperationRowTest, SealedRowWithWrongSizesIsNone) {
+  std::mt19937_64 random(TestSeed());
+  const IndexRow row = *EncodeOperationRow(AnyRow(random));
+  for (const std::uint64_t sizes : {std::uint64_t{0}, ~std::uint64_t{0}, row.words[3] + 8, row.words[3] - 8,
+                                    row.words[3] + (std::uint64_t{1} << 40), row.words[3] + 1}) {
+    IndexRow wrong = row;
+    wrong.words[3] = sizes;
+    Seal(wrong);
+    EXPECT_EQ(DecodeOperationRow(wrong), std::nullopt) << sizes;
+  }
 }
 
 }  // namespace

@@ -223,7 +223,11 @@ absl::Status LogFile::Collect(const FileMoment& moment, Sequence from, Scratch& 
   absl::StatusOr<bool> more = cursor.SeekFloor(from);
   for (; more.ok() && *more; more = cursor.Next()) {
     const Sequence first = cursor.key();
-    if (!collector.HasRoom(cursor.node().data_bytes)) return absl::OkStatus();  // it would not fit unpacked either
+    // Unpacked it is larger still, and most batches are as long as they may be: one that is unlikely to fit is not
+    // read.
+    if (!collector.HasRoom(std::max<std::size_t>(cursor.node().data_bytes, kBatchBytesMax / 2))) {
+      return absl::OkStatus();
+    }
     const auto stored = cursor.Value(scratch.value);
     if (!stored.ok()) return Damaged(first, stored.status());
     // A further batch is taken as a whole or not at all; otherwise the next call would unpack it again.
