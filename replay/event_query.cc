@@ -73,6 +73,8 @@ absl::StatusOr<std::optional<QueriedEvent>> EventQuery::Next() {
   return found;
 }
 
+std::optional<Moment> EventQuery::moment_before() const { return source_->moment_before(); }
+
 Sequence EventQuery::cursor() const { return source_->cursor(); }
 
 absl::Status EventQuery::index_damage() const { return source_->index_damage(); }

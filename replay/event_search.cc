@@ -57,6 +57,7 @@ absl::StatusOr<std::optional<QueriedEvent>> EventSearch::NextForwards() {
       part_.from = reader_->position().sequence + 1;
       if (item) {
         RETURN_IF_ERROR(item->event.status());
+        given_behind_ = item->before;
         cursor_ = item->sequence + 1;
         return std::optional(*std::move(item->event));
       }
@@ -76,6 +77,7 @@ absl::StatusOr<std::optional<QueriedEvent>> EventSearch::NextBackwards() {
   Item item = std::move(held_.back());
   held_.pop_back();
   RETURN_IF_ERROR(item.event.status());
+  given_behind_ = item.before;
   cursor_ = item.sequence - 1;
   return std::optional(*std::move(item.event));
 }
@@ -112,7 +114,9 @@ absl::StatusOr<std::optional<EventSearch::Item>> EventSearch::NextItem(FrameRead
     ASSIGN_OR_RETURN(const FrameView* const frame, reader.Peek());
     if (!frame) return absl::DataLossError(absl::StrCat("the log ", log_->name(), " ends before event ", through));
     const Sequence sequence = frame->header.sequence;
+    const std::optional<Moment> before = looked_at_ + 1 == sequence ? moment_ : std::nullopt;
     absl::StatusOr<std::optional<QueriedEvent>> found = Match(*frame);
+    looked_at_ = sequence;
     if (absl::IsUnimplemented(found.status())) return reader.InContext(found.status());
     const absl::Status no_event = found.ok() ? absl::OkStatus() : reader.InContext(found.status());
     if (found.ok() && found->has_value()) {
@@ -121,8 +125,8 @@ absl::StatusOr<std::optional<EventSearch::Item>> EventSearch::NextItem(FrameRead
     }
     const std::size_t bytes = frame->size_words() * sizeof(std::uint64_t);
     reader.StepOver(*frame);
-    if (!no_event.ok()) return std::optional(Item{no_event, sequence, bytes});
-    if (found->has_value()) return std::optional(Item{**std::move(found), sequence, bytes});
+    if (!no_event.ok()) return std::optional(Item{no_event, sequence, bytes, before});
+    if (found->has_value()) return std::optional(Item{**std::move(found), sequence, bytes, before});
   }
   return std::optional<Item>();
 }
@@ -131,8 +135,13 @@ absl::StatusOr<std::optional<EventSearch::Item>> EventSearch::NextItem(FrameRead
 // at where they lie.
 absl::StatusOr<std::optional<QueriedEvent>> EventSearch::Match(const FrameView& frame) {
   CheckpointView plain;
-  if (DecodePlainCheckpoint(frame.payload, plain) && !Passes(filter_, plain)) return std::optional<QueriedEvent>();
+  moment_.reset();
+  if (DecodePlainCheckpoint(frame.payload, plain) && !Passes(filter_, plain)) {
+    moment_ = plain.at;
+    return std::optional<QueriedEvent>();
+  }
   ASSIGN_OR_RETURN(Event event, DecodeEvent(frame.payload));
+  moment_ = {event.time, event.boot};
   QueriedEvent queried{{frame.header.sequence, frame.header.hash, std::move(event)}, "", 0};
   if (!Passes(filter_, queried.event)) return std::optional<QueriedEvent>();
   return std::optional(std::move(queried));

@@ -27,6 +27,7 @@ class EventSearch final : public EventSource {
   EventSearch(const EventLog& log, const LogExtent& extent, EventFilter filter, Order order, EventRange range);
 
   absl::StatusOr<std::optional<QueriedEvent>> Next() override;
+  std::optional<Moment> moment_before() const override { return given_behind_; }
   Sequence cursor() const override { return cursor_; }
   std::uint64_t batches_unpacked() const override { return parts_read_; }
   absl::Status index_damage() const override;
@@ -37,6 +38,7 @@ class EventSearch final : public EventSource {
     absl::StatusOr<QueriedEvent> event;
     Sequence sequence = 0;
     std::size_t bytes = 0;
+    std::optional<Moment> before = {};
   };
 
   absl::StatusOr<std::optional<QueriedEvent>> NextForwards();
@@ -57,6 +59,10 @@ class EventSearch final : public EventSource {
   std::deque<Item> held_;              // newest first: to be given from its end
   Sequence cursor_ = 0;
   std::uint64_t parts_read_ = 0;
+  // The clocks at the last frame that was looked at, which is of event `looked_at_`; and before the event given last.
+  std::optional<Moment> moment_ = {};
+  Sequence looked_at_ = 0;
+  std::optional<Moment> given_behind_ = {};
 };
 
 }  // namespace foldlog

@@ -28,6 +28,7 @@ class EventSource {
   virtual ~EventSource() = default;
 
   virtual absl::StatusOr<std::optional<QueriedEvent>> Next() = 0;
+  virtual std::optional<Moment> moment_before() const = 0;
   virtual Sequence cursor() const = 0;
   virtual std::uint64_t batches_unpacked() const = 0;
   virtual absl::Status index_damage() const { return absl::OkStatus(); }

@@ -49,20 +49,28 @@ struct Mention {
 bool Mentions(const EventBody& body, const std::string& text) { return std::visit(Mention{text}, body); }
 
 absl::StatusOr<std::optional<QueriedEvent>> EventLister::NextQueried() {
-  if (order_ == Order::kOldestFirst) return query_->Next();
+  if (order_ == Order::kOldestFirst) return Take();
   std::optional<QueriedEvent> given = std::exchange(ahead_, std::nullopt);
+  before_ = before_ahead_;
   if (!given) {
     RETURN_IF_ERROR(std::exchange(at_end_, absl::OkStatus()));
-    ASSIGN_OR_RETURN(given, query_->Next());
+    ASSIGN_OR_RETURN(given, Take());
     if (!given) return given;
   }
   absl::StatusOr<std::optional<QueriedEvent>> next = query_->Next();
   if (next.ok()) {
     ahead_ = *std::move(next);
+    before_ahead_ = query_->moment_before();
   } else {
     at_end_ = next.status();
   }
   return given;
+}
+
+absl::StatusOr<std::optional<QueriedEvent>> EventLister::Take() {
+  absl::StatusOr<std::optional<QueriedEvent>> taken = query_->Next();
+  before_ = query_->moment_before();
+  return taken;
 }
 
 absl::StatusOr<std::optional<ListedEvent>> EventLister::Next() {
@@ -82,6 +90,7 @@ absl::StatusOr<std::optional<ListedEvent>> EventLister::Next() {
 
 // Nothing for the first event of the log, and where the event before cannot be read: that is not what was asked for.
 std::optional<Moment> EventLister::MomentBefore(Sequence sequence) const {
+  if (before_) return before_;
   if (last_ && last_->sequence + 1 == sequence) return last_->at;
   if (sequence <= 1) return std::nullopt;
   const absl::StatusOr<std::optional<RecordedEvent>> event = EventReader(*log_, sequence - 1).Next();

@@ -36,6 +36,7 @@ class EventLister {
     Moment at = {};
   };
   absl::StatusOr<std::optional<QueriedEvent>> NextQueried();
+  absl::StatusOr<std::optional<QueriedEvent>> Take();
   std::optional<Moment> MomentBefore(Sequence sequence) const;
 
   const EventLog* log_;
@@ -44,7 +45,9 @@ class EventLister {
   std::optional<Place> last_;  // oldest first: of the event that was given last
   // Newest first: read ahead, for its clocks are those before the event that is given.
   std::optional<QueriedEvent> ahead_;
-  absl::Status at_end_;  // of reading ahead
+  std::optional<Moment> before_ = {};        // the event given, as the query saw it on the way …
+  std::optional<Moment> before_ahead_ = {};  // … and the one read ahead
+  absl::Status at_end_;                      // of reading ahead
 };
 
 // Whether a path or a message of the event has `text` in it. Bytes.

@@ -4,6 +4,8 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
+
 #include "engine/json/writer.h"
 
 namespace foldlog::cli {
@@ -80,6 +82,9 @@ std::size_t Columns(char32_t c) {
 }  // namespace
 
 std::string Printable(std::string_view bytes) {
+  // Nearly all text is plain.
+  const auto is_plain = [](char c) { return c >= ' ' && c < 0x7f; };
+  if (std::all_of(bytes.begin(), bytes.end(), is_plain)) return std::string(bytes);
   std::string out;
   out.reserve(bytes.size());
   int marks = kMarksMax;  // at the start, there is nothing of this text's to be drawn over

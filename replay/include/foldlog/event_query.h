@@ -93,6 +93,9 @@ class EventQuery {
   // their damage is not reported.
   absl::StatusOr<std::optional<QueriedEvent>> Next();
 
+  // The clocks at the event before the one that Next() gave last, if that event was looked at on the way.
+  std::optional<Moment> moment_before() const;
+
   // Where a later page goes on: the sequence number behind (newest first: before) the last event that Next() gave, or
   // all that were looked at if there are no more. 0: there is no further page.
   Sequence cursor() const;
