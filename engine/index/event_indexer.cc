@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -17,6 +18,10 @@
 
 namespace foldlog {
 namespace {
+
+constexpr std::size_t kCheckpoint = 1;  // its place in EventBody
+static_assert(std::is_same_v<std::variant_alternative_t<kCheckpoint, EventBody>, Checkpoint>);
+constexpr std::uint16_t kCheckpointBit = KindBit(kCheckpoint);
 
 bool CarriesError(const EventBody& body) {
   if (const auto* checkpoint = std::get_if<Checkpoint>(&body)) return checkpoint->error.has_value();
@@ -50,6 +55,13 @@ class Summing {
     if (summary_.boot && *summary_.boot != at.boot) summary_.boot.reset();
     summary_.kinds |= KindBit(kind);
   }
+
+  // Add() for a checkpoint that was noted behind another event: of one epoch and boot with that, and no earlier.
+  void AddNoted(TimeNs time) {
+    summary_.latest = std::max(summary_.latest, time);
+    summary_.kinds |= kCheckpointBit;
+  }
+  bool empty() const { return summary_.kinds == 0; }
 
   void AddError(Sequence sequence) {
     ++summary_.errors;
@@ -125,12 +137,13 @@ class EventIndexer final : public LogIndexer {
 
   // Nearly all events are plain checkpoints.
   void AddFrame(const FrameView& frame, Summing& summing, IndexRows& rows) {
-    static const std::size_t kCheckpoint = EventBody(Checkpoint{}).index();
     CheckpointView plain;
     if (!DecodePlainCheckpoint(frame.payload, plain)) return AddEvent(frame, summing, rows);
-    summing.Add(kCheckpoint, plain.at, plain.epoch);
     summing.AddFields(FieldsSet(plain));
-    if (!done_->fold.Note(frame.header.sequence, plain)) Fold(frame);
+    const bool noted = done_->fold.Note(frame.header.sequence, plain);
+    if (noted && !summing.empty()) return summing.AddNoted(plain.at.time);
+    summing.Add(kCheckpoint, plain.at, plain.epoch);
+    if (!noted) Fold(frame);
   }
 
   void AddEvent(const FrameView& frame, Summing& summing, IndexRows& rows) {

@@ -50,25 +50,26 @@ absl::Status CheckHeader(const PackedHeader& header, std::span<const std::uint64
                                           " bytes, and ", header.frames_bytes, " unpacked"));
 }
 
+absl::Status NoChain() { return absl::InvalidArgumentError("the frames to append are no chain"); }
+
 }  // namespace
 
-// Views of the run, not copies: the codec packs each straight from where it lies.
-absl::StatusOr<std::vector<Batch>> SplitIntoBatches(const FrameSpan& run) {
-  std::vector<Batch> batches;
-  std::span<const std::uint64_t> rest = run.words;
-  Sequence first = run.before.sequence + 1;
+absl::StatusOr<std::optional<Batch>> BatchSplitter::Next() {
+  const Sequence first = at_.sequence + 1;
   std::size_t size = 0;
-  RETURN_IF_ERROR(WalkChain(run, [&](const FrameView& frame) {
-    if (size > 0 && size + frame.size_words() > kBatchBytesMax / kWordBytes) {
-      batches.push_back({first, rest.first(size)});
-      rest = rest.subspan(size);
-      first = frame.header.sequence;
-      size = 0;
+  while (size < rest_.size()) {
+    const std::optional<FrameView> frame = FrameAtStartOf(rest_.subspan(size));
+    if (!frame || frame->header.sequence != at_.sequence + 1 || frame->header.previous_hash != at_.hash) {
+      return NoChain();
     }
-    size += frame.size_words();
-  }));
-  if (!rest.empty()) batches.push_back({first, rest});
-  return batches;
+    if (size > 0 && size + frame->size_words() > kBatchBytesMax / kWordBytes) break;
+    size += frame->size_words();
+    at_ = frame->end();
+  }
+  const Batch batch{first, rest_.first(size)};
+  rest_ = rest_.subspan(size);
+  if (rest_.empty() && at_ != end_) return NoChain();
+  return size > 0 ? std::optional(batch) : std::nullopt;
 }
 
 // The buffer only grows, and is not cleared: its caller overwrites it.

@@ -8,8 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/log/frame_run.h"
@@ -25,8 +25,20 @@ struct Batch {
   std::span<const std::uint64_t> frames;
 };
 
-// Cuts the run at frame boundaries, into batches as long as allowed. InvalidArgument if the run is no chain.
-absl::StatusOr<std::vector<Batch>> SplitIntoBatches(const FrameSpan& run);
+// Cuts a run at frame boundaries, into batches as long as allowed. One at a time, because what is done with a batch
+// finds it in the processor's cache then. The run must outlive it. Threads: one.
+class BatchSplitter {
+ public:
+  explicit BatchSplitter(const FrameSpan& run) : rest_(run.words), at_(run.before), end_(run.after) {}
+
+  // The next batch, a view of the run; nothing behind the last one. InvalidArgument if the run is no chain.
+  absl::StatusOr<std::optional<Batch>> Next();
+
+ private:
+  std::span<const std::uint64_t> rest_;
+  ChainEnd at_;  // the end of what was given
+  const ChainEnd end_;
+};
 
 // Packs and unpacks batches in a buffer that it keeps from call to call. Threads: one.
 class BatchCodec {

@@ -126,8 +126,7 @@ absl::Status Store::Append(const Addition& addition) {
   CommitRecord next = commit_;
   next.end = addition.frames.after;
   next.tail_position = addition.tail_position;
-  ASSIGN_OR_RETURN(const std::vector<Batch> batches, SplitIntoBatches(addition.frames));
-  absl::Status status = TryWrite(next, batches, addition);
+  absl::Status status = TryWrite(next, addition);
   if (!absl::IsResourceExhausted(status) || !env_) return status;
   // LMDB may refuse all further transactions after a failed commit (MDB_PANIC); then a repeated call could not succeed.
   if (!LmdbTransaction::Begin(*env_).ok()) return absl::UnavailableError(status.message());
@@ -136,29 +135,25 @@ absl::Status Store::Append(const Addition& addition) {
                    "; nothing was appended and nothing is lost: free some space, or raise the limit, and try again"));
 }
 
-IndexRows Store::RowsOf(std::span<const Batch> batches) {
-  IndexRows rows;
-  if (!indexer_ || batches.empty()) return rows;
-  indexer_->Begin(StoredLog(*file_, name_), commit_.end.sequence);
-  for (const Batch& batch : batches) indexer_->Add(batch.frames, rows);
-  return rows;
-}
-
 // Its transaction has ended when it returns; Append() begins another to see whether LMDB still can.
-absl::Status Store::TryWrite(CommitRecord next, std::span<const Batch> batches, const Addition& addition) {
+absl::Status Store::TryWrite(CommitRecord next, const Addition& addition) {
   RETURN_IF_ERROR(EnsureWritable());
   RETURN_IF_ERROR(CheckUnchanged());
-  const IndexRows rows = RowsOf(batches);
+  IndexRows rows;
+  LogIndexer* const indexer = addition.frames.words.empty() ? nullptr : indexer_.get();
+  if (indexer != nullptr) indexer->Begin(StoredLog(*file_, name_), commit_.end.sequence);
   ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::Begin(*env_));
   ASSIGN_OR_RETURN(const MDB_dbi events, txn.Table(kEventsTable));
   ASSIGN_OR_RETURN(const MDB_dbi snapshots,
                    txn.Table(kSnapshotsTable, /*create=*/true));  // a damaged record of the table was emptied
-  for (const Batch& batch : batches) {
-    const absl::Status put = Put(txn, events, batch.first, codec_.Pack(batch.frames), MDB_APPEND, env_->path());
+  for (BatchSplitter splitter(addition.frames);; ++next.batches) {
+    ASSIGN_OR_RETURN(const std::optional<Batch> batch, splitter.Next());
+    if (!batch) break;
+    if (indexer != nullptr) indexer->Add(batch->frames, rows);
+    const absl::Status put = Put(txn, events, batch->first, codec_.Pack(batch->frames), MDB_APPEND, env_->path());
     // The table holds events behind the one that the commit record ends with.
     if (absl::IsAlreadyExists(put)) return absl::DataLossError(put.message());
     RETURN_IF_ERROR(put);
-    ++next.batches;
   }
   for (const Snapshot& snapshot : addition.snapshots) {
     const std::vector<std::uint64_t> words = ToStored(snapshot);
@@ -169,7 +164,7 @@ absl::Status Store::TryWrite(CommitRecord next, std::span<const Batch> batches, 
   }
   RETURN_IF_ERROR(PutIndex(txn, rows, /*clear_first=*/false, env_->path()));
   RETURN_IF_ERROR(Commit(std::move(txn), next));
-  if (indexer_ && !batches.empty()) indexer_->Accept();
+  if (indexer != nullptr) indexer->Accept();
   return absl::OkStatus();
 }
 

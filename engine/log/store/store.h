@@ -73,8 +73,7 @@ class Store {
 
   absl::Status RepairCaches(const LmdbFileSummary& found) const;
   absl::Status CheckUnchanged() const;
-  absl::Status TryWrite(CommitRecord next, std::span<const Batch> batches, const Addition& addition);
-  IndexRows RowsOf(std::span<const Batch> batches);
+  absl::Status TryWrite(CommitRecord next, const Addition& addition);
 
   const std::unique_ptr<LogFile> file_;
   const std::string name_;

@@ -31,6 +31,17 @@ Words Incompressible(std::mt19937_64& random, std::size_t size) {
   return words;
 }
 
+absl::StatusOr<std::vector<Batch>> Split(const FrameRun& run) {
+  BatchSplitter splitter(SpanOf(run));
+  std::vector<Batch> batches;
+  while (true) {
+    const absl::StatusOr<std::optional<Batch>> batch = splitter.Next();
+    if (!batch.ok()) return batch.status();
+    if (!*batch) return batches;
+    batches.push_back(**batch);
+  }
+}
+
 TEST(Batch, RunIsSplitAtFramesAndNothingIsLost) {
   std::mt19937_64 random(TestSeed());
   FrameRun run = RandomRun(random, 3000);
@@ -38,7 +49,7 @@ TEST(Batch, RunIsSplitAtFramesAndNothingIsLost) {
   ASSERT_OK(AppendFrame(huge, run));
   ASSERT_OK(AppendFrame(huge, run));
   ASSERT_OK(AppendFrame(CheckpointEvent(1), run));
-  ASSERT_OK_AND_ASSIGN(const auto batches, SplitIntoBatches(SpanOf(run)));
+  ASSERT_OK_AND_ASSIGN(const auto batches, Split(run));
   ASSERT_GT(batches.size(), 4u);
   Words joined;
   Sequence next = run.before.sequence + 1;
@@ -58,10 +69,10 @@ TEST(Batch, RunThatIsNoChainIsRefused) {
   std::mt19937_64 random(TestSeed());
   FrameRun run = RandomRun(random, 10);
   run.after.hash ^= 1;
-  EXPECT_THAT(SplitIntoBatches(SpanOf(run)), Fails(absl::StatusCode::kInvalidArgument, testing::_));
+  EXPECT_THAT(Split(run), Fails(absl::StatusCode::kInvalidArgument, testing::_));
   run.after.hash ^= 1;
   run.words[0] ^= 1;
-  EXPECT_THAT(SplitIntoBatches(SpanOf(run)), Fails(absl::StatusCode::kInvalidArgument, testing::_));
+  EXPECT_THAT(Split(run), Fails(absl::StatusCode::kInvalidArgument, testing::_));
 }
 
 TEST(Batch, UnpacksToWhatWasPacked) {
