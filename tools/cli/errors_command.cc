@@ -12,6 +12,7 @@
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
 #include "tools/cli/curve.h"
+#include "tools/cli/log_view.h"
 #include "tools/cli/named_operation.h"
 #include "tools/cli/story_json.h"
 #include "tools/cli/story_text.h"
@@ -119,7 +120,8 @@ absl::Status RunDiff(const DiffCommandOptions& options, Context& context) {
   } else {
     context.out.Show(DiffText(diff, look, IsUnicodeLocale()));
   }
-  return absl::OkStatus();
+  ASSIGN_OR_RETURN(const LogExtent extent, log->Extent());
+  return CheckNothingIsMissing(*log, extent);
 }
 
 }  // namespace

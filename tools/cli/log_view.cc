@@ -53,6 +53,11 @@ absl::Status CheckNoMisfit(const State& state, const EventLog& log) {
                                           " shows them). foldlog reset goes on from there, and every event stays"));
 }
 
+absl::Status CheckNothingIsMissing(const EventLog& log, const LogExtent& extent) {
+  const Sequence end = extent.end.sequence;
+  return extent.missing_through > end ? log.Read(end + 1, 1).status() : absl::OkStatus();
+}
+
 std::int64_t FileErrors(const Operation& operation) {
   return operation.error_count - (operation.status == OperationStatus::kFailed ? 1 : 0);
 }

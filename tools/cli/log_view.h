@@ -37,6 +37,10 @@ absl::StatusOr<LogView> ReadLogView(const EventLog& log, const std::string& dire
 // Where the log stops making sense, for standard error and the exit code.
 absl::Status CheckNoMisfit(const State& state, const EventLog& log);
 
+// The log's error about the first event that is missing at its end; OK if none is known to be. What is there has been
+// shown by then: what is not there is an error all the same.
+absl::Status CheckNothingIsMissing(const EventLog& log, const LogExtent& extent);
+
 // How many of the operation's errors are those of files. Its failure is counted among them, as in the single row, but
 // is none of a file.
 std::int64_t FileErrors(const Operation& operation);

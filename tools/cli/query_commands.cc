@@ -42,9 +42,7 @@ absl::Status RunStatus(const StatusOptions& options, Context& context) {
     context.out.Show(StatusText(view, {now, context.look()}, stalled_after));
   }
   RETURN_IF_ERROR(CheckNoMisfit(view.state, *log));
-  // What is there was shown; what is not there is an error all the same.
-  const Sequence end = view.extent.end.sequence;
-  if (view.extent.missing_through > end) RETURN_IF_ERROR(log->Read(end + 1, 1).status());
+  RETURN_IF_ERROR(CheckNothingIsMissing(*log, view.extent));
   if (stalled_after && IsStalled(view, now, *stalled_after)) context.exit_status = kStalled;
   return absl::OkStatus();
 }
@@ -72,7 +70,7 @@ absl::Status RunShow(const ShowOptions& options, Context& context) {
   } else {
     context.out.Show(ShowText(story, view, summary, {SystemClock()(), look}, IsUnicodeLocale()));
   }
-  return absl::OkStatus();
+  return CheckNothingIsMissing(*log, view.extent);
 }
 
 void AddStatus(CLI::App& app, Command& chosen) {
