@@ -115,10 +115,16 @@ class EventRows : public Rows {
   std::optional<QueriedEvent> found_;
 };
 
-constexpr Column kSequenceColumn = {.name = "sequence", .type = "INTEGER", .usable = true};
-constexpr Column kTimeColumn = {.name = "time", .type = "TEXT", .usable = true};
-constexpr Column kIdColumn = {.name = "operation_id", .type = "TEXT", .usable = true};
-constexpr Column kOperationColumn = {.name = "operation", .type = "INTEGER", .usable = true};  // runs.first_sequence
+// Of a log of ten million events in some thousand operations.
+constexpr double kEvents = 1e7;
+constexpr double kErrors = 1e5;
+constexpr double kOperations = 1e4;
+
+constexpr Column kSequenceColumn = {.name = "sequence", .type = "INTEGER", .usable = true, .share = kEvents};
+constexpr Column kTimeColumn = {.name = "time", .type = "TEXT", .usable = true, .share = kEvents};
+constexpr Column kIdColumn = {.name = "operation_id", .type = "TEXT", .usable = true, .share = kOperations / 2};
+// The same as runs.first_sequence.
+constexpr Column kOperationColumn = {.name = "operation", .type = "INTEGER", .usable = true, .share = kOperations};
 
 // An id may have been used by several operations, whose events then begin with the first of them.
 absl::Status NarrowToId(const std::string& id, const LogMoment& moment, std::optional<EventFilter>& filter) {
@@ -220,7 +226,7 @@ class Events final : public Table {
                                                 kTimeColumn,
                                                 kIdColumn,
                                                 kOperationColumn,
-                                                {.name = "kind", .type = "TEXT", .usable = true},
+                                                {.name = "kind", .type = "TEXT", .usable = true, .share = 100},
                                                 {.name = "epoch", .type = "INTEGER"},
                                                 {.name = "files_processed", .type = "INTEGER"},
                                                 {.name = "current_path", .type = "TEXT"},
@@ -232,6 +238,7 @@ class Events final : public Table {
                                                 {.name = "evidence", .type = "TEXT"}};
     return columns;
   }
+  double rows() const override { return kEvents; }
   int ordered_by() const override { return kSequence; }
   absl::StatusOr<std::unique_ptr<Rows>> Find(const Scan& scan) const override {
     std::optional<EventFilter> filter = FilterOf(scan);
@@ -290,6 +297,7 @@ class Checkpoints final : public Table {
                                                 {.name = "error", .type = "TEXT"}};
     return columns;
   }
+  double rows() const override { return kEvents; }
   int ordered_by() const override { return kSequence; }
   absl::StatusOr<std::unique_ptr<Rows>> Find(const Scan& scan) const override {
     std::optional<EventFilter> filter = FilterOf(scan);
@@ -377,6 +385,7 @@ class Errors final : public Table {
                                                 {.name = "details", .type = "TEXT"}};
     return columns;
   }
+  double rows() const override { return kErrors; }
   int ordered_by() const override { return kSequence; }
   absl::StatusOr<std::unique_ptr<Rows>> Find(const Scan& scan) const override {
     std::optional<EventFilter> filter = FilterOf(scan);

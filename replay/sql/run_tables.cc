@@ -17,6 +17,8 @@ const std::string* AsText(const Value* value) { return value == nullptr ? nullpt
 
 // ---- runs ----
 
+constexpr double kRuns = 1e4;
+
 enum RunColumn { kResetBy = kOperationColumns };
 
 // The operations of the history, as they stood at the statement's moment.
@@ -67,11 +69,13 @@ class Runs final : public Table {
   const std::vector<Column>& columns() const override {
     static const std::vector<Column> columns = [] {
       std::vector<Column> all = OperationColumns({kFirstSequence, kId, kType, kStatus, kStartedAt});
+      for (const OperationColumn key : {kFirstSequence, kId}) all.at(static_cast<std::size_t>(key)).share = kRuns;
       all.push_back({.name = "reset_by", .type = "INTEGER"});
       return all;
     }();
     return columns;
   }
+  double rows() const override { return kRuns; }
   int ordered_by() const override { return kFirstSequence; }
 
   // An operation that has ended keeps its status. Any other status is that of now, and may have been another one at the
@@ -126,6 +130,7 @@ class StateAtFunction final : public Table {
     }();
     return columns;
   }
+  double rows() const override { return 1; }
   absl::StatusOr<std::unique_ptr<Rows>> Find(const Scan& scan) const override {
     const auto* const number = std::get_if<std::int64_t>(scan.Equal(kAtGiven));
     if (number == nullptr || *number < 0) {
@@ -218,6 +223,7 @@ class ProgressFunction final : public Table {
         {.name = "points", .type = "INTEGER", .argument = true, .required = true}};
     return columns;
   }
+  double rows() const override { return 100; }
   absl::StatusOr<std::unique_ptr<Rows>> Find(const Scan& scan) const override {
     const std::string* const text = AsText(scan.Equal(kOperation));
     const auto* const points = std::get_if<std::int64_t>(scan.Equal(kPoints));

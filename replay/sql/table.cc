@@ -25,21 +25,24 @@ std::string TimeText(TimeNs time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E9SZ", absl::FromUnixNanos(time), absl::UTCTimeZone());
 }
 
-// To the second or the day, which is more than the text may say: constraints are checked again.
+// To the second, or to the day that its first ten characters name: constraints are checked again, and texts compare by
+// what stands first.
 std::optional<Instants> ParseTime(std::string_view text) {
   constexpr std::size_t kDateSize = 10;    // 2026-11-01
   constexpr std::size_t kSecondSize = 19;  // 2026-11-01T14:30:05
-  const bool date = text.size() == kDateSize;
-  if (!date && text.size() < kSecondSize) return std::nullopt;
-  if (!date && text.find_first_not_of(".0123456789Z", kSecondSize) != std::string_view::npos) return std::nullopt;
-  const std::string head(text.substr(0, date ? kDateSize : kSecondSize));
+  const bool exact =
+      text.size() >= kSecondSize && text.find_first_not_of(".0123456789Z", kSecondSize) == std::string_view::npos;
   absl::Time first;
   std::string ignored;
-  if (!absl::ParseTime(date ? "%Y-%m-%d" : "%Y-%m-%dT%H:%M:%S", head, absl::UTCTimeZone(), &first, &ignored)) {
+  if (exact && absl::ParseTime("%Y-%m-%dT%H:%M:%S", std::string(text.substr(0, kSecondSize)), absl::UTCTimeZone(),
+                               &first, &ignored)) {
+    return Instants{absl::ToUnixNanos(first), absl::ToUnixNanos(first + absl::Seconds(1))};
+  }
+  if (text.size() < kDateSize ||
+      !absl::ParseTime("%Y-%m-%d", std::string(text.substr(0, kDateSize)), absl::UTCTimeZone(), &first, &ignored)) {
     return std::nullopt;
   }
-  const absl::Time last = first + (date ? absl::Hours(24) : absl::Seconds(1));
-  return Instants{absl::ToUnixNanos(first), absl::ToUnixNanos(last)};
+  return Instants{absl::ToUnixNanos(first), absl::ToUnixNanos(first + absl::Hours(24))};
 }
 
 }  // namespace foldlog::sql

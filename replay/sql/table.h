@@ -29,6 +29,7 @@ struct Column {
   const char* name;
   const char* type;       // as SQLite declares it
   bool usable = false;    // whether constraints on it let the table look at less
+  double share = 4;       // an equality on it leaves one row of so many
   bool argument = false;  // hidden: given as table(argument, …)
   bool required = false;  // an argument that must be given
 };
@@ -77,6 +78,8 @@ class Table {
 
   virtual const char* name() const = 0;
   virtual const std::vector<Column>& columns() const = 0;
+  // About how many rows there are, for SQLite's choice between plans.
+  virtual double rows() const = 0;
   // The column whose order the rows can be given in, either way; -1: none.
   virtual int ordered_by() const { return -1; }
   virtual absl::StatusOr<std::unique_ptr<Rows>> Find(const Scan& scan) const = 0;

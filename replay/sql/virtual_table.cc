@@ -1,5 +1,6 @@
 #include "replay/sql/virtual_table.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -39,6 +40,9 @@ struct OpenCursor : sqlite3_vtab_cursor {
   std::uint64_t noted = 0;  // batches that the session knows of
   bool more = false;
 };
+
+// A bound on a column is taken to leave one row of so many.
+constexpr double kShareOfARange = 4;
 
 // Bits of a plan's number; its text says the rest: "sequence>=? AND kind=?, newest first".
 constexpr int kNewestFirst = 1;
@@ -105,7 +109,7 @@ struct Plan {
   std::string codes;
   std::string words;
   int values = 0;
-  bool by_sequence = false;  // one row, or few
+  double share = 1;  // one row of so many is left
 };
 
 // False if an argument that is needed depends on a table that this plan comes to later. One that is not given at all is
@@ -128,7 +132,7 @@ bool Choose(const Table& table, sqlite3_index_info& info, Plan& plan) {
     usage.omit = column.argument ? 1 : 0;
     absl::StrAppend(&plan.codes, constraint.iColumn, ":", op - kOperators.data(), ";");
     absl::StrAppend(&plan.words, plan.words.empty() ? "" : " AND ", column.name, op->text);
-    plan.by_sequence |= equal && constraint.iColumn == table.ordered_by();
+    if (!column.argument) plan.share *= equal ? column.share : kShareOfARange;
   }
   for (std::size_t i = 0; i < table.columns().size(); ++i) {
     if (table.columns()[i].required && named[i] && !given[i]) return false;
@@ -150,12 +154,12 @@ int BestIndex(sqlite3_vtab* given, sqlite3_index_info* info) {
   // The plan's text is for EXPLAIN QUERY PLAN, which shows it to people; the codes stand behind a mark.
   info->idxStr = sqlite3_mprintf("%s #%s", plan.words.c_str(), plan.codes.c_str());
   info->needToFreeIdxStr = 1;
-  // Rough, but in the right order: one event, a part of a log, all of it.
-  constexpr double kAll = 1e7;
-  constexpr double kShare = 10;
-  info->estimatedCost = plan.by_sequence ? 1 : kAll;
-  for (int i = 0; i < plan.values && !plan.by_sequence; ++i) info->estimatedCost /= kShare;
-  info->estimatedRows = static_cast<sqlite3_int64>(info->estimatedCost);
+  // Rough, but in the right order: one event, those of an operation, all of a log. Beginning a scan costs as much as
+  // many rows.
+  constexpr double kBegin = 50;
+  const double rows = std::max(table.rows() / plan.share, 1.0);
+  info->estimatedCost = kBegin + rows;
+  info->estimatedRows = static_cast<sqlite3_int64>(rows);
   return info->idxStr == nullptr ? SQLITE_NOMEM : SQLITE_OK;
 }
 

@@ -71,6 +71,7 @@ class HistoryTest(PastTest):
         fourth = self.start("--owner-pid", str(owner.pid))
         owner.kill()
         owner.wait()
+        self.assertEqual(self.ids("--interrupted"), [fourth])  # nobody has resumed it yet
         self.text("resume")
         self.assertEqual(self.ids("--interrupted"), [fourth])
         totals = self.json("history", "--totals")

@@ -102,19 +102,27 @@ absl::Status PrintTotals(const HistoryOptions& options, const HistoryFilter& fil
 }
 
 absl::Status RunHistory(const HistoryOptions& options, Context& context) {
-  ASSIGN_OR_RETURN(const HistoryFilter filter, FilterOf(options, context));
+  ASSIGN_OR_RETURN(HistoryFilter filter, FilterOf(options, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
   if (options.totals) return PrintTotals(options, filter, *log, context.out);
   ASSIGN_OR_RETURN(const LogView view, ReadLogView(*log, context.log));
   const Order order = options.reverse ? Order::kOldestFirst : Order::kNewestFirst;
+  // The log does not know yet that the owner of the operation at hand has vanished; the view does.
+  const bool interrupted_only = std::exchange(filter.interrupted_only, false);
+  const auto passes = [&](const HistoryEntry& entry) {
+    return !interrupted_only || entry.operation.interruptions() > 0 ||
+           (view.interrupted && view.IsAbout(entry.operation));
+  };
   ASSIGN_OR_RETURN(HistoryQuery query, HistoryQuery::Over(*log, filter, order));
   const Look look = context.look();
   context.Page();
   HistoryPrinter printer(options, view, look, context.out);
-  for (std::int64_t shown = 0; shown < options.limit.value_or(shown + 1) && !context.out.closed(); ++shown) {
+  for (std::int64_t shown = 0; shown < options.limit.value_or(shown + 1) && !context.out.closed();) {
     ASSIGN_OR_RETURN(std::optional<HistoryEntry> entry, query.Next());
     if (!entry) break;
+    if (!passes(*entry)) continue;
     printer.Add(*std::move(entry));
+    ++shown;
   }
   printer.End();
   return CheckNoMisfit(view.state, *log);
@@ -145,7 +153,8 @@ void AddFilters(CLI::App& history, HistoryOptions& options) {
   AddOperationType(history, options.filter.type, "Only initial, incremental or recovery runs");
   AddTimeRange(history, options.times);
   AddCount(history, "--min-errors", options.min_errors, "Only with so many errors or more");
-  AddFlag(history, "--interrupted", options.filter.interrupted_only, "Only those whose owner vanished meanwhile");
+  AddFlag(history, "--interrupted", options.filter.interrupted_only,
+          "Only those whose owner vanished meanwhile, or has now");
   AddText(history, "--name", options.filter.name, "Only with this in the id, a root or a value of the metadata")
       ->type_name("TEXT");
   AddPairs(history, "--meta", options.filter.metadata, "Only with this metadata; may be repeated");

@@ -240,6 +240,7 @@ void AddSqlCommand(CLI::App& app, Command& chosen) {
       ->type_name("NAME=FILE");
   command->footer(
       "Tables: runs, events, checkpoints, errors; and state_at(SEQUENCE), progress(OPERATION, POINTS).\n"
+      "PRAGMA table_info(runs) lists columns; runs.first_sequence is the operation of the other tables.\n"
       "Each takes the directory of another log as its last argument: runs('DIR'). Constraints on sequence,\n"
       "time, kind and operation, and the order by sequence, decide how much of the log is read.\n"
       "Examples:\n"

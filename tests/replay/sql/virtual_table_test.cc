@@ -99,7 +99,8 @@ TEST_F(SqlTest, ConstraintsThatAreUsedGiveTheAnswersOfThoseThatAreNot) {
   const auto any_sequence = [&] { return std::to_string(static_cast<std::int64_t>(Any(events + 20)) - 10); };
   const auto any_time = [&] {
     const std::string time = One("SELECT time FROM events WHERE sequence = " + std::to_string(1 + Any(events)));
-    return "'" + time.substr(0, Any(3) == 0 ? 10 : Any(2) == 0 ? 19 : 30) + "'";
+    if (Any(5) == 0) return "'" + time.substr(0, 10) + " " + time.substr(11, 8) + "'";
+    return "'" + time.substr(0, Any(3) == 0 ? 10 : Any(2) == 0 ? 19 : 11 + Any(20)) + "'";
   };
   const auto any_of = [&](const std::vector<std::string>& texts) { return texts[Any(texts.size())]; };
   const std::vector<std::string> comparisons = {"=", "<", "<=", ">", ">="};
@@ -157,6 +158,16 @@ TEST_F(SqlTest, PlanShowsWhatIsUsedAndBatchesThatCannotHoldAnAnswerAreNotUnpacke
   EXPECT_LE(unpacked_by("SELECT * FROM errors"), 1);
   EXPECT_LE(unpacked_by("SELECT * FROM events WHERE sequence BETWEEN 5000 AND 5010"), 2);
   EXPECT_LE(unpacked_by("SELECT * FROM events ORDER BY sequence DESC LIMIT 3"), 2);
+}
+
+TEST_F(SqlTest, JoinsBeginWithTheRunsAndReadOnlyTheirEvents) {
+  const std::string join = "EXPLAIN QUERY PLAN SELECT * FROM errors e JOIN runs r ON e.operation = r.first_sequence ";
+  for (const std::string rest : {"", "WHERE r.status = 'failed'", "WHERE r.operation_id = 'x'"}) {
+    const auto plan = Select(join + rest);
+    ASSERT_GE(plan.size(), 2) << rest;
+    EXPECT_THAT(plan[0], HasSubstr("SCAN r ")) << rest;
+    EXPECT_THAT(plan[1], HasSubstr("operation=?")) << rest;
+  }
 }
 
 TEST_F(SqlTest, OneStatementSeesOneMoment) {
