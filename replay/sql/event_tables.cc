@@ -120,7 +120,7 @@ constexpr double kEvents = 1e7;
 constexpr double kErrors = 1e5;
 constexpr double kOperations = 1e4;
 
-constexpr Column kSequenceColumn = {.name = "sequence", .type = "INTEGER", .usable = true, .share = kEvents};
+constexpr Column kSequenceColumn = {.name = "sequence", .type = "INTEGER NOT NULL", .usable = true, .share = kEvents};
 constexpr Column kTimeColumn = {.name = "time", .type = "TEXT", .usable = true, .share = kEvents};
 constexpr Column kIdColumn = {.name = "operation_id", .type = "TEXT", .usable = true, .share = kOperations / 2};
 // The same as runs.first_sequence.

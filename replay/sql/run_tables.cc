@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/saturated.h"
 #include "engine/base/status_macros.h"
 #include "engine/seconds.h"
 #include "foldlog/history.h"
@@ -58,8 +59,9 @@ void NarrowStart(const Scan& scan, HistoryFilter& filter) {
     const std::optional<Instants> when = text == nullptr ? std::nullopt : ParseTime(*text);
     if (!when) continue;
     const bool less = constraint.comparison == Comparison::kLess || constraint.comparison == Comparison::kLessOrEqual;
+    const TimeNs end = SaturatedPlus(when->last, 1);
     // The last event of an operation may be stamped before its first, where a clock was set: no bound from below then.
-    if (less) filter.until = std::min(filter.until.value_or(when->last + 1), when->last + 1);
+    if (less) filter.until = std::min(filter.until.value_or(end), end);
   }
 }
 

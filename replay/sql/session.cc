@@ -9,7 +9,10 @@
 namespace foldlog::sql {
 
 void Session::EndRead() {
-  if (--reads_ == 0) moments_.clear();
+  if (--reads_ > 0) return;
+  // Opened anew for the next statement: the directory may be another log by then.
+  moments_.clear();
+  logs_.clear();
 }
 
 absl::StatusOr<LogMoment> Session::Find(const std::optional<std::string>& directory) {

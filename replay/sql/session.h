@@ -23,8 +23,8 @@ struct LogMoment {
   Sequence through = 0;
 };
 
-// Threads: as SQLite's connection, one at a time. Invariant: moments_ are those of the statements that are running; it
-// is empty when none is.
+// Threads: as SQLite's connection, one at a time. Invariant: logs_ and moments_ are those of the statements that are
+// running; both are empty when none is.
 class Session {
  public:
   // `log`: the log's directory where a query names none; empty: the environment variable FOLDLOG says it.

@@ -25,11 +25,27 @@ std::string TimeText(TimeNs time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E9SZ", absl::FromUnixNanos(time), absl::UTCTimeZone());
 }
 
+namespace {
+
+// 2026-11-01: what sorts as the times do has all its digits.
+bool BeginsWithDate(std::string_view text) {
+  constexpr std::string_view kPattern = "dddd-dd-dd";
+  if (text.size() < kPattern.size()) return false;
+  for (std::size_t i = 0; i < kPattern.size(); ++i) {
+    const bool digit = text[i] >= '0' && text[i] <= '9';
+    if (kPattern[i] == 'd' ? !digit : text[i] != '-') return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 // To the second, or to the day that its first ten characters name: constraints are checked again, and texts compare by
 // what stands first.
 std::optional<Instants> ParseTime(std::string_view text) {
-  constexpr std::size_t kDateSize = 10;    // 2026-11-01
+  constexpr std::size_t kDateSize = 10;
   constexpr std::size_t kSecondSize = 19;  // 2026-11-01T14:30:05
+  if (!BeginsWithDate(text)) return std::nullopt;
   const bool exact =
       text.size() >= kSecondSize && text.find_first_not_of(".0123456789Z", kSecondSize) == std::string_view::npos;
   absl::Time first;
@@ -38,8 +54,7 @@ std::optional<Instants> ParseTime(std::string_view text) {
                                &first, &ignored)) {
     return Instants{absl::ToUnixNanos(first), absl::ToUnixNanos(first + absl::Seconds(1))};
   }
-  if (text.size() < kDateSize ||
-      !absl::ParseTime("%Y-%m-%d", std::string(text.substr(0, kDateSize)), absl::UTCTimeZone(), &first, &ignored)) {
+  if (!absl::ParseTime("%Y-%m-%d", std::string(text.substr(0, kDateSize)), absl::UTCTimeZone(), &first, &ignored)) {
     return std::nullopt;
   }
   return Instants{absl::ToUnixNanos(first), absl::ToUnixNanos(first + absl::Hours(24))};

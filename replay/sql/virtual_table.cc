@@ -37,7 +37,8 @@ struct OpenCursor : sqlite3_vtab_cursor {
 
   Session& session;
   std::unique_ptr<Rows> rows;
-  std::uint64_t noted = 0;  // batches that the session knows of
+  std::vector<Constraint> constraints;  // of this scan
+  std::uint64_t noted = 0;              // batches that the session knows of
   bool more = false;
 };
 
@@ -126,6 +127,8 @@ bool Choose(const Table& table, sqlite3_index_info& info, Plan& plan) {
     const Column& column = ColumnAt(table, constraint.iColumn);
     const bool equal = op->comparison == Comparison::kEqual;
     if (column.argument ? !equal : !column.usable) continue;
+    // Tables compare bytes; another collation lets more pass.
+    if (!column.argument && sqlite3_stricmp(sqlite3_vtab_collation(&info, i), "BINARY") != 0) continue;
     given[static_cast<std::size_t>(constraint.iColumn)] = true;
     auto& usage = info.aConstraintUsage[i];
     usage.argvIndex = ++plan.values;
@@ -216,6 +219,7 @@ absl::Status StartScan(OpenCursor& cursor, const Module& module, Scan scan) {
   }
   ASSIGN_OR_RETURN(scan.moment, module.session->Find(directory));
   ASSIGN_OR_RETURN(cursor.rows, module.table->Find(scan));
+  cursor.constraints = std::move(scan.constraints);
   cursor.noted = 0;
   return absl::OkStatus();
 }
@@ -250,10 +254,17 @@ struct Put {
   }
 };
 
-int ColumnOf(sqlite3_vtab_cursor* given, sqlite3_context* context, int index) {
-  const OpenCursor& cursor = *static_cast<OpenCursor*>(given);
-  const Table& table = *static_cast<OpenTable*>(given->pVtab)->module.table;
-  if (!ColumnAt(table, index).argument) std::visit(Put{context}, cursor.rows->At(index));
+int ColumnOf(sqlite3_vtab_cursor* of, sqlite3_context* context, int index) {
+  const OpenCursor& cursor = *static_cast<OpenCursor*>(of);
+  const Table& table = *static_cast<OpenTable*>(of->pVtab)->module.table;
+  if (!ColumnAt(table, index).argument) {
+    std::visit(Put{context}, cursor.rows->At(index));
+    return SQLITE_OK;
+  }
+  // SQLite may compare an argument again.
+  for (const Constraint& given : cursor.constraints) {
+    if (given.column == index) std::visit(Put{context}, given.value);
+  }
   return SQLITE_OK;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "engine/base/status_macros.h"
 #include "foldlog/json_lines.h"
 #include "replay/report/fields.h"
@@ -21,8 +22,8 @@
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
 #include "tools/cli/flat_row.h"
+#include "tools/cli/named_operation.h"
 #include "tools/cli/new_file.h"
-#include "tools/cli/script_step.h"
 #include "tools/cli/signals.h"
 #include "tools/cli/sqlite_export.h"
 #include "tools/cli/time_format.h"
@@ -81,7 +82,8 @@ struct ExportOptions {
   std::vector<std::string> kinds;
   bool errors = false;
   TimeRangeText times;
-  TimeRange range;  // what `times` means
+  TimeRange range;         // what `times` means
+  Sequence operation = 0;  // the first event of the operation that is named
 
   const std::string& file() const { return jsonl ? *jsonl : csv ? *csv : *sqlite; }
   bool filtered() const { return from || to || operation_id || !kinds.empty() || errors || times.since || times.until; }
@@ -93,12 +95,21 @@ std::size_t PlaceOfKind(const std::string& kind) {
   return static_cast<std::size_t>(std::find(known.begin(), known.end(), kind) - known.begin());
 }
 
+// "failed,recovered" names two kinds.
+std::vector<std::string> KindsOf(const ExportOptions& options) {
+  std::vector<std::string> kinds;
+  for (const std::string& list : options.kinds) {
+    for (const absl::string_view kind : absl::StrSplit(list, ',')) kinds.emplace_back(kind);
+  }
+  return kinds;
+}
+
 EventFilter FilterOf(const ExportOptions& options) {
   EventFilter filter{.since = options.range.since, .until = options.range.until, .with_error = options.errors};
   if (options.from) filter.from = static_cast<Sequence>(*options.from);
   if (options.to) filter.through = static_cast<Sequence>(*options.to);
-  if (options.operation_id) filter.operation_id = WithoutEpoch(*options.operation_id);
-  for (const std::string& kind : options.kinds) filter.kinds.insert(PlaceOfKind(kind));
+  filter.operation = options.operation;
+  for (const std::string& kind : KindsOf(options)) filter.kinds.insert(PlaceOfKind(kind));
   return filter;
 }
 
@@ -259,6 +270,10 @@ absl::Status RunExport(ExportOptions options, Context& context) {
   ASSIGN_OR_RETURN(options.range, ParseTimeRange(options.times, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
   ASSIGN_OR_RETURN(const LogExtent extent, log->Extent());
+  if (options.operation_id) {
+    ASSIGN_OR_RETURN(const HistoryEntry entry, FindNamedOperation(*log, *options.operation_id));
+    options.operation = entry.operation.first_sequence;
+  }
   Progress progress(extent.end.sequence, context.messages);
   const Work work{*log, context, progress, StopFlagOnSignals()};
   if (options.jsonl) return ExportJsonl(options, work);
@@ -274,7 +289,7 @@ void CheckOptions(const ExportOptions& options) {
   if (options.from && options.to && *options.from > *options.to) {
     throw CLI::ValidationError("--to", "lies before --from");
   }
-  for (const std::string& kind : options.kinds) {
+  for (const std::string& kind : KindsOf(options)) {
     if (PlaceOfKind(kind) == KindNames().size())
       throw CLI::ValidationError("--kind", "\"" + kind + "\" is no kind of event");
   }
@@ -292,9 +307,11 @@ void AddExportCommand(CLI::App& app, Command& chosen) {
   AddText(*command, "--sqlite", options->sqlite, "The tables runs, events, checkpoints and errors")->type_name("FILE");
   AddCount(*command, "--from", options->from, "First sequence number");
   AddCount(*command, "--to", options->to, "Last sequence number");
-  AddText(*command, "--operation", options->operation_id, "Only events of this operation, by its id or token")
+  AddText(*command, "--operation", options->operation_id,
+          std::string("Only events of this operation: ") + kOperationHelp)
       ->type_name("ID");
-  AddTexts(*command, "--kind", options->kinds, "Only events of this kind; may be repeated")->type_name("KIND");
+  AddTexts(*command, "--kind", options->kinds, "Only of these kinds, with commas between them; may be repeated")
+      ->type_name("KIND");
   AddTimeRange(*command, options->times);
   AddFlag(*command, "--errors", options->errors, "Only errors: of files, and of operations that failed");
   command->footer(

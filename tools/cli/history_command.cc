@@ -125,6 +125,7 @@ absl::Status RunHistory(const HistoryOptions& options, Context& context) {
     ++shown;
   }
   printer.End();
+  TellOfIndexDamage(query.index_damage(), context.messages);
   return CheckNoMisfit(view.state, *log);
 }
 

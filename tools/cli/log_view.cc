@@ -58,6 +58,10 @@ absl::Status CheckNothingIsMissing(const EventLog& log, const LogExtent& extent)
   return extent.missing_through > end ? log.Read(end + 1, 1).status() : absl::OkStatus();
 }
 
+void TellOfIndexDamage(const absl::Status& damage, Output& messages) {
+  if (!damage.ok()) messages.Line("foldlog: " + std::string(damage.message().data(), damage.message().size()));
+}
+
 std::int64_t FileErrors(const Operation& operation) {
   return operation.error_count - (operation.status == OperationStatus::kFailed ? 1 : 0);
 }

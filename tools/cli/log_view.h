@@ -13,6 +13,7 @@
 #include "foldlog/event_log.h"
 #include "foldlog/owner.h"
 #include "foldlog/state.h"
+#include "tools/cli/output.h"
 
 namespace foldlog::cli {
 
@@ -40,6 +41,9 @@ absl::Status CheckNoMisfit(const State& state, const EventLog& log);
 // The log's error about the first event that is missing at its end; OK if none is known to be. What is there has been
 // shown by then: what is not there is an error all the same.
 absl::Status CheckNothingIsMissing(const EventLog& log, const LogExtent& extent);
+
+// Says on `messages` what is wrong with the log's index, if anything: the answer is that of the events all the same.
+void TellOfIndexDamage(const absl::Status& damage, Output& messages);
 
 // How many of the operation's errors are those of files. Its failure is counted among them, as in the single row, but
 // is none of a file.

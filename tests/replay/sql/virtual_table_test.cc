@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
@@ -158,6 +159,39 @@ TEST_F(SqlTest, PlanShowsWhatIsUsedAndBatchesThatCannotHoldAnAnswerAreNotUnpacke
   EXPECT_LE(unpacked_by("SELECT * FROM errors"), 1);
   EXPECT_LE(unpacked_by("SELECT * FROM events WHERE sequence BETWEEN 5000 AND 5010"), 2);
   EXPECT_LE(unpacked_by("SELECT * FROM events ORDER BY sequence DESC LIMIT 3"), 2);
+}
+
+TEST_F(SqlTest, LogThatIsNamedIsTheSameWithOr) {
+  MakeLog(100);
+  const std::string named = "SELECT count(*) FROM events('" + log_dir_ + "') WHERE ";
+  for (const std::string rest : {"sequence = 3 OR sequence IN (12, 45)", "sequence BETWEEN 1 AND 3 OR sequence = 45",
+                                 "kind = 'started' OR operation = 1"}) {
+    EXPECT_EQ(One(named + "(" + rest + ")"), One("SELECT count(*) FROM events WHERE " + rest)) << rest;
+    EXPECT_NE(One(named + "(" + rest + ")"), "0") << rest;
+  }
+  EXPECT_EQ(One("SELECT DISTINCT log FROM runs('" + log_dir_ + "')"), log_dir_);
+}
+
+TEST_F(SqlTest, CollationsAndTimesOfAnyKindGiveTheAnswersOfASearch) {
+  MakeRandomLog(1000);
+  for (const std::string rest :
+       {"kind = 'FAILED' COLLATE NOCASE", "kind = 'failed  ' COLLATE RTRIM", "time < '2026-11-4 '", "time < '2026-1-2'",
+        "time < '9999-12-31'", "time >= ''", "time > '2026-01-02T03:04:05.5+01:00'", "time < 'x'"}) {
+    EXPECT_EQ(Select("SELECT sequence FROM events WHERE " + rest), Select("SELECT sequence FROM events WHERE +" + rest))
+        << rest;
+  }
+  for (const std::string rest : {"started_at < '9999-12-31'", "started_at <= '2262-04-12'", "started_at > '1677'"}) {
+    EXPECT_EQ(Select("SELECT * FROM runs WHERE " + rest), Select("SELECT * FROM runs WHERE +" + rest)) << rest;
+  }
+}
+
+TEST_F(SqlTest, NextStatementSeesTheLogThatIsThereNow) {
+  MakeLog(100);
+  EXPECT_EQ(One("SELECT count(*) FROM events"), "101");
+  std::filesystem::remove_all(log_dir_);
+  EXPECT_THAT(One("SELECT count(*) FROM events"), HasSubstr("no log at"));
+  MakeLog(50);
+  EXPECT_EQ(One("SELECT count(*) FROM events"), "51");
 }
 
 TEST_F(SqlTest, JoinsBeginWithTheRunsAndReadOnlyTheirEvents) {
