@@ -234,12 +234,13 @@ class LazyFoldTest : public testing::Test {
 TEST_F(LazyFoldTest, PlainCheckpointsAreNotedAndNotFolded) {
   Add({{kSecond, 1, Started{.operation_id = "a"}}});
   for (int i = 1; i <= 1000; ++i) {
-    const FrameRun run = RunAfter(
-        {fold_.sequence(), 0}, {{kSecond + i, 1, Checkpoint{.files_processed = i, .current_path = std::to_string(i)}}});
+    // Kept: the fold has views of its words.
+    runs_.push_back(RunAfter({fold_.sequence(), 0},
+                             {{kSecond + i, 1, Checkpoint{.files_processed = i, .current_path = std::to_string(i)}}}));
+    const FrameRun& run = runs_.back();
     CheckpointView plain;
     ASSERT_TRUE(DecodePlainCheckpoint(FrameAtStartOf(run.words)->payload, plain));
     ASSERT_TRUE(fold_.Note(fold_.sequence() + 1, plain)) << "checkpoint " << i;
-    runs_.push_back(run);
   }
   EXPECT_EQ(fold_.Settled().operation->checkpoints, 1000);
 }
