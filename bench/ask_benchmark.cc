@@ -69,8 +69,10 @@ void Count(const RecordedEvent& event) {
   subject->recovered += std::holds_alternative<Recovered>(body) ? 1 : 0;
   subject->operations += std::holds_alternative<Started>(body) ? 1 : 0;
   subject->errors += TellsOfAnError(body) ? 1 : 0;
+  // Checkpoints of one call have one time: the state at it is that after the last of them.
   const TimeNs since = event.event.time - subject->middle_time;
-  if (event.sequence >= subject->middle && since >= 0 && since < kWindowNs) ++subject->in_window;
+  if (since == 0) subject->middle = event.sequence;
+  if (since >= 0 && since < kWindowNs) ++subject->in_window;
 }
 
 absl::Status Prepare(const std::string& directory, const LogShape& shape, std::int64_t run_checkpoints) {
