@@ -9,6 +9,7 @@
 #include "engine/codec/frame_reader.h"
 #include "engine/codec/state_codec.h"
 #include "engine/lazy_fold.h"
+#include "engine/missing_events.h"
 
 namespace foldlog {
 namespace {
@@ -46,7 +47,7 @@ absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
   // Durable events are missing at the end: the latest state that can be folded is not the latest state that was. The
   // caller gets the log's error, unless it asks for an event by number.
-  if (!at && extent.missing_through > extent.end.sequence) return log.Read(extent.end.sequence + 1, 1).status();
+  if (!at) RETURN_IF_ERROR(CheckNothingIsMissing(log, extent));
   const Sequence target = at.value_or(extent.end.sequence);
   if (target > extent.end.sequence) {
     return absl::OutOfRangeError(absl::StrCat("event ", target, " does not exist: the log ", log.name(),

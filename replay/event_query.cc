@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/missing_events.h"
 #include "foldlog/history.h"
 #include "replay/event_filter.h"
 #include "replay/event_search.h"
@@ -57,8 +58,7 @@ absl::StatusOr<EventQuery> EventQuery::Over(const EventLog& log, const EventFilt
   if (filter.operation != 0 || filter.operation_id) RETURN_IF_ERROR(FindOperationOf(log, wanted, range));
   GoOnAt(cursor, order, range);
   EventQuery query(std::make_unique<EventSearch>(log, extent, std::move(wanted), order, range));
-  const bool asks_for_missing = extent.missing_through > extent.end.sequence && filter.through > extent.end.sequence;
-  if (asks_for_missing) query.at_end_ = log.Read(extent.end.sequence + 1, 1).status();
+  if (filter.through > extent.end.sequence) query.at_end_ = CheckNothingIsMissing(log, extent);
   return query;
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/saturated.h"
 #include "engine/base/status_macros.h"
+#include "engine/missing_events.h"
 #include "replay/history_filter.h"
 #include "replay/history_scan.h"
 #include "replay/history_source.h"
@@ -47,7 +48,7 @@ absl::StatusOr<HistoryQuery> HistoryQuery::Over(const EventLog& log, const Histo
   if (!indexed) source = std::make_unique<HistoryScan>(log, extent, order);
   source->NoteDamage(damage);
   HistoryQuery query(std::move(source), filter, order, cursor);
-  if (extent.missing_through > extent.end.sequence) query.at_end_ = log.Read(extent.end.sequence + 1, 1).status();
+  query.at_end_ = CheckNothingIsMissing(log, extent);
   return query;
 }
 

@@ -8,6 +8,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/codec/event_codec.h"
 #include "engine/codec/frame_reader.h"
+#include "engine/missing_events.h"
 #include "foldlog/json_lines.h"
 #include "foldlog/state.h"
 #include "replay/event_operation.h"
@@ -129,7 +130,7 @@ absl::StatusOr<JsonLinesExport> JsonLinesExport::Of(const EventLog& log, const L
                                                     const std::optional<EventFilter>& filter) {
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
   // What had been durable and is gone must not look as if it had never been.
-  if (extent.missing_through > extent.end.sequence) return log.Read(extent.end.sequence + 1, 1).status();
+  RETURN_IF_ERROR(CheckNothingIsMissing(log, extent));
   auto parts = std::make_unique<Parts>(log, id, extent);
   if (filter) {
     ASSIGN_OR_RETURN(EventQuery query, EventQuery::Over(log, *filter));

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/missing_events.h"
 
 namespace foldlog {
 namespace {
@@ -107,9 +108,7 @@ std::size_t ScanPlan::parts() const {
 absl::StatusOr<ScanPlan> PlanScan(const EventLog& log, const ScanOptions& options) {
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
   // Durable events are missing at the end: a scan of all would be one of what is left.
-  if (!options.through && extent.missing_through > extent.end.sequence) {
-    return log.Read(extent.end.sequence + 1, 1).status();
-  }
+  if (!options.through) RETURN_IF_ERROR(CheckNothingIsMissing(log, extent));
   ScanPlan plan{.base = extent.base,
                 .from = options.from.value_or(extent.base.sequence + 1),
                 .through = options.through.value_or(extent.end.sequence),

@@ -9,6 +9,7 @@
 #include "engine/codec/checkpoint_codec.h"
 #include "engine/codec/event_codec.h"
 #include "engine/index/index_reader.h"
+#include "engine/missing_events.h"
 #include "foldlog/state.h"
 
 namespace foldlog {
@@ -44,7 +45,7 @@ absl::StatusOr<TimeLine> TimeLine::Of(const EventLog& log, TimeNs now) {
     }
   }
   // Durable events are missing at the end, and with them what they say of the clocks.
-  if (extent.missing_through > extent.end.sequence) RETURN_IF_ERROR(log.Read(extent.end.sequence + 1, 1).status());
+  RETURN_IF_ERROR(CheckNothingIsMissing(log, extent));
   line.Correct(now);
   return line;
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/status_macros.h"
+#include "engine/missing_events.h"
 #include "foldlog/log_directory.h"
 
 namespace foldlog::sql {
@@ -29,7 +30,7 @@ absl::StatusOr<LogMoment> Session::Find(const std::optional<std::string>& direct
   }
   ASSIGN_OR_RETURN(const LogExtent extent, log->Extent());
   // Durable events are missing at the end: what there is would be taken for all.
-  if (extent.missing_through > extent.end.sequence) return log->Read(extent.end.sequence + 1, 1).status();
+  RETURN_IF_ERROR(CheckNothingIsMissing(*log, extent));
   return moments_[path] = {log.get(), extent.base.sequence + 1, extent.end.sequence};
 }
 

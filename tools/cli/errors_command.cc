@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/missing_events.h"
 #include "foldlog/error_report.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/operation_diff.h"

@@ -53,11 +53,6 @@ absl::Status CheckNoMisfit(const State& state, const EventLog& log) {
                                           " shows them). foldlog reset goes on from there, and every event stays"));
 }
 
-absl::Status CheckNothingIsMissing(const EventLog& log, const LogExtent& extent) {
-  const Sequence end = extent.end.sequence;
-  return extent.missing_through > end ? log.Read(end + 1, 1).status() : absl::OkStatus();
-}
-
 void TellOfIndexDamage(const absl::Status& damage, Output& messages) {
   if (!damage.ok()) messages.Line("foldlog: " + std::string(damage.message().data(), damage.message().size()));
 }

@@ -38,10 +38,6 @@ absl::StatusOr<LogView> ReadLogView(const EventLog& log, const std::string& dire
 // Where the log stops making sense, for standard error and the exit code.
 absl::Status CheckNoMisfit(const State& state, const EventLog& log);
 
-// The log's error about the first event that is missing at its end; OK if none is known to be. What is there has been
-// shown by then: what is not there is an error all the same.
-absl::Status CheckNothingIsMissing(const EventLog& log, const LogExtent& extent);
-
 // Says on `messages` what is wrong with the log's index, if anything: the answer is that of the events all the same.
 void TellOfIndexDamage(const absl::Status& damage, Output& messages);
 

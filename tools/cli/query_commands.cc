@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/status_macros.h"
+#include "engine/missing_events.h"
 #include "foldlog/history.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/operation_story.h"
