@@ -56,13 +56,8 @@ bool IsWithin(const EventFilter& filter, TimeNs time) {
 
 }  // namespace
 
-bool TellsOfAnError(const EventBody& body) {
-  if (const auto* checkpoint = std::get_if<Checkpoint>(&body)) return checkpoint->error.has_value();
-  if (const auto* imported = std::get_if<Imported>(&body)) {
-    return !imported->errors.empty() || imported->status == OperationStatus::kFailed;
-  }
-  return std::holds_alternative<Failed>(body);
-}
+// The index counts by the same rule: it tells which batches cannot hold such an event.
+bool TellsOfAnError(const EventBody& body) { return CarriesError(body); }
 
 absl::Status CheckFilter(const EventFilter& filter) {
   if (filter.from > filter.through) {

@@ -1,6 +1,7 @@
 #include "engine/index/batch_summary.h"
 
 #include <cstring>
+#include <variant>
 
 #include "engine/index/row_hash.h"
 
@@ -35,6 +36,14 @@ constexpr std::uint8_t kOneBoot = 1;
 constexpr std::uint8_t kOperationsKnown = 2;
 
 }  // namespace
+
+bool CarriesError(const EventBody& body) {
+  if (const auto* checkpoint = std::get_if<Checkpoint>(&body)) return checkpoint->error.has_value();
+  if (const auto* imported = std::get_if<Imported>(&body)) {
+    return !imported->errors.empty() || imported->status == OperationStatus::kFailed;
+  }
+  return std::holds_alternative<Failed>(body);
+}
 
 IndexRow EncodeSummary(const BatchSummary& summary) {
   const Boot boot = summary.boot.value_or(Boot{});

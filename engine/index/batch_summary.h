@@ -43,6 +43,9 @@ struct BatchSummary {
   bool operator==(const BatchSummary&) const = default;
 };
 
+// Whether the event counts among BatchSummary::errors. Who asks for events with an error must ask by this.
+bool CarriesError(const EventBody& body);
+
 IndexRow EncodeSummary(const BatchSummary& summary);
 
 // Nothing if the row is damaged, or of another layout.

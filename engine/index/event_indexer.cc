@@ -23,14 +23,6 @@ constexpr std::size_t kCheckpoint = 1;  // its place in EventBody
 static_assert(std::is_same_v<std::variant_alternative_t<kCheckpoint, EventBody>, Checkpoint>);
 constexpr std::uint16_t kCheckpointBit = KindBit(kCheckpoint);
 
-bool CarriesError(const EventBody& body) {
-  if (const auto* checkpoint = std::get_if<Checkpoint>(&body)) return checkpoint->error.has_value();
-  if (const auto* imported = std::get_if<Imported>(&body)) {
-    return !imported->errors.empty() || imported->status == OperationStatus::kFailed;
-  }
-  return std::holds_alternative<Failed>(body);
-}
-
 std::uint8_t FieldsSet(const CheckpointView& checkpoint) {
   return static_cast<std::uint8_t>((IsPresent(checkpoint.current_path) ? kSetsCurrentPath : 0) |
                                    (IsPresent(checkpoint.last_processed_file) ? kSetsLastProcessedFile : 0) |
