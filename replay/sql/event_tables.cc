@@ -8,6 +8,7 @@
 #include "engine/base/status_macros.h"
 #include "foldlog/event_query.h"
 #include "foldlog/history.h"
+#include "replay/report/text.h"
 #include "replay/sql/table.h"
 
 namespace foldlog::sql {
@@ -105,7 +106,7 @@ class EventRows : public Rows {
 
   Value FoundBy(int column) const {
     if (column == kSequence) return Number(event().sequence);
-    if (column == kTime) return TimeText(event().event.time);
+    if (column == kTime) return report::Rfc3339(event().event.time);
     if (found_->operation == 0) return {};
     return column == kOperation ? Number(found_->operation) : Value(found_->operation_id);
   }
@@ -340,7 +341,7 @@ class ErrorRows final : public EventRows {
     const FoundError& error = errors_.front();
     switch (column) {
       case kTime:
-        return TimeText(error.time);
+        return report::Rfc3339(error.time);
       case kErrorOf:
         return Text(error.path);
       case kErrorMessage:

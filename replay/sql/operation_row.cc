@@ -6,6 +6,7 @@
 
 #include "engine/json/writer.h"
 #include "engine/seconds.h"
+#include "replay/report/text.h"
 
 namespace foldlog::sql {
 namespace {
@@ -51,8 +52,8 @@ std::string StatsJson(const Stats& stats) {
 }
 
 Value EndedAt(const Operation& operation) {
-  if (operation.completed_at) return TimeText(*operation.completed_at);
-  return operation.status == OperationStatus::kFailed ? Value(TimeText(operation.updated_at)) : Value();
+  if (operation.completed_at) return report::Rfc3339(*operation.completed_at);
+  return operation.status == OperationStatus::kFailed ? Value(report::Rfc3339(operation.updated_at)) : Value();
 }
 
 Value Interrupted(const Operation& operation, Evidence evidence) {
@@ -144,9 +145,9 @@ Value ColumnOf(const Operation& operation, int column) {
     case kStatus:
       return std::string(Name(operation.status));
     case kStartedAt:
-      return TimeText(operation.started_at);
+      return report::Rfc3339(operation.started_at);
     case kUpdatedAt:
-      return TimeText(operation.updated_at);
+      return report::Rfc3339(operation.updated_at);
     case kEndedAt:
       return EndedAt(operation);
     case kCurrent:

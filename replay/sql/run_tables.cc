@@ -8,6 +8,7 @@
 #include "engine/seconds.h"
 #include "foldlog/history.h"
 #include "foldlog/replayer.h"
+#include "replay/report/text.h"
 #include "replay/sql/operation_row.h"
 #include "replay/sql/table.h"
 
@@ -179,7 +180,7 @@ class ProgressRows final : public Rows {
       case kAt:
         return static_cast<std::int64_t>(at_);
       case kTime:
-        return TimeText(time_);
+        return report::Rfc3339(time_);
       case kProgressFiles:
         return now_.files;
       case kActive:

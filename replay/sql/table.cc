@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 
 namespace foldlog::sql {
@@ -19,10 +18,6 @@ const std::vector<const Table*>& Tables() {
   static const std::vector<const Table*> tables = {&RunsTable(),   &EventsTable(),  &CheckpointsTable(),
                                                    &ErrorsTable(), &StateAtTable(), &ProgressTable()};
   return tables;
-}
-
-std::string TimeText(TimeNs time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E9SZ", absl::FromUnixNanos(time), absl::UTCTimeZone());
 }
 
 namespace {

@@ -98,10 +98,8 @@ const Table& ErrorsTable();
 const Table& StateAtTable();
 const Table& ProgressTable();
 
-// RFC 3339 with nine digits, in UTC: such texts sort as their times do.
-std::string TimeText(TimeNs time);
-
-// The first and the last instant that a text may mean which is compared with such times; nothing if it cannot be told.
+// The first and the last instant that a text may mean which is compared with times (report::Rfc3339); nothing if it
+// cannot be told.
 struct Instants {
   TimeNs first = 0;
   TimeNs last = 0;
