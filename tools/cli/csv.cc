@@ -3,28 +3,22 @@
 #include "tools/cli/csv.h"
 
 namespace foldlog::cli {
-namespace {
 
-void AppendField(const std::string& field, std::string& record) {
-  if (field.find_first_of(",\"\r\n") == std::string::npos) {
-    record += field;
-    return;
-  }
-  record += '"';
+std::string CsvField(const std::string& field) {
+  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
+  std::string quoted = "\"";
   for (const char c : field) {
-    record += c;
-    if (c == '"') record += c;
+    quoted += c;
+    if (c == '"') quoted += c;
   }
-  record += '"';
+  return quoted + '"';
 }
-
-}  // namespace
 
 std::string CsvRecord(const std::vector<std::string>& fields) {
   std::string record;
   for (const std::string& field : fields) {
     if (&field != fields.data()) record += ',';
-    AppendField(field, record);
+    record += CsvField(field);
   }
   return record;
 }

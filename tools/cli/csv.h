@@ -9,8 +9,11 @@
 
 namespace foldlog::cli {
 
-// One record, without the CR and LF that end it. Fields with commas, quotes or line breaks are quoted; nothing else is
-// changed, so the bytes of a path are those of the log. Nothing and an empty text are the same.
+// A field as it stands in a record: quoted if it has commas, quotes or line breaks.
+std::string CsvField(const std::string& field);
+
+// One record, without the CR and LF that end it. Nothing in the fields is changed but by quotes, so the bytes of a path
+// are those of the log. Nothing and an empty text are the same.
 std::string CsvRecord(const std::vector<std::string>& fields);
 
 inline constexpr std::string_view kCsvEnd = "\r\n";

@@ -5,11 +5,12 @@
 
 #include "engine/json/writer.h"
 #include "replay/report/text.h"
+#include "tools/cli/csv.h"
 
 namespace foldlog::cli {
 namespace {
 
-struct CsvField {
+struct FieldText {
   std::string operator()(std::monostate) const { return ""; }
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(std::int64_t value) const { return std::to_string(value); }
@@ -19,15 +20,7 @@ struct CsvField {
     AppendPythonFloat(value, text);
     return text;
   }
-  std::string operator()(const std::string& text) const {
-    if (!text.empty() && text.find_first_of(",\"\r\n") == std::string::npos) return text;
-    std::string quoted = "\"";
-    for (const char c : text) {
-      if (c == '"') quoted += '"';
-      quoted += c;
-    }
-    return quoted + '"';
-  }
+  std::string operator()(const std::string& text) const { return text.empty() ? "\"\"" : CsvField(text); }
 };
 
 }  // namespace
@@ -107,9 +100,9 @@ std::string CsvLine(const std::vector<FlatValue>& values) {
   std::string line;
   for (const FlatValue& value : values) {
     if (&value != &values.front()) line += ',';
-    line += std::visit(CsvField(), value);
+    line += std::visit(FieldText(), value);
   }
-  return line + "\r\n";
+  return line.append(kCsvEnd);
 }
 
 std::string CsvLine(const std::vector<std::string>& texts) {
