@@ -13,6 +13,15 @@ import foldlog
 TIMEOUT_S = 120
 
 
+# Told at the moment of the question, so not the same twice.
+OF_NOW = {"idle_s", "time_left_s"}
+
+
+def standing(opened):
+    """Its status, as long as nothing is recorded."""
+    return {key: value for key, value in opened.status().items() if key not in OF_NOW}
+
+
 class FrozenClock:
     """Stands still until it is set; knows how often it was asked."""
 

@@ -88,11 +88,12 @@ def test_history_has_an_entry_for_each_operation(manager, two_runs):
 
 
 def test_the_state_is_told_as_of_any_event(manager, two_runs):
-    assert manager.state_at(sequence=0) == {"sequence": 0, "epoch": 0, "status": "idle", "operation": None}
+    before = manager.state_at(sequence=0)
+    assert (before["sequence"], before["status"], before["operation_id"], before["row"]) == (0, "idle", None, None)
     paused = manager.state_at(sequence=3)
     assert (paused["sequence"], paused["status"]) == (3, "paused")
-    assert paused["operation"]["pause_reason"] == "battery" and paused["operation"]["files_processed"] == 1
-    assert manager.state_at(sequence=8)["operation"] is None
+    assert paused["pause_reason"] == "battery" and paused["files_processed"] == 1
+    assert manager.state_at(sequence=8)["operation_id"] is None
     with pytest.raises(IndexingError, match="event 9 does not exist") as refused:
         manager.state_at(sequence=9)
     assert refused.value.code == "OUT_OF_RANGE"
@@ -152,6 +153,6 @@ def test_reset_empties_the_row_whatever_there_is(manager, running):
 def test_status_tells_of_the_log_and_its_operation(manager, running):
     manager.update_checkpoint(running, 3)
     status = manager.status()
-    assert status["sequence"] == status["durable_sequence"] == 2
-    assert status["status"] == "in_progress" and status["interruption"] is None
-    assert status["operation"]["operation_id"] == running and status["operation"]["files_processed"] == 3
+    assert status["last_sequence"] == status["durable_sequence"] == 2
+    assert status["status"] == "in_progress" and status["owner_fate"] == "alive" and not status["interrupted"]
+    assert status["operation_id"] == running and status["files_processed"] == 3

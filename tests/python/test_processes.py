@@ -37,14 +37,14 @@ def test_an_interrupted_operation_is_taken_over_on_request_only(path, killed):
         active = manager.get_active_operation()
         operation_id = active["operation_id"]
         assert active["checkpoint"].files_processed >= killed
-        assert manager.status()["interruption"] == "process_died"
+        assert manager.status()["evidence"] == "process_died"
         with pytest.raises(IndexingError, match="^Cannot resume operation in in_progress state$"):
             manager.resume_operation(operation_id)
         checkpoint = manager.resume_operation(operation_id, resume_interrupted=True)
         assert checkpoint == active["checkpoint"]
         manager.update_checkpoint(operation_id, checkpoint.files_processed + 1)
         assert list(manager.events())[-2]["evidence"] == "process_died"
-        assert manager.status()["interruption"] is None
+        assert manager.status()["evidence"] is None
 
 
 def test_recover_takes_over_from_the_dead_without_a_reason(path, killed):
@@ -92,9 +92,9 @@ def test_a_program_that_ends_without_closing_signs_off(path, python):
     assert process.wait() == 0
     with IndexingStateManager(path) as manager:
         status = manager.status()
-        assert status["interruption"] == "closed_without_end"
-        assert status["operation"]["files_processed"] == 999
-        assert status["sequence"] == status["durable_sequence"] == 1001
+        assert status["evidence"] == "closed_without_end"
+        assert status["files_processed"] == 999
+        assert status["last_sequence"] == status["durable_sequence"] == 1001
 
 
 @pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""),

@@ -15,7 +15,7 @@ import pytest
 
 from foldlog import IndexingError, IndexingOperationType, IndexingStateManager, Log
 
-from conftest import TIMEOUT_S
+from conftest import TIMEOUT_S, standing
 from test_processes import in_child
 
 INITIAL = IndexingOperationType.INITIAL
@@ -66,16 +66,16 @@ def test_a_log_is_read_while_another_process_writes(path, writer):
     with Log(path) as log:
         assert log.path == path and repr(log) == f"<Log {path!r}>"
         status = log.status()
-        assert (status["status"], status["sequence"], status["interruption"]) == ("in_progress", 2, "alive")
+        assert (status["status"], status["last_sequence"], status["owner_fate"]) == ("in_progress", 2, "alive")
         assert log.row()["status"] == "in_progress"
         assert [event["kind"] for event in log.events()] == ["started", "checkpoint"]
-        assert log.state_at(sequence=1)["operation"]["files_processed"] == 0
-        assert log.state_at(time=time.time() + 1)["operation"]["files_processed"] == 5
+        assert log.state_at(sequence=1)["files_processed"] == 0
+        assert log.state_at(time=time.time() + 1)["files_processed"] == 5
         writer.record(6)
-        assert log.status()["operation"]["files_processed"] == 6
+        assert log.status()["files_processed"] == 6
         writer.complete()
         assert log.history()[0]["stats"] == {"bytes": 7}
-        assert log.status()["interruption"] is None
+        assert log.status()["evidence"] is None
 
 
 def test_a_manager_that_only_reads_answers_like_one_that_writes(path, writer):
@@ -83,8 +83,8 @@ def test_a_manager_that_only_reads_answers_like_one_that_writes(path, writer):
     with IndexingStateManager(path, readonly=True) as manager:
         assert manager.get_active_operation()["checkpoint"].files_processed == 5
         assert manager.row()["operation_type"] == "initial"
-        assert manager.status()["operation"]["operation_id"] == writer.operation_id
-        assert manager.state_at(sequence=2)["operation"]["files_processed"] == 5
+        assert manager.status()["operation_id"] == writer.operation_id
+        assert manager.state_at(sequence=2)["files_processed"] == 5
         assert len(manager.history()) == 1 and len(list(manager.events())) == 2
         assert manager.durable_sequence == 2
         writer.complete()
@@ -92,7 +92,7 @@ def test_a_manager_that_only_reads_answers_like_one_that_writes(path, writer):
 
 
 def test_a_manager_that_only_reads_records_nothing(path, manager, running):
-    before = manager.status()
+    before = standing(manager)
     with IndexingStateManager(path, readonly=True) as reader:
         for call in (
             lambda: reader.start_operation(INITIAL),
@@ -108,7 +108,7 @@ def test_a_manager_that_only_reads_records_nothing(path, manager, running):
             with pytest.raises(IndexingError, match="only reads; open one without readonly=True") as refused:
                 call()
             assert refused.value.code == "FAILED_PRECONDITION"
-    assert manager.status() == before
+    assert standing(manager) == before
     with pytest.raises(TypeError, match="keeps no mirror"):
         IndexingStateManager(path, readonly=True, mirror="x.db")
 
@@ -125,7 +125,7 @@ def test_an_owner_that_died_is_seen_by_readers(path, writer):
     with Log(path) as log:
         writer.process.send_signal(signal.SIGKILL)
         writer.process.wait()
-        assert log.status()["interruption"] == "process_died"
+        assert log.status()["evidence"] == "process_died"
 
 
 def test_what_comes_is_followed_as_it_comes(path, writer):
@@ -236,7 +236,7 @@ def test_readers_cannot_be_pickled_or_copied_and_say_what_to_do(path, manager):
 def test_a_forked_child_is_refused_and_opens_its_own(path, manager, running):
     def read_anew():
         with Log(path) as own:
-            return own.status()["sequence"]
+            return own.status()["last_sequence"]
 
     with Log(path) as log:
         log.status()
@@ -244,7 +244,7 @@ def test_a_forked_child_is_refused_and_opens_its_own(path, manager, running):
             assert "IndexingError" in in_child(call)
         assert in_child(log.close) == "None"
         assert in_child(read_anew) == "1"
-        assert log.status()["sequence"] == 1
+        assert log.status()["last_sequence"] == 1
 
 
 READER = """

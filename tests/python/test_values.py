@@ -11,6 +11,8 @@ import pytest
 
 from foldlog import IndexingError, IndexingOperationType, IndexingStateManager, _types
 
+from conftest import standing
+
 INITIAL = IndexingOperationType.INITIAL
 
 
@@ -54,10 +56,10 @@ def test_an_error_may_hold_a_dataclass_as_a_checkpoint_may(manager, running):
     (17, TypeError),
 ])
 def test_an_error_that_json_cannot_hold_is_refused_and_nothing_recorded(manager, running, error, exception):
-    before = manager.status()
+    before = standing(manager)
     with pytest.raises(exception):
         manager.update_checkpoint(running, 1, error=error)
-    assert manager.status() == before
+    assert standing(manager) == before
 
 
 @pytest.mark.parametrize("nothing", [None, {}, ""])
@@ -107,12 +109,12 @@ def test_an_empty_path_leaves_the_one_before(manager, running, nothing):
     ({"durability": 1}, TypeError, "durability must be a str, not int"),
 ])
 def test_a_bad_argument_is_refused_and_nothing_recorded(manager, running, arguments, exception, message):
-    before = manager.status()
+    before = standing(manager)
     with pytest.raises(exception, match=message) as refused:
         manager.update_checkpoint(running, **{"files_processed": 1, **arguments})
     if exception is IndexingError:
         assert refused.value.code == "INVALID_ARGUMENT"
-    assert manager.status() == before
+    assert standing(manager) == before
 
 
 def test_counts_reach_to_the_end_of_64_bits(manager):
@@ -143,7 +145,7 @@ def test_start_checks_what_it_is_given(manager):
     ):
         with pytest.raises(exception, match=message):
             manager.start_operation(**{"operation_type": INITIAL, **arguments})
-    assert manager.status()["sequence"] == 0
+    assert manager.status()["last_sequence"] == 0
     assert manager.start_operation("recovery")  # a string that names a type is one
 
 
@@ -180,11 +182,11 @@ def test_statistics_with_surrogates_that_are_no_bytes_end_an_operation(manager, 
 
 @pytest.mark.parametrize("now", [float("nan"), float("inf"), 1e10])
 def test_a_clock_that_is_beyond_all_time_is_refused(manager, clock, running, now):
-    before = manager.status()
+    before = standing(manager)
     clock.now = now
     with pytest.raises(IndexingError, match="^the clock: "):
         manager.update_checkpoint(running, 1)
-    assert manager.status() == before
+    assert standing(manager) == before
 
 
 def test_what_the_clock_and_the_source_of_ids_raise_reaches_the_caller(path):
@@ -199,7 +201,7 @@ def test_what_the_clock_and_the_source_of_ids_raise_reaches_the_caller(path):
         manager.start_operation(INITIAL)
     with IndexingStateManager(path, new_id=lambda: "") as manager, pytest.raises(IndexingError, match="id is empty"):
         manager.start_operation(INITIAL)
-        assert manager.status()["sequence"] == 0
+        assert manager.status()["last_sequence"] == 0
 
 
 class Unshowable:
@@ -260,11 +262,11 @@ def cyclic_error():
 
 @pytest.mark.parametrize("error", [lambda: deep_error(1_000_000), cyclic_error])
 def test_an_error_without_an_end_is_refused_and_the_manager_goes_on(manager, running, error):
-    before = manager.status()
+    before = standing(manager)
     with pytest.raises(IndexingError, match="nested too deeply") as refused:
         manager.update_checkpoint(running, 1, error=error())
     assert refused.value.code == "INVALID_ARGUMENT"
-    assert manager.status() == before
+    assert standing(manager) == before
 
 
 @pytest.mark.parametrize("error", [
@@ -281,10 +283,10 @@ def test_whatever_json_can_hold_is_recorded_and_comes_back(manager, running, err
 @pytest.mark.parametrize("error", [
     lambda: {"error": 10**5000}, lambda: {"error": object()}, lambda: {(1, 2): 3}, lambda: {"error": b"x"}])
 def test_what_json_cannot_hold_is_refused_as_python_does(manager, running, error):
-    before = manager.status()
+    before = standing(manager)
     with pytest.raises((TypeError, ValueError)):
         manager.update_checkpoint(running, 1, error=error())
-    assert manager.status() == before
+    assert standing(manager) == before
 
 
 @pytest.mark.parametrize("error, message", [
@@ -301,7 +303,7 @@ def test_iterables_without_an_end_are_refused(manager):
     for arguments in ({"roots": itertools.repeat("/a")}, {"roots": (str(n) for n in itertools.count())}):
         with pytest.raises(IndexingError, match="more than 1000000 entries"):
             manager.start_operation(INITIAL, **arguments)
-    assert manager.status()["sequence"] == 0
+    assert manager.status()["last_sequence"] == 0
 
 
 def test_what_is_added_must_be_a_count(manager, running):

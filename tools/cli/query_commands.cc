@@ -12,6 +12,7 @@
 #include "foldlog/log_directory.h"
 #include "foldlog/operation_story.h"
 #include "foldlog/system_clock.h"
+#include "replay/report/pulse.h"
 #include "tools/cli/app.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/command.h"
@@ -19,7 +20,6 @@
 #include "tools/cli/event_summary.h"
 #include "tools/cli/log_view.h"
 #include "tools/cli/named_operation.h"
-#include "tools/cli/pulse.h"
 #include "tools/cli/render_json.h"
 #include "tools/cli/render_text.h"
 #include "tools/cli/story_text.h"
@@ -44,7 +44,7 @@ absl::Status RunStatus(const StatusOptions& options, Context& context) {
   }
   RETURN_IF_ERROR(CheckNoMisfit(view.state, *log));
   RETURN_IF_ERROR(CheckNothingIsMissing(*log, view.extent));
-  if (stalled_after && IsStalled(view, now, *stalled_after)) context.exit_status = kStalled;
+  if (stalled_after && report::IsStalled(view, now, *stalled_after)) context.exit_status = kStalled;
   return absl::OkStatus();
 }
 

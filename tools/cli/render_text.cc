@@ -8,10 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/saturated.h"
+#include "replay/report/pulse.h"
 #include "tools/cli/event_text.h"
 #include "tools/cli/layout.h"
 #include "tools/cli/phrases.h"
-#include "tools/cli/pulse.h"
 #include "tools/cli/story_text.h"
 #include "tools/cli/time_format.h"
 
@@ -33,7 +33,7 @@ std::string ShareText(const Operation& operation) {
 std::string ProgressText(const Operation& operation, bool at_work) {
   std::string text = ShareText(operation);
   if (!at_work || !operation.total_files) return text;
-  const double rate = RateAhead(operation, at_work);
+  const double rate = report::RateAhead(operation, at_work);
   const std::optional<std::string> left = TimeLeft(*operation.total_files, operation.files_processed, rate);
   if (left) text += ", about " + *left + " left";
   return text;
@@ -134,7 +134,7 @@ void AddOperation(const Operation& operation, const std::string& status, const L
   fields.Add("Operation", operation.operation_id + " (" + std::string(Name(operation.type)) + ")");
   fields.Add("Status", status, StatusTone(operation, view));
   AddOutcome(operation, fields);
-  const bool at_work = IsAtWork(operation, view);
+  const bool at_work = report::IsAtWork(operation, view);
   fields.Add("Progress", ProgressText(operation, at_work));
   if (const std::string rate = RateText(operation, at_work); !rate.empty()) fields.Add("Rate", rate);
   if (operation.batch_num != 0) fields.Add("Batch", Grouped(operation.batch_num));
@@ -219,8 +219,8 @@ Lines StatusText(const LogView& view, const Showing& showing, std::optional<std:
   Fields fields;
   if (view.state.operation) {
     AddOperation(*view.state.operation, StatusLine(*view.state.operation, view), view, showing, fields);
-    if (stalled_after_ns && IsStalled(view, showing.now, *stalled_after_ns)) {
-      fields.Add("Stalled", "no progress for " + HumanDuration(0, *IdleNs(view, showing.now)), Tone::kWarning);
+    if (stalled_after_ns && report::IsStalled(view, showing.now, *stalled_after_ns)) {
+      fields.Add("Stalled", "no progress for " + HumanDuration(0, *report::IdleNs(view, showing.now)), Tone::kWarning);
     }
   } else {
     fields.Add("Status", "idle");

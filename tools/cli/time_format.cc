@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "replay/report/pulse.h"
 
 namespace foldlog::cli {
 namespace {
@@ -96,15 +97,8 @@ std::string BriefAgo(TimeNs then, TimeNs now) {
   return then <= now ? text + " ago" : "in " + text;
 }
 
-std::optional<double> SecondsLeft(std::int64_t files_total, std::int64_t files_done, double files_per_s) {
-  constexpr double kSecondsMax = 1e9;  // three decades, and in nanoseconds it still fits
-  const double seconds = (static_cast<double>(files_total) - static_cast<double>(files_done)) / files_per_s;
-  if (!(files_per_s > 0 && seconds > 0 && seconds <= kSecondsMax)) return std::nullopt;
-  return seconds;
-}
-
 std::optional<std::string> TimeLeft(std::int64_t files_total, std::int64_t files_done, double files_per_s) {
-  const std::optional<double> seconds = SecondsLeft(files_total, files_done, files_per_s);
+  const std::optional<double> seconds = report::SecondsLeft(files_total, files_done, files_per_s);
   if (!seconds) return std::nullopt;
   return HumanDuration(0, static_cast<TimeNs>(*seconds * static_cast<double>(kSecond)));
 }

@@ -38,7 +38,6 @@ std::string HumanAgo(TimeNs then, TimeNs now);
 std::string BriefAgo(TimeNs then, TimeNs now);
 
 // How long the rest will take at `files_per_s`; nothing if there is no telling, or nothing left.
-std::optional<double> SecondsLeft(std::int64_t files_total, std::int64_t files_done, double files_per_s);
 std::optional<std::string> TimeLeft(std::int64_t files_total, std::int64_t files_done, double files_per_s);
 
 // The present, by the system's clock.

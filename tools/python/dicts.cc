@@ -1,22 +1,12 @@
 #include "tools/python/dicts.h"
 
 #include "replay/report/fields.h"
+#include "replay/report/objects.h"
 #include "tools/python/convert.h"
 #include "tools/python/value_sink.h"
 
 namespace foldlog::python {
 namespace {
-
-void PutOperation(report::Sink& sink, const Operation& operation) {
-  PutIdentity(sink, operation);
-  PutProgress(sink, operation);
-  PutPace(sink, operation);
-  PutTimes(sink, operation);
-  Put(sink, "last_progress_at", report::Instant{operation.last_progress_at});
-  PutRecord(sink, operation);
-  PutOrigin(sink, operation);
-  PutOutcome(sink, operation);
-}
 
 // What `put` puts into an object.
 template <typename PutFields>
@@ -36,33 +26,22 @@ py::dict DictOf(const SingleRow& row) {
   return sink.Take();
 }
 
-py::dict DictOf(const State& state) {
-  return DictWith([&](report::Sink& sink) {
-    Put(sink, "sequence", state.sequence);
-    Put(sink, "epoch", state.epoch);
-    Put(sink, "status", Name(state.status()));
-    sink.Key("operation");
-    if (state.operation) {
-      sink.BeginObject();
-      PutOperation(sink, *state.operation);
-      sink.EndObject();
-    } else {
-      sink.Null();
-    }
-    if (state.misfit) Put(sink, "misfit", *state.misfit);
-  });
+py::dict StatusDictOf(const report::LogView& view, const Moment& now) {
+  return DictWith([&](report::Sink& sink) { PutStatus(sink, view, now); });
 }
 
-py::dict DictOf(const HistoryEntry& entry) {
-  return DictWith([&](report::Sink& sink) {
-    PutOperation(sink, entry.operation);
-    Put(sink, "reset", entry.reset_by);
-  });
+py::dict StateAtDictOf(const State& state, const std::optional<SingleRow>& row) {
+  return DictWith([&](report::Sink& sink) { PutStateAt(sink, state, row); });
 }
 
-py::dict DictOf(const RecordedEvent& event, const std::string& operation_id) {
+py::dict DictOf(const HistoryEntry& entry, const report::LogView& view) {
+  return DictWith([&](report::Sink& sink) { PutHistoryEntry(sink, entry, view); });
+}
+
+py::dict DictOf(const RecordedEvent& event, const std::string& operation_id, std::int64_t clock_step_ns) {
   return DictWith([&](report::Sink& sink) {
     PutEventHead(sink, event, operation_id);
+    PutClocks(sink, event.event, clock_step_ns);
     PutBody(sink, event.event);
   });
 }

@@ -45,7 +45,7 @@ py::dict EventIterator::Next() {
   if (ahead_.empty()) throw py::stop_iteration();
   const Item item = std::move(ahead_.front());
   ahead_.pop_front();
-  return DictOf(item.event, item.operation_id);
+  return DictOf(item.event, item.operation_id, item.clock_step_ns);
 }
 
 void EventIterator::ReadAhead() {
@@ -87,10 +87,12 @@ absl::Status EventIterator::Refill() {
 }
 
 absl::StatusOr<bool> EventIterator::ReadOne() {
+  const Moment before = replayer_->state().seen;
   if (to_ && replayer_->state().sequence >= *to_) return false;
   ASSIGN_OR_RETURN(std::optional<RecordedEvent> event, replayer_->Next());
   if (!event) return false;
-  ahead_.push_back({*std::move(event), replayer_->operation_id()});
+  const std::int64_t clock_step_ns = before == Moment() ? 0 : ClockStepNs(before, replayer_->state().seen);
+  ahead_.push_back({*std::move(event), replayer_->operation_id(), clock_step_ns});
   return true;
 }
 

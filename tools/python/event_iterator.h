@@ -9,6 +9,7 @@
 #include <pybind11/pybind11.h>
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -43,6 +44,7 @@ class EventIterator {
   struct Item {
     RecordedEvent event = {};
     std::string operation_id = {};
+    std::int64_t clock_step_ns = 0;
   };
 
   // At least one event, if there are more: following, when there are more.

@@ -56,19 +56,21 @@ The row of the table indexing_state as the single-row manager would have written
 constexpr const char* kStatus = R"(status(self)
 --
 
-The state now: {sequence, epoch, status, operation, interruption, durable_sequence, mirrors}. `interruption` is what has
-become of the owner of an operation in progress that is not owned here, such as "process_died", or None. `mirrors` has
-an entry for each SQLite file that shows the row: what is wrong with it, or None.)";
+The operation on the row and the log, with the names and shapes of "foldlog status --json" (schema/JSON.md): status,
+files_processed, interrupted, evidence, last_sequence, durable_sequence and many more. Times are seconds since 1970.
+
+`mirrors` is told besides: for each SQLite file that this process keeps equal to the row what is wrong with it, or None.)";
 
 constexpr const char* kHistory = R"(history(self)
 --
 
-Every operation that the log tells of, in the order they were started, as a list of dicts.)";
+Every operation that the log tells of, in the order they were started: dicts as "foldlog history --json" has them.)";
 
 constexpr const char* kEvents = R"(events(self, from_=1, to=None)
 --
 
-Iterates over the events with sequence numbers from `from_` to `to`, or to the present end of the log, as dicts.)";
+Iterates over the events with sequence numbers from `from_` to `to`, or to the present end of the log: dicts
+as "foldlog events --json" has them, but for errors, which are as they were given.)";
 
 constexpr const char* kFollow = R"(follow(self, from_=None, *, timeout=None)
 --

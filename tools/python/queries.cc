@@ -8,9 +8,11 @@
 
 #include "foldlog/history.h"
 #include "foldlog/replayer.h"
+#include "replay/report/log_view.h"
 #include "tools/python/convert.h"
 #include "tools/python/dicts.h"
 #include "tools/python/interpreter_lock.h"
+#include "tools/python/shared_engine.h"
 
 namespace foldlog::python {
 namespace {
@@ -27,6 +29,10 @@ Sequence SequenceOf(py::handle value, const char* what) {
 LogExtent ExtentOf(const Source& source) {
   Check(source->CheckProcess());
   return ValueOf(Unlocked([&] { return source->log().Extent(); }));
+}
+
+absl::StatusOr<report::LogView> LookAt(const Source& source) {
+  return report::ReadLogView(source->log(), source->directory());
 }
 
 // Beyond any patience, and still a time that can be added to the clock's.
@@ -68,12 +74,9 @@ py::object ActiveRowDict(const Source& source) {
 
 py::dict StatusDict(const Source& source) {
   Check(source->CheckProcess());
-  const LogSource::View view = ValueOf(Unlocked([&] { return source->Look(); }));
-  py::dict dict = DictOf(view.state);
-  dict["interruption"] = view.interruption ? py::object(TextOf(Name(*view.interruption))) : py::none();
-  dict["durable_sequence"] = py::int_(view.durable);
+  py::dict dict = StatusDictOf(ValueOf(Unlocked([&] { return LookAt(source); })), SystemNow());
   py::dict errors;
-  for (const auto& [file, mirrored] : view.mirrors) {
+  for (const auto& [file, mirrored] : source->MirrorStatus()) {
     errors[TextOf(file)] = mirrored.ok() ? py::object(py::none()) : TextOf(std::string(mirrored.message()));
   }
   dict["mirrors"] = errors;
@@ -82,21 +85,29 @@ py::dict StatusDict(const Source& source) {
 
 py::list HistoryList(const Source& source) {
   Check(source->CheckProcess());
+  const report::LogView view = ValueOf(Unlocked([&] { return LookAt(source); }));
   const std::vector<HistoryEntry> history = ValueOf(Unlocked([&] { return ReadHistory(source->log()); }));
   py::list list;
-  for (const HistoryEntry& entry : history) list.append(DictOf(entry));
+  for (const HistoryEntry& entry : history) {
+    // What the view says of the operation on the row belongs together.
+    const bool on_row = view.IsAbout(entry.operation);
+    list.append(DictOf(on_row ? HistoryEntry{.operation = *view.state.operation, .reset_by = {}} : entry, view));
+  }
   return list;
 }
 
 py::dict StateAtDict(const Source& source, py::handle sequence, py::handle time) {
   Check(source->CheckProcess());
+  State state;
   if (!sequence.is_none()) {
     const std::int64_t wanted = CountOf(sequence, "sequence");
     if (wanted < 0) Raise(absl::StatusCode::kInvalidArgument, "sequence must be 0 or more");
-    return DictOf(ValueOf(Unlocked([&] { return StateAt(source->log(), static_cast<Sequence>(wanted)); })));
+    state = ValueOf(Unlocked([&] { return StateAt(source->log(), static_cast<Sequence>(wanted)); }));
+  } else {
+    const TimeNs moment = TimeOfPython(time, "time");
+    state = ValueOf(Unlocked([&] { return StateAtTime(source->log(), moment); }));
   }
-  const TimeNs moment = TimeOfPython(time, "time");
-  return DictOf(ValueOf(Unlocked([&] { return StateAtTime(source->log(), moment); })));
+  return StateAtDictOf(state, RowOf(source, state));
 }
 
 EventIterator EventsOf(const Source& source, py::handle from, py::handle to) {

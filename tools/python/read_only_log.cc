@@ -30,18 +30,6 @@ absl::StatusOr<State> ReadOnlyLog::FoldOn() {
   }
 }
 
-absl::StatusOr<LogSource::View> ReadOnlyLog::Look() {
-  View view;
-  ASSIGN_OR_RETURN(view.state, state());
-  ASSIGN_OR_RETURN(const LogExtent extent, log_->Extent());
-  view.durable = extent.durable_through;
-  if (view.state.status() == OperationStatus::kInProgress) {
-    ASSIGN_OR_RETURN(const WriterInfo writer, InspectWriter(directory_));
-    view.interruption = AssessOwner(view.state.operation->owner, writer, DescribeThisProcess(NewUuid()));
-  }
-  return view;
-}
-
 absl::Status ReadOnlyLog::Close() {
   if (!process_.IsInside()) return absl::OkStatus();  // not the child's to close
   closed_ = true;

@@ -26,7 +26,7 @@ class ReadOnlyLog final : public LogSource {
   absl::Status CheckProcess() const override { return process_.Check(directory_); }
   const EventLog& log() const override { return *log_; }
   absl::StatusOr<State> state() override;
-  absl::StatusOr<View> Look() override;
+  const std::string& directory() const override { return absolute_; }
   bool closed() const override { return closed_; }
 
   // Lets go of the log and wakes who follows it. Calls that are under way are refused; the object stays for them.
@@ -40,6 +40,7 @@ class ReadOnlyLog final : public LogSource {
 
   const ForkGuard process_;
   const std::string directory_;
+  const std::string absolute_ = Absolute(directory_);
   const std::unique_ptr<EventLog> log_;
   std::atomic<bool> closed_ = false;
   std::mutex mutex_;                       // of replayer_

@@ -69,13 +69,6 @@ absl::Status SharedEngine::Mirror(const std::string& sqlite_file) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<LogSource::View> SharedEngine::Look() {
-  return View{.state = engine_->state(),
-              .interruption = engine_->interruption(),
-              .durable = engine_->durable_through(),
-              .mirrors = MirrorStatus()};
-}
-
 std::map<std::string, absl::Status> SharedEngine::MirrorStatus() const {
   const std::lock_guard lock(Registry::Get().mutex);
   std::map<std::string, absl::Status> statuses;

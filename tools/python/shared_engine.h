@@ -47,11 +47,11 @@ class SharedEngine final : public LogSource {
   absl::Status CheckProcess() const override { return process_.Check(directory_); }
   const EventLog& log() const override { return engine_->log(); }
   absl::StatusOr<State> state() override { return engine_->state(); }
-  absl::StatusOr<View> Look() override;
+  const std::string& directory() const override { return absolute_; }
+  std::map<std::string, absl::Status> MirrorStatus() const override;
   bool closed() const override { return closed_; }
 
   Engine& engine() { return *engine_; }
-  const std::string& directory() const { return directory_; }
 
  private:
   struct Registry;
@@ -62,10 +62,8 @@ class SharedEngine final : public LogSource {
 
   absl::Status Close();
 
-  // How the latest change of each mirror went.
-  std::map<std::string, absl::Status> MirrorStatus() const;
-
   const std::string directory_;
+  const std::string absolute_ = Absolute(directory_);
   const std::unique_ptr<Engine> engine_;
   const ForkGuard process_;
   FileDescriptor pinned_;  // of the directory: keeps its inode, and so the key, from being given to another one

@@ -62,9 +62,21 @@ class ActiveDict(TypedDict):
     started_at: int
     updated_at: int
 
+class ClockStepDict(TypedDict):
+    sequence: int
+    seconds: float
+
+class RecoveryDict(TypedDict):
+    events_from_tail: int
+    frames_discarded: int
+    events_lost: int
+    events_in_doubt: int
+    last_writer: Optional[str]
+
+# Without an operation, status is "idle", counts are 0 and the rest is None.
 class OperationDict(TypedDict):
-    operation_id: str
-    operation_type: str
+    operation_id: Optional[str]
+    operation_type: Optional[str]
     status: str
     total_files: Optional[int]
     files_processed: int
@@ -72,15 +84,28 @@ class OperationDict(TypedDict):
     last_processed_file: Optional[str]
     batch_num: int
     error_count: int
+    file_errors: int
     rate: float
     recent_rate: float
     active_s: float
     paused_s: float
-    started_at: float
-    updated_at: float
+    started_at: Optional[float]
+    updated_at: Optional[float]
     completed_at: Optional[float]
     clock_steps: int
-    last_progress_at: float
+    last_clock_step: Optional[ClockStepDict]
+    roots: list[str]
+    metadata: dict[str, Union[str, list[str]]]
+    owner: Optional[OwnerDict]
+    pause_reason: Optional[str]
+    failure: Optional[str]
+
+class AtHandDict(TypedDict):
+    interrupted: bool
+    evidence: Optional[str]
+    owner_fate: Optional[str]
+
+class RecordDict(TypedDict):
     epoch: int
     checkpoints: int
     interruptions: int
@@ -88,25 +113,31 @@ class OperationDict(TypedDict):
     first_sequence: int
     last_sequence: int
     stats: dict[str, Any]
-    roots: list[str]
-    metadata: dict[str, Union[str, list[str]]]
-    owner: OwnerDict
-    pause_reason: Optional[str]
-    failure: Optional[str]
 
-class HistoryDict(OperationDict):
+class HistoryDict(OperationDict, AtHandDict, RecordDict):
     reset: Optional[int]
 
-class StateDict(TypedDict):
+class StateDict(OperationDict, RecordDict):
     sequence: int
-    epoch: int
-    status: str
-    operation: Optional[OperationDict]
-    misfit: NotRequired[MisfitDict]
+    time: Optional[float]
+    row: Optional[RowDict]
+    misfit: Optional[MisfitDict]
 
-class StatusDict(StateDict):
-    interruption: Optional[str]
+class StatusDict(OperationDict, AtHandDict):
+    epoch: int
+    last_sequence: int
     durable_sequence: int
+    missing_through: Optional[int]
+    stored_sequence: int
+    last_hash: str
+    time_left_s: Optional[float]
+    last_progress_at: Optional[float]
+    idle_s: Optional[float]
+    stalled: Optional[bool]
+    writer: Optional[OwnerDict]
+    recovery: Optional[RecoveryDict]
+    misfit: NotRequired[MisfitDict]
+    # Of this process, and not in JSON: what is wrong with each SQLite file that it keeps equal to the row.
     mirrors: dict[str, Optional[str]]
 
 class EventDict(TypedDict):
@@ -115,6 +146,9 @@ class EventDict(TypedDict):
     epoch: int
     kind: str
     operation_id: Optional[str]
+    boot: NotRequired[int]
+    booted_at: NotRequired[float]
+    clock_step_s: NotRequired[float]
     # Of its kind.
     operation_type: NotRequired[str]
     total_files: NotRequired[Optional[int]]

@@ -31,5 +31,8 @@ class _OpenLog:
     def state_at(
         self, *, sequence: Optional[int] = None, time: Optional[Union[float, datetime]] = None
     ) -> dict[str, Any]:
-        """The state right after event `sequence`, or as it was at `time`: up to the first event recorded later."""
+        """The state right after event `sequence`, or as it was at `time`: up to the first event recorded later.
+
+        Names and shapes are those of "foldlog at --json": those of the operation, and sequence, time, row and misfit.
+        """
         return self._state_at(sequence, _moment(sequence, time))

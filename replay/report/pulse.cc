@@ -1,12 +1,12 @@
 // Rates, and the time since the last progress.
 
-#include "tools/cli/pulse.h"
+#include "replay/report/pulse.h"
 
 #include <algorithm>
 
 #include "engine/base/saturated.h"
 
-namespace foldlog::cli {
+namespace foldlog::report {
 
 bool IsAtWork(const Operation& operation, const LogView& view) {
   return operation.status == OperationStatus::kInProgress && view.IsAbout(operation) && !view.interrupted;
@@ -15,6 +15,13 @@ bool IsAtWork(const Operation& operation, const LogView& view) {
 double RateAhead(const Operation& operation, bool at_work) {
   const double recent = at_work ? RecentRate(operation) : 0.0;
   return recent > 0 ? recent : MeanRate(operation);
+}
+
+std::optional<double> SecondsLeft(std::int64_t files_total, std::int64_t files_done, double files_per_s) {
+  constexpr double kSecondsMax = 1e9;  // three decades, and in nanoseconds it still fits
+  const double seconds = (static_cast<double>(files_total) - static_cast<double>(files_done)) / files_per_s;
+  if (!(files_per_s > 0 && seconds > 0 && seconds <= kSecondsMax)) return std::nullopt;
+  return seconds;
 }
 
 std::optional<std::int64_t> IdleNs(const LogView& view, const Moment& now) {
@@ -28,4 +35,4 @@ bool IsStalled(const LogView& view, const Moment& now, std::int64_t stalled_afte
   return idle && *idle > stalled_after_ns;
 }
 
-}  // namespace foldlog::cli
+}  // namespace foldlog::report
