@@ -4,24 +4,23 @@
 #ifndef FOLDLOG_REPLAY_EVENT_SEARCH_H_
 #define FOLDLOG_REPLAY_EVENT_SEARCH_H_
 
-#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/codec/frame_reader.h"
 #include "engine/index/index_reader.h"
 #include "foldlog/event_log.h"
 #include "foldlog/event_query.h"
 #include "replay/event_source.h"
 #include "replay/operation_finder.h"
+#include "replay/part_reader.h"
+#include "replay/read_ahead.h"
 
 namespace foldlog {
 
 // `range` lies within `extent`, which is of the log; the log must outlive the search. Of `filter`, the operation is
-// meant by its first event. Newest first it reads a batch forwards and holds what passes.
+// meant by its first event. It reads a batch forwards and holds what passes.
 class EventSearch final : public EventSource {
  public:
   EventSearch(const EventLog& log, const LogExtent& extent, EventFilter filter, Order order, EventRange range);
@@ -33,36 +32,29 @@ class EventSearch final : public EventSource {
   absl::Status index_damage() const override;
 
  private:
-  // What stands in the place of an event: it, or its error.
-  struct Item {
-    absl::StatusOr<QueriedEvent> event;
-    Sequence sequence = 0;
-    std::size_t bytes = 0;
-    std::optional<Moment> before = {};
-  };
-
-  absl::StatusOr<std::optional<QueriedEvent>> NextForwards();
-  absl::StatusOr<std::optional<QueriedEvent>> NextBackwards();
+  void PlanParts();
   bool TakePart();
-  absl::StatusOr<std::optional<Item>> NextItem(FrameReader& reader, Sequence through);
-  absl::StatusOr<std::optional<QueriedEvent>> Match(const FrameView& frame);
-  absl::Status CollectPart();
+  void ReadPart();
+  bool ContinuesChain(const FoundPart& found) const;
+  void Settle(FoundPart found);
+  absl::StatusOr<std::optional<QueriedEvent>> Give();
 
   const EventLog* log_;
-  EventFilter filter_;
-  Order order_;
+  const EventFilter filter_;
+  const Order order_;
   OperationFinder operations_;
-  std::optional<BatchWalk> walk_;      // nothing: there is nothing to read
-  EventRange part_ = {1, 0};           // what is left of the stretch at hand
-  bool part_is_batch_ = false;         // so it is no larger than a batch
-  std::optional<FrameReader> reader_;  // oldest first
-  std::deque<Item> held_;              // newest first: to be given from its end
+  std::optional<BatchWalk> walk_;  // nothing: there is nothing to read
+  PartReader reader_;              // of what is of no known batch
+  ReadAhead ahead_;
+  std::optional<Part> unsummarised_;  // behind what ahead_ has
+  Part part_;                         // what is left of the part at hand
+  FoundPart found_;                   // what was read of it, and is to be given; newest first, from its end
+  // Oldest first: the end of what was read, and the clocks there.
+  std::optional<ChainEnd> end_;
+  std::optional<Moment> moment_;
   Sequence cursor_ = 0;
   std::uint64_t parts_read_ = 0;
-  // The clocks at the last frame that was looked at, which is of event `looked_at_`; and before the event given last.
-  std::optional<Moment> moment_ = {};
-  Sequence looked_at_ = 0;
-  std::optional<Moment> given_behind_ = {};
+  std::optional<Moment> given_behind_ = {};  // the clocks before the event that was given last
 };
 
 }  // namespace foldlog

@@ -9,12 +9,6 @@
 #include "replay/indexed_history.h"
 
 namespace foldlog {
-namespace {
-
-// So many rows are stepped over before it costs less to seek.
-constexpr int kStepsMax = 8;
-
-}  // namespace
 
 OperationFinder::OperationFinder(const EventLog& log, const LogExtent& extent) : log_(&log), extent_(extent) {}
 
@@ -74,11 +68,18 @@ absl::Status OperationFinder::Seek(Sequence sequence) {
 // Whether a row tells of it.
 absl::StatusOr<bool> OperationFinder::SeekRow(Sequence sequence) {
   if (indexed_->operations == 0) return false;
-  ASSIGN_OR_RETURN(const bool stepped, StepRows(sequence));
-  if (stepped) return true;
-  row_ahead_.reset();
-  rows_.emplace(*log_, sequence, IndexOrder::kRising);
-  ASSIGN_OR_RETURN(const std::optional<OperationRow> row, rows_->Next());
+  std::optional<OperationRow> row;
+  if (row_ahead_ && row_ahead_->operation.first_sequence <= sequence) {
+    row = std::exchange(row_ahead_, std::nullopt);
+    ASSIGN_OR_RETURN(const bool skipped, rows_->SkipTo(sequence));
+    if (skipped) {
+      ASSIGN_OR_RETURN(row, rows_->Next());
+    }
+  } else {
+    row_ahead_.reset();
+    rows_.emplace(*log_, sequence, IndexOrder::kRising);
+    ASSIGN_OR_RETURN(row, rows_->Next());
+  }
   const absl::Status lacks_rows = absl::DataLossError("the index lacks rows of operations");
   if (!row) return lacks_rows;
   if (row->operation.first_sequence > sequence) {
@@ -88,16 +89,8 @@ absl::StatusOr<bool> OperationFinder::SeekRow(Sequence sequence) {
   }
   if (row->ordinal > indexed_->operations) return false;  // was added meanwhile
   RETURN_IF_ERROR(TakeRow(*row));
+  if (row_ahead_ && row_ahead_->operation.first_sequence <= sequence) return lacks_rows;
   return sequence < span_->next;
-}
-
-absl::StatusOr<bool> OperationFinder::StepRows(Sequence sequence) {
-  for (int steps = 0; row_ahead_ && row_ahead_->operation.first_sequence <= sequence && steps < kStepsMax; ++steps) {
-    const OperationRow row = *std::exchange(row_ahead_, std::nullopt);
-    RETURN_IF_ERROR(TakeRow(row));
-    if (sequence < span_->next) return true;
-  }
-  return false;
 }
 
 // Makes span_ that of a row; the next row, or the first operation without one, tells where it ends.

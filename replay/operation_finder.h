@@ -54,7 +54,6 @@ class OperationFinder {
   absl::Status LearnWhatIsIndexed();
   absl::Status Seek(Sequence sequence);
   absl::StatusOr<bool> SeekRow(Sequence sequence);
-  absl::StatusOr<bool> StepRows(Sequence sequence);
   absl::Status TakeRow(const OperationRow& row);
   absl::Status SeekBehindRows(Sequence sequence);
   absl::Status LoadBehindRows();

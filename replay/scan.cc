@@ -1,7 +1,5 @@
 #include "foldlog/scan.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <optional>
@@ -11,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/missing_events.h"
+#include "replay/processors.h"
 
 namespace foldlog {
 namespace {
@@ -19,12 +18,6 @@ namespace {
 // parts a thread let all threads end at about the same time, however busy their processors are.
 constexpr Sequence kPartEventsMin = 32 * 1024;
 constexpr Sequence kPartsPerJob = 16;
-
-int ProcessorsAllowed() {
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
-  return std::max(1, CPU_COUNT(&allowed));
-}
 
 // Where a part begins and ends in the chain.
 struct Ends {

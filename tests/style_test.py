@@ -86,6 +86,7 @@ TESTED_ELSEWHERE = {
     "replay/history_scan": "tests/replay/history_test.cc",
     "replay/history_source": "tests/replay/history_test.cc",
     "replay/event_operation": "tests/replay/replayer_test.cc",
+    "replay/processors": "tests/replay/scan_test.cc",
     "replay/json_event": "tests/replay/json_lines_test.cc",
     "replay/json_line": "tests/replay/json_lines_test.cc",
     "replay/json_lines_export": "tests/replay/json_lines_test.cc",

@@ -86,6 +86,18 @@ inline bool DecodePlainCheckpoint(std::span<const std::uint64_t> words, Checkpoi
          TakeText(&pointers[1], words, end, view.last_processed_file) && end == words.size();
 }
 
+// The clocks of a plain checkpoint in the encoder's layout, whose other words are not looked at: for who passes over
+// such events. Nothing if `words` are of anything else.
+inline std::optional<Moment> MomentOfPlainCheckpoint(std::span<const std::uint64_t> words) {
+  using namespace plain_checkpoint;
+  if (words.size() < kFixedWords || words[0] != kRoot) return std::nullopt;
+  const std::uint64_t* const data = words.data() + kRootWords;
+  const std::uint64_t* const pointers = data + kDataWords;
+  if (static_cast<std::uint32_t>(data[2]) != kTag || pointers[2] != 0) return std::nullopt;
+  return Moment{static_cast<TimeNs>(data[0]),
+                {.at = static_cast<TimeNs>(data[5]), .id = static_cast<std::uint32_t>(data[2] >> kBootShift)}};
+}
+
 }  // namespace foldlog
 
 #endif  // FOLDLOG_CODEC_CHECKPOINT_CODEC_H_

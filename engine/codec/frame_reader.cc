@@ -32,6 +32,31 @@ FrameReader::FrameReader(const EventLog& log, Sequence from)
 FrameReader::FrameReader(const EventLog& log, const ChainEnd& after)
     : log_(&log), position_(after), link_known_(true) {}
 
+// The words of the run stay, for they are used again; what counts is that none of them is left to be given out.
+void FrameReader::Restart(const ChainEnd& after) {
+  offset_words_ = run_.words.size();
+  position_ = after;
+  link_known_ = true;
+}
+
+// Where the way to `from` is barred, the log is asked for that event, as if nothing had been tried.
+void FrameReader::Restart(Sequence from, Sequence batch) {
+  Restart(ChainEnd{batch - 1, 0});
+  link_known_ = false;
+  if (batch < from && Refill().ok()) {
+    while (position_.sequence + 1 < from) {
+      const std::optional<FrameView> frame = FrameAtStartOf(Rest());
+      if (!frame || frame->header.sequence != position_.sequence + 1) break;
+      StepOver(*frame);
+    }
+    // The link is taken from the frame itself.
+    if (const std::optional<FrameView> frame = FrameAtStartOf(Rest())) position_.hash = frame->header.previous_hash;
+  }
+  if (position_.sequence + 1 == from && (batch == from || !IsRunDone())) return;
+  Restart(ChainEnd{from - 1, 0});
+  link_known_ = false;
+}
+
 // A reader that starts at a sequence number learns from its first run which hash its first frame must name.
 absl::Status FrameReader::Refill() {
   offset_words_ = 0;
@@ -51,7 +76,7 @@ absl::StatusOr<const FrameView*> FrameReader::Peek() {
     RETURN_IF_ERROR(Refill());
     if (run_.empty()) return nullptr;
   }
-  const std::span<const std::uint64_t> words(run_.words.data() + offset_words_, run_.words.size() - offset_words_);
+  const std::span<const std::uint64_t> words = Rest();
   const std::optional<FrameView> frame = FrameBehind(position_, words);
   if (!frame) return WhatIsWrong(words);
   frame_ = *frame;
@@ -66,11 +91,6 @@ absl::Status FrameReader::WhatIsWrong(std::span<const std::uint64_t> words) cons
   if (absl::Status intact = CheckFrameHash(*frame); !intact.ok()) return InContext(intact);
   return InContext(absl::DataLossError(absl::StrCat("the chain is broken: found event ", frame->header.sequence,
                                                     ", which does not name the event before as its predecessor")));
-}
-
-void FrameReader::StepOver(const FrameView& frame) {
-  offset_words_ += frame.size_words();
-  position_ = frame.end();
 }
 
 }  // namespace foldlog

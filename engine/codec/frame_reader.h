@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -28,11 +29,33 @@ class FrameReader {
   // Continues a chain whose end is known: the first frame must name `after.hash`.
   FrameReader(const EventLog& log, const ChainEnd& after);
 
+  // Goes on with event `from`, or behind `after`, as a new reader would, but in the memory that this one has.
+  // `batch`: the first event of the batch that the log keeps `from` in: read as a whole, it is unpacked to where it is
+  // walked over. The frames before `from` are not checked.
+  void Restart(Sequence from, Sequence batch);
+  void Restart(const ChainEnd& after);
+
   // The next frame; null at the end of the log. DataLoss if it is damaged or breaks the chain. The reader stays before
   // the frame until StepOver(). The view is valid until the next Peek(), the words of its frame while IsRunDone() was
   // false before each Peek().
   absl::StatusOr<const FrameView*> Peek();
-  void StepOver(const FrameView& frame);
+  void StepOver(const FrameView& frame) {
+    offset_words_ += frame.size_words();
+    position_ = frame.end();
+  }
+
+  // Steps over frames up to event `through` while they are in order, `skip` says so of their payloads, and they are
+  // intact. It may stop before any frame; Peek() goes on there.
+  template <typename Skip>
+  void StepOverWhile(Sequence through, const Skip& skip) {
+    while (!IsRunDone() && position_.sequence < through) {
+      const std::optional<FrameView> frame = FrameAtStartOf(Rest());
+      const bool next = frame && frame->header.sequence == position_.sequence + 1 &&
+                        frame->header.previous_hash == position_.hash && link_known_;
+      if (!next || !skip(frame->payload) || !IsIntact(*frame)) return;
+      StepOver(*frame);
+    }
+  }
 
   // Whether the next Peek() takes the frames that were given out before off their memory.
   bool IsRunDone() const { return offset_words_ == run_.words.size(); }
@@ -47,6 +70,7 @@ class FrameReader {
 
  private:
   absl::Status Refill();
+  std::span<const std::uint64_t> Rest() const { return std::span(run_.words).subspan(offset_words_); }
   absl::Status WhatIsWrong(std::span<const std::uint64_t> words) const;
 
   const EventLog* log_;

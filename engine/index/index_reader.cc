@@ -13,6 +13,9 @@ namespace {
 constexpr std::size_t kRowsAtFirst = 3;
 constexpr std::size_t kRowsAtATimeMax = 512;
 
+// To look for a row in the tree costs as much as to read so many.
+constexpr std::size_t kRowsASeek = 32;
+
 constexpr const char* kAdvice = "; the events tell the same, and foldlog reindex makes the index anew";
 
 }  // namespace
@@ -33,6 +36,35 @@ absl::StatusOr<std::optional<IndexRow>> IndexRowReader::Next() {
   }
   if (ended_) return std::optional<IndexRow>();
   return std::optional(std::move(rows_[at_++]));
+}
+
+// Whether reading on costs less than to look for `key`, by how far apart the rows at hand are.
+bool IndexRowReader::IsNear(Sequence key) const {
+  const Sequence last = rows_.back().key;
+  return (key - last) / kRowsASeek <= (last - rows_.front().key) / rows_.size();
+}
+
+absl::StatusOr<bool> IndexRowReader::SkipTo(Sequence key) {
+  const Sequence given = rows_[at_ - 1].key;
+  if (key < rows_.back().key) {
+    const auto next = rows_.begin() + static_cast<std::ptrdiff_t>(at_);
+    const auto behind =
+        std::upper_bound(next, rows_.end(), key, [](Sequence wanted, const IndexRow& row) { return wanted < row.key; });
+    if (behind == next) return false;
+    at_ = static_cast<std::size_t>(behind - rows_.begin()) - 1;
+    return true;
+  }
+  rows_wanted_ = IsNear(key) ? rows_wanted_ : kRowsAtFirst;
+  ASSIGN_OR_RETURN(std::vector<IndexRow> rows, log_->ReadIndex(table_, key, order_, rows_wanted_));
+  rows_wanted_ = std::min(2 * rows_wanted_, kRowsAtATimeMax);
+  // The row that was given last is one with such a key, if no later one is.
+  if (rows.empty() || rows.front().key < given || rows.front().key > key) {
+    return absl::DataLossError(absl::StrCat("a row is missing before that of event ", key, kAdvice));
+  }
+  rows_ = std::move(rows);
+  next_ = rows_.back().key;
+  at_ = rows_.front().key == given ? 1 : 0;
+  return at_ == 0;
 }
 
 BatchWalk::BatchWalk(const EventLog& log, Sequence first, Sequence last, IndexOrder order)
@@ -91,6 +123,12 @@ absl::StatusOr<std::optional<OperationsIndexed>> FindOperationsIndexed(const Eve
   const std::optional<BatchSummary> last = row ? DecodeSummary(*row) : std::nullopt;
   if (!last || !last->operations) return std::optional<OperationsIndexed>();
   return std::optional(OperationsIndexed{last->last, *last->operations});
+}
+
+absl::StatusOr<bool> OperationRows::SkipTo(Sequence key) {
+  ASSIGN_OR_RETURN(const bool skipped, rows_.SkipTo(key));
+  if (skipped) previous_.reset();
+  return skipped;
 }
 
 absl::StatusOr<std::optional<OperationRow>> OperationRows::Next() {

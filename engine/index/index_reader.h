@@ -27,7 +27,13 @@ class IndexRowReader {
   // The next row, not checked; nothing behind the last one. DataLoss as EventLog::ReadIndex() has it.
   absl::StatusOr<std::optional<IndexRow>> Next();
 
+  // In the rising order, and after a first row: passes over rows, so that the last one with a key of at most `key`
+  // comes next. False if no further row has such a key; then none is passed over.
+  absl::StatusOr<bool> SkipTo(Sequence key);
+
  private:
+  bool IsNear(Sequence key) const;
+
   const EventLog* log_;
   IndexTable table_;
   IndexOrder order_;
@@ -92,6 +98,9 @@ class OperationRows {
 
   // DataLoss if a row is damaged, or does not follow the one before.
   absl::StatusOr<std::optional<OperationRow>> Next();
+
+  // As IndexRowReader has it. What is passed over is not checked.
+  absl::StatusOr<bool> SkipTo(Sequence key);
 
  private:
   IndexRowReader rows_;

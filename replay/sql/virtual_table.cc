@@ -31,7 +31,10 @@ struct OpenTable : sqlite3_vtab {
 
 struct OpenCursor : sqlite3_vtab_cursor {
   explicit OpenCursor(Session& of) : sqlite3_vtab_cursor(), session(of) { session.BeginRead(); }
-  ~OpenCursor() { session.EndRead(); }
+  ~OpenCursor() {
+    rows.reset();  // they may still be reading a log that the session closes
+    session.EndRead();
+  }
   OpenCursor(const OpenCursor&) = delete;
   OpenCursor& operator=(const OpenCursor&) = delete;
 

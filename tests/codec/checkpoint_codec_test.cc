@@ -41,7 +41,13 @@ TEST(CheckpointCodec, ReadsWhatTheGeneralDecoderReads) {
     }
     CheckpointView plain;
     if (DecodePlainCheckpoint(words, plain)) ++by_hand;
+    const std::optional<Moment> moment = MomentOfPlainCheckpoint(words);
     const auto expected = DecodeAnyEvent(words);
+    if (expected.ok() && moment) {
+      ASSERT_EQ(*moment, Moment(expected->time, expected->boot));
+      ASSERT_TRUE(std::holds_alternative<Checkpoint>(expected->body)) << "round " << i;
+      ASSERT_FALSE(std::get<Checkpoint>(expected->body).error) << "round " << i;
+    }
     const auto event = DecodeEvent(words);
     ASSERT_EQ(event.status(), expected.status()) << "round " << i;
     if (expected.ok()) {

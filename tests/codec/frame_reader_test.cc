@@ -74,6 +74,56 @@ TEST_F(FrameReaderTest, DamagedFrameIsRefusedByNameAndCanBeReadPast) {
   EXPECT_THAT(Sequences(behind), testing::ElementsAre(4));
 }
 
+TEST_F(FrameReaderTest, ReaderThatIsRestartedGivesWhatANewOneDoes) {
+  Append(RunAfter(log_->Extent()->end, {CheckpointEvent(3), CheckpointEvent(4)}));
+  FrameReader reader(*log_, 1);
+  ASSERT_OK(reader.Peek());
+  for (const Sequence from : std::vector<Sequence>{4, 1, 3, 5}) {
+    for (const Sequence batch : std::vector<Sequence>{from, 1}) {
+      reader.Restart(from, batch);
+      FrameReader fresh(*log_, from);
+      ASSERT_OK(fresh.Peek());
+      ASSERT_OK(reader.Peek());
+      EXPECT_EQ(reader.position().sequence, from - 1);
+      EXPECT_TRUE(from == 5 || reader.position() == fresh.position());
+      EXPECT_EQ(Sequences(reader), Sequences(fresh));
+    }
+  }
+  const ChainEnd end = log_->Extent()->end;
+  reader.Restart(ChainEnd{2, end.hash});
+  EXPECT_THAT(reader.Peek(), Fails(StatusCode::kDataLoss, HasSubstr("the chain is broken: found event 3")));
+}
+
+TEST_F(FrameReaderTest, RestartWithinABatchDoesNotCheckTheFramesBefore) {
+  FrameRun run = RunAfter(log_->Extent()->end, {CheckpointEvent(3), CheckpointEvent(4)});
+  run.words[kFrameHeaderWords] ^= 1;
+  Append(run);
+  FrameReader reader(*log_, 1);
+  reader.Restart(4, 1);
+  EXPECT_THAT(Sequences(reader), testing::ElementsAre(4));
+  reader.Restart(3, 1);
+  EXPECT_THAT(reader.Peek(), Fails(StatusCode::kDataLoss, HasSubstr("event 3 of the log")));
+}
+
+TEST_F(FrameReaderTest, FramesAreSteppedOverWhileTheyAreWantedInOrderAndIntact) {
+  FrameRun run = RunAfter(log_->Extent()->end, {CheckpointEvent(3), CheckpointEvent(4), CheckpointEvent(5)});
+  Append(run);
+  const auto through = [&](Sequence last, Sequence unwanted) {
+    FrameReader reader(*log_, 1);
+    EXPECT_OK(reader.Peek());
+    Sequence next = 1;
+    reader.StepOverWhile(last, [&](std::span<const std::uint64_t>) { return next++ != unwanted; });
+    return reader.position().sequence;
+  };
+  EXPECT_EQ(through(9, 0), 5u);
+  EXPECT_EQ(through(3, 0), 3u);
+  EXPECT_EQ(through(9, 3), 2u);
+  FrameRun damaged = RunAfter(log_->Extent()->end, {CheckpointEvent(6), CheckpointEvent(7)});
+  damaged.words[kFrameHeaderWords + 1] ^= 1;
+  Append(damaged);
+  EXPECT_EQ(through(9, 0), 5u);
+}
+
 TEST_F(FrameReaderTest, AdviceIsGivenForDamageAndOnce) {
   const FrameReader reader(*log_, 2);
   const std::string advice = "restore the last backup";

@@ -145,6 +145,39 @@ TEST_F(IndexReaderTest, OperationsAreIndexedAsFarAsTheLastRowSays) {
   EXPECT_FALSE(unknown);
 }
 
+TEST_F(IndexReaderTest, SkippingComesToTheRowThatReadingOnComesTo) {
+  for (int round = 0; round < 200; ++round) {
+    log_.rows.clear();
+    for (Sequence key = 1 + random_() % 5; log_.rows.size() < 1 + random_() % 3000; key += 1 + random_() % 9) {
+      log_.rows.push_back({.key = key, .words = {key}});
+    }
+    IndexRowReader reader(log_, IndexTable::kOperations, 1 + random_() % 20, IndexOrder::kRising);
+    ASSERT_OK_AND_ASSIGN(const auto first, reader.Next());
+    auto given = std::find_if(log_.rows.begin(), log_.rows.end(), [&](const auto& row) { return row == *first; });
+    while (given != log_.rows.end()) {
+      const std::uint64_t far = random_() % 3 == 0 ? 4000 : random_() % 3 == 0 ? 300 : 12;
+      const Sequence key = given->key + random_() % far;
+      const auto behind = std::find_if(given, log_.rows.end(), [&](const auto& row) { return row.key > key; });
+      ASSERT_OK_AND_ASSIGN(const bool skips, reader.SkipTo(key));
+      ASSERT_EQ(skips, behind - given > 1);
+      given = skips ? behind - 1 : given + 1;
+      ASSERT_OK_AND_ASSIGN(const auto next, reader.Next());
+      ASSERT_EQ(next.has_value(), given != log_.rows.end());
+      if (next) {
+        ASSERT_EQ(*next, *given);
+      }
+    }
+  }
+}
+
+TEST_F(IndexReaderTest, SkippingNoticesThatTheRowGivenLastIsGone) {
+  for (Sequence key = 1; key <= 50; ++key) log_.rows.push_back({.key = key, .words = {key}});
+  IndexRowReader reader(log_, IndexTable::kOperations, 7, IndexOrder::kRising);
+  ASSERT_OK(reader.Next());
+  log_.rows.erase(log_.rows.begin(), log_.rows.begin() + 20);
+  EXPECT_THAT(reader.SkipTo(15), Fails(absl::StatusCode::kDataLoss, testing::HasSubstr("missing")));
+}
+
 TEST_F(IndexReaderTest, MissingOrDamagedRowOfAnOperationIsDamage) {
   std::vector<IndexRow> all;
   for (std::uint64_t i = 1; i <= 2000; ++i) {

@@ -3,6 +3,7 @@
 #ifndef FOLDLOG_TESTS_SUPPORT_OTHER_INDEX_H_
 #define FOLDLOG_TESTS_SUPPORT_OTHER_INDEX_H_
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
@@ -43,7 +44,7 @@ class OtherIndex final : public EventLog {
   absl::Status Close() override { return absl::OkStatus(); }
   const std::string& name() const override { return log_.name(); }
 
-  mutable int reads = 0;
+  mutable std::atomic<int> reads = 0;
 
  private:
   const EventLog& log_;
