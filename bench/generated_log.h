@@ -24,9 +24,54 @@ struct LogShape {
   std::int64_t errors_per_10000 = 100;  // checkpoints with an error, of so many
 };
 
+// Checkpoints one after the other, as an indexer makes them on its way through a library of photos.
+class CheckpointGenerator {
+ public:
+  explicit CheckpointGenerator(std::int64_t errors_per_10000) : errors_per_10000_(errors_per_10000) {}
+
+  Checkpoint Next() {
+    if (seen_++ % kFilesPerFolder == 0) {
+      const std::uint64_t day = random_() % 3650;
+      folder_ = absl::StrCat("/srv/media/photos/", 2014 + day / 365, "/", Event(random_() % 8), " ", day % 365, "/raw");
+    }
+    const std::string file = absl::StrCat("IMG_", 100'000 + seen_ * 7919 % 900'000, ".NEF");
+    Checkpoint checkpoint{.files_processed = ++files_,
+                          .current_path = absl::StrCat(folder_, "/", file),
+                          .last_processed_file = file,
+                          .batch_num = files_ / 100};
+    if (static_cast<std::int64_t>(random_() % 10'000) < errors_per_10000_) {
+      const std::uint64_t kind = random_() % 3;
+      checkpoint.error = FileError{*checkpoint.current_path, Message(kind), kind == 0 ? "{\"errno\": 13}" : ""};
+    }
+    return checkpoint;
+  }
+
+  // The count starts anew, as for another operation.
+  void StartOver() { files_ = 0; }
+
+ private:
+  static constexpr std::int64_t kFilesPerFolder = 180;
+
+  static const char* Event(std::uint64_t number) {
+    constexpr const char* kEvents[] = {"summer in the alps", "school", "garden", "birthday of a friend",
+                                       "north sea",          "work",   "city",   "concert"};
+    return kEvents[number];
+  }
+  static const char* Message(std::uint64_t number) {
+    constexpr const char* kMessages[] = {"permission denied", "unexpected end of file", "unknown camera model"};
+    return kMessages[number];
+  }
+
+  const std::int64_t errors_per_10000_;
+  std::mt19937_64 random_{1};
+  std::int64_t files_ = 0;
+  std::int64_t seen_ = 0;
+  std::string folder_;
+};
+
 class LogGenerator {
  public:
-  explicit LogGenerator(const LogShape& shape) : shape_(shape) {}
+  explicit LogGenerator(const LogShape& shape) : shape_(shape), checkpoints_(shape.errors_per_10000) {}
 
   // Writes the log into `directory`, which must not exist.
   absl::Status Write(const std::string& directory) {
@@ -41,7 +86,6 @@ class LogGenerator {
  private:
   static constexpr TimeNs kBegin = 1'700'000'000'000'000'000;
   static constexpr TimeNs kStepNs = 40'000'000;
-  static constexpr std::int64_t kFilesPerFolder = 180;
   static constexpr std::size_t kCheckpointsPerCall = 64;
 
   // Two of three complete, some fail, a few are reset while active; some are paused or taken over on the way.
@@ -60,7 +104,7 @@ class LogGenerator {
     }
     RETURN_IF_ERROR(Index(engine, handle, checkpoints - checkpoints / 2));
     now_ += 3000 * kStepNs;
-    files_ = 0;
+    checkpoints_.StartOver();
     if (number % 50 == 49) return engine.Reset("stuck");
     if (number % 20 == 19) {
       RETURN_IF_ERROR(engine.Fail(handle, "disk full: no space left on device"));
@@ -74,46 +118,16 @@ class LogGenerator {
     std::vector<Checkpoint> checkpoints;
     while (count > 0) {
       checkpoints.clear();
-      for (; count > 0 && checkpoints.size() < kCheckpointsPerCall; --count) checkpoints.push_back(Next());
+      for (; count > 0 && checkpoints.size() < kCheckpointsPerCall; --count) checkpoints.push_back(checkpoints_.Next());
       RETURN_IF_ERROR(engine.Checkpoint(handle, checkpoints));
     }
     return absl::OkStatus();
   }
 
-  Checkpoint Next() {
-    if (seen_++ % kFilesPerFolder == 0) {
-      const std::uint64_t day = random_() % 3650;
-      folder_ = absl::StrCat("/srv/media/photos/", 2014 + day / 365, "/", Event(random_() % 8), " ", day % 365, "/raw");
-    }
-    const std::string file = absl::StrCat("IMG_", 100'000 + seen_ * 7919 % 900'000, ".NEF");
-    Checkpoint checkpoint{.files_processed = ++files_,
-                          .current_path = absl::StrCat(folder_, "/", file),
-                          .last_processed_file = file,
-                          .batch_num = files_ / 100};
-    if (static_cast<std::int64_t>(random_() % 10'000) < shape_.errors_per_10000) {
-      const std::uint64_t kind = random_() % 3;
-      checkpoint.error = FileError{*checkpoint.current_path, Message(kind), kind == 0 ? "{\"errno\": 13}" : ""};
-    }
-    return checkpoint;
-  }
-
-  static const char* Event(std::uint64_t number) {
-    constexpr const char* kEvents[] = {"summer in the alps", "school", "garden", "birthday of a friend",
-                                       "north sea",          "work",   "city",   "concert"};
-    return kEvents[number];
-  }
-  static const char* Message(std::uint64_t number) {
-    constexpr const char* kMessages[] = {"permission denied", "unexpected end of file", "unknown camera model"};
-    return kMessages[number];
-  }
-
   const LogShape shape_;
-  std::mt19937_64 random_{1};
+  CheckpointGenerator checkpoints_;
   TimeNs now_ = kBegin;
   std::int64_t ids_ = 0;
-  std::int64_t files_ = 0;
-  std::int64_t seen_ = 0;
-  std::string folder_;
 };
 
 }  // namespace foldlog
