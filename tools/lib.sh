@@ -8,6 +8,8 @@ packages_build=(g++ cmake ninja-build pkgconf liblmdb-dev liblz4-dev capnproto l
                 libutf8proc-dev libsqlite3-dev)
 packages_test=(libgtest-dev libgmock-dev libbenchmark-dev nlohmann-json3-dev python3 sqlite3 clang-format
                lmdb-utils python3-lz4 python3-xxhash)
+# What the benchmarks compare with; each is left out where it is missing.
+packages_peers=(librocksdb-dev libleveldb-dev libdb5.3-dev libwiredtiger-dev)
 packages_module=(pybind11-dev python3-dev)
 packages_python=("${packages_module[@]}" python3-pytest)
 packages_coverage=(gcovr)
