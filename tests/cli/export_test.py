@@ -1,6 +1,7 @@
 """export and import of the foldlog program: lines of JSON and back, CSV, SQLite; whole files or none."""
 
 import csv
+import fcntl
 import io
 import json
 import os
@@ -162,6 +163,16 @@ class FileTest(ExportTest):
                                    "--log", self.log], capture_output=True, env=self.env, timeout=cli_support.TIMEOUT_S)
             self.assertEqual(done.returncode, 1, (option, done.stderr))
             self.assertEqual(self.left(), [], option)
+
+    def test_only_leftovers_of_this_file_are_removed(self):
+        names = ["a.part-01234567", "a.part-0123456x", "a.part-0123456", "b.part-01234567", "a.part-89abcdef"]
+        for name in names:
+            with open(self.file(name), "w", encoding="utf-8"):
+                pass
+        with open(self.file(names[-1]), "r+", encoding="utf-8") as busy:
+            fcntl.flock(busy, fcntl.LOCK_EX)  # as its program does
+            self.foldlog("export", "--sqlite", self.file("a"))
+        self.assertEqual(self.left(), sorted(["a", *names[1:]]))
 
     def test_an_interruption_leaves_nothing(self):
         read, write = os.pipe()

@@ -12,6 +12,9 @@
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "tools/cli/nearest.h"
 #include "tools/cli/time_words.h"
 
 namespace foldlog::cli {
@@ -232,6 +235,22 @@ CLI::Option* AddStats(CLI::App& app, const std::string& name, Stats& target, con
                    target.emplace_back(key, ParseStat(text));
                  })
       ->type_name("NAME=VALUE");
+}
+
+CLI::Option* AddKinds(CLI::App& app, std::set<std::size_t>& target) {
+  const auto parse = [&target](const std::string& list) {
+    const std::vector<std::string> known(KindNames().begin(), KindNames().end());
+    for (const std::string& kind : std::vector<std::string>(absl::StrSplit(list, ','))) {
+      const auto found = std::find(known.begin(), known.end(), kind);
+      if (found == known.end()) {
+        throw CLI::ValidationError(
+            "--kind", "\"" + kind + "\" is none of " + absl::StrJoin(known, ", ") + DidYouMean(kind, known));
+      }
+      target.insert(static_cast<std::size_t>(found - known.begin()));
+    }
+  };
+  return AddEach(app, "--kind", "Only of these kinds, with commas between them; may be repeated", parse)
+      ->type_name("KIND");
 }
 
 CLI::Option* AddOperationType(CLI::App& app, OperationType& target, const std::string& help) {

@@ -11,8 +11,10 @@
 #define FOLDLOG_CLI_ARGUMENTS_H_
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,6 +71,9 @@ CLI::Option* AddPairs(CLI::App& app, const std::string& name, Metadata& target, 
 // NAME=VALUE, where a value that is a JSON number becomes an integer or a float, and everything else a text. So are
 // integers that do not fit into 64 bits: their digits are worth more than their type.
 CLI::Option* AddStats(CLI::App& app, const std::string& name, Stats& target, const std::string& help);
+
+// --kind KIND[,KIND…], any number of times: where they stand in KindNames().
+CLI::Option* AddKinds(CLI::App& app, std::set<std::size_t>& target);
 
 // --type, one of the names of OperationType.
 CLI::Option* AddOperationType(CLI::App& app, OperationType& target, const std::string& help);

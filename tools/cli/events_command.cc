@@ -13,8 +13,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "engine/base/status_macros.h"
 #include "foldlog/event_query.h"
 #include "foldlog/log_directory.h"
@@ -25,7 +23,6 @@
 #include "tools/cli/event_lister.h"
 #include "tools/cli/event_text.h"
 #include "tools/cli/named_operation.h"
-#include "tools/cli/nearest.h"
 #include "tools/cli/render_json.h"
 #include "tools/cli/signals.h"
 #include "tools/cli/time_range.h"
@@ -42,7 +39,6 @@ struct EventsOptions {
   std::optional<std::int64_t> to;
   TimeRangeText times;
   std::optional<std::string> operation;
-  std::vector<std::string> kinds;
   std::string grep;
   std::optional<std::int64_t> limit;
   bool reverse = false;
@@ -168,29 +164,13 @@ absl::Status RunEvents(const EventsOptions& options, Context& context) {
   return printer.PrintAll(lister, nullptr);
 }
 
-// "failed,recovered" names two kinds.
-void ParseKinds(EventsOptions& options) {
-  const std::vector<std::string> known(KindNames().begin(), KindNames().end());
-  for (const std::string& list : options.kinds) {
-    for (const std::string& kind : std::vector<std::string>(absl::StrSplit(list, ','))) {
-      const auto found = std::find(known.begin(), known.end(), kind);
-      if (found == known.end()) {
-        throw CLI::ValidationError(
-            "--kind", "\"" + kind + "\" is none of " + absl::StrJoin(known, ", ") + DidYouMean(kind, known));
-      }
-      options.filter.kinds.insert(static_cast<std::size_t>(found - known.begin()));
-    }
-  }
-}
-
 void AddFilters(CLI::App& events, EventsOptions& options) {
   AddCount(events, "--from", options.from, "First sequence number");
   AddCount(events, "--to", options.to, "Last sequence number");
   AddTimeRange(events, options.times);
   AddText(events, "--operation", options.operation, std::string("Only of this operation: ") + kOperationHelp)
       ->type_name("OPERATION");
-  AddTexts(events, "--kind", options.kinds, "Only of these kinds, with commas between them; may be repeated")
-      ->type_name("KIND");
+  AddKinds(events, options.filter.kinds);
   AddFlag(events, "--errors", options.filter.with_error, "Only errors: of files, and of operations that failed");
   AddText(events, "--path", options.filter.path_prefix, "Only with a path that begins so")->type_name("PREFIX");
   AddText(events, "--grep", options.grep, "Only with this in a path or a message; no pattern, but bytes as they are")
@@ -215,10 +195,8 @@ void AddEventsCommand(CLI::App& app, Command& chosen) {
       "  foldlog events --kind failed,recovered --since 7d\n"
       "  foldlog events --operation last --errors --reverse -n 20\n"
       "  foldlog events --from 1000 --follow --json");
-  events->callback([options, &chosen] {
-    ParseKinds(*options);
-    chosen = [options](Context& context) { return RunEvents(*options, context); };
-  });
+  events->callback(
+      [options, &chosen] { chosen = [options](Context& context) { return RunEvents(*options, context); }; });
 }
 
 }  // namespace foldlog::cli

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "engine/base/status_macros.h"
 #include "foldlog/json_lines.h"
 #include "replay/report/fields.h"
@@ -79,7 +78,7 @@ struct ExportOptions {
   std::optional<std::int64_t> from;
   std::optional<std::int64_t> to;
   std::optional<std::string> operation_id;
-  std::vector<std::string> kinds;
+  std::set<std::size_t> kinds;  // in KindNames()
   bool errors = false;
   TimeRangeText times;
   TimeRange range;         // what `times` means
@@ -89,27 +88,12 @@ struct ExportOptions {
   bool filtered() const { return from || to || operation_id || !kinds.empty() || errors || times.since || times.until; }
 };
 
-// Where the kind stands in KindNames(); its size if nowhere.
-std::size_t PlaceOfKind(const std::string& kind) {
-  const auto& known = KindNames();
-  return static_cast<std::size_t>(std::find(known.begin(), known.end(), kind) - known.begin());
-}
-
-// "failed,recovered" names two kinds.
-std::vector<std::string> KindsOf(const ExportOptions& options) {
-  std::vector<std::string> kinds;
-  for (const std::string& list : options.kinds) {
-    for (const absl::string_view kind : absl::StrSplit(list, ',')) kinds.emplace_back(kind);
-  }
-  return kinds;
-}
-
 EventFilter FilterOf(const ExportOptions& options) {
-  EventFilter filter{.since = options.range.since, .until = options.range.until, .with_error = options.errors};
+  EventFilter filter{
+      .since = options.range.since, .until = options.range.until, .kinds = options.kinds, .with_error = options.errors};
   if (options.from) filter.from = static_cast<Sequence>(*options.from);
   if (options.to) filter.through = static_cast<Sequence>(*options.to);
   filter.operation = options.operation;
-  for (const std::string& kind : KindsOf(options)) filter.kinds.insert(PlaceOfKind(kind));
   return filter;
 }
 
@@ -248,7 +232,7 @@ absl::Status ExportCsv(const ExportOptions& options, const Work& work) {
 }
 
 absl::Status ExportSqlite(const ExportOptions& options, const Work& work) {
-  ASSIGN_OR_RETURN(NewFile file, NewFile::Create(options.file()));
+  ASSIGN_OR_RETURN(NewFile file, NewFile::CreateNamed(options.file()));
   ASSIGN_OR_RETURN(std::unique_ptr<SqliteExport> tables, SqliteExport::Into(file.temporary(), options.file()));
   std::set<Sequence> runs;
   RETURN_IF_ERROR(ForEachEvent(options, work, [&](const QueriedEvent& event) {
@@ -289,10 +273,6 @@ void CheckOptions(const ExportOptions& options) {
   if (options.from && options.to && *options.from > *options.to) {
     throw CLI::ValidationError("--to", "lies before --from");
   }
-  for (const std::string& kind : KindsOf(options)) {
-    if (PlaceOfKind(kind) == KindNames().size())
-      throw CLI::ValidationError("--kind", "\"" + kind + "\" is no kind of event");
-  }
 }
 
 }  // namespace
@@ -310,8 +290,7 @@ void AddExportCommand(CLI::App& app, Command& chosen) {
   AddText(*command, "--operation", options->operation_id,
           std::string("Only events of this operation: ") + kOperationHelp)
       ->type_name("ID");
-  AddTexts(*command, "--kind", options->kinds, "Only of these kinds, with commas between them; may be repeated")
-      ->type_name("KIND");
+  AddKinds(*command, options->kinds);
   AddTimeRange(*command, options->times);
   AddFlag(*command, "--errors", options->errors, "Only errors: of files, and of operations that failed");
   command->footer(

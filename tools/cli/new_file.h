@@ -1,5 +1,6 @@
-// NewFile: a file that gets its name when it is whole. Until then it has a temporary one beside it, and is gone if
-// anything fails.
+// NewFile: a file that gets its name when it is whole, and is gone if anything fails. Until then it has no name at all,
+// so that even a program that is killed leaves nothing. Where that is not to be had, it has a temporary one beside it
+// and is locked; the next NewFile of the same path removes those whose programs are dead.
 //
 //   ASSIGN_OR_RETURN(NewFile file, NewFile::Create("events.csv"));
 //   RETURN_IF_ERROR(file.Write("…"));
@@ -23,6 +24,9 @@ class NewFile {
   // FailedPrecondition if there is something at `path` already: nothing is replaced.
   static absl::StatusOr<NewFile> Create(const std::string& path);
 
+  // The same for a library that writes the file by itself, and needs a name for that.
+  static absl::StatusOr<NewFile> CreateNamed(const std::string& path);
+
   NewFile(NewFile&& other) noexcept;
   NewFile& operator=(NewFile&&) = delete;
   ~NewFile();
@@ -33,7 +37,7 @@ class NewFile {
   // Makes all of it durable, and gives the file its name.
   absl::Status Commit();
 
-  // Where it is until then, for a library that writes it by itself.
+  // Where it is until then; empty if it has no name.
   const std::string& temporary() const { return temporary_; }
 
  private:
@@ -44,7 +48,7 @@ class NewFile {
 
   FileDescriptor file_;
   std::string path_;
-  std::string temporary_;  // empty: it has its name, or has been moved from
+  std::string temporary_;  // empty: it has none, or has its own by now, or has been moved from
   std::string buffer_;
   std::uint64_t written_ = 0;
 };
