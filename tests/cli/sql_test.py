@@ -44,6 +44,16 @@ class SqlTest(ProgramTest):
                                  ("SELECT * FROM state_at(99)", "does not exist")):
             self.assertIn(words, self.refused("sql", statement))
 
+    def test_what_would_be_gone_at_once_is_refused(self):
+        self.fill()
+        for statement in ("CREATE TABLE mine AS SELECT * FROM runs", "CREATE VIEW mine AS SELECT 1", "DROP TABLE runs",
+                          "CREATE VIRTUAL TABLE mine USING runs", "INSERT INTO runs (status) VALUES ('x')",
+                          "ATTACH 'mine.db' AS mine", "VACUUM INTO 'mine.db'"):
+            self.assertIn("nothing is written", self.refused("sql", statement), statement)
+        statement = "CREATE TEMP TABLE mine AS SELECT status FROM runs; SELECT status FROM mine; DROP TABLE mine"
+        self.assertEqual(self.text("sql", "--csv", statement).splitlines(), ["status", "failed"])
+        self.assertEqual(self.text("sql", "--csv", "SELECT value FROM json_each('[7]')").splitlines(), ["value", "7"])
+
     def test_tables_join_with_those_of_the_user(self):
         self.fill()
         mine = os.path.join(self.dir, "it's mine?.db")
@@ -53,7 +63,7 @@ class SqlTest(ProgramTest):
         answer = self.text("sql", "--json", "--attach", f"mine={mine}",
                            "SELECT owner, count(*) AS n FROM errors JOIN mine.owners ON path GLOB prefix || '*'")
         self.assertEqual(json.loads(answer), {"owner": "ann", "n": 1})
-        self.assertIn("readonly", self.refused("sql", "--attach", f"mine={mine}", "DELETE FROM mine.owners"))
+        self.assertIn("nothing is written", self.refused("sql", "--attach", f"mine={mine}", "DELETE FROM mine.owners"))
 
     def test_the_shell_has_the_tables(self):
         self.fill()

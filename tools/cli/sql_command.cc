@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -38,7 +39,35 @@ struct SqlOptions {
 using Database = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
 using Statement = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
 
+// What would be made or changed here is gone with this program; "temp" is so by its name. SQLite updates its own table
+// of names when a virtual table is used, and lets nobody else do so. Files are attached before this is asked.
+int Authorize(void*, int action, const char* table, const char*, const char* database, const char*) {
+  switch (action) {
+    case SQLITE_UPDATE:
+      if (table != nullptr && std::string_view(table) == "sqlite_master") return SQLITE_OK;
+      [[fallthrough]];
+    case SQLITE_INSERT:
+    case SQLITE_DELETE:
+    case SQLITE_CREATE_INDEX:
+    case SQLITE_CREATE_TABLE:
+    case SQLITE_CREATE_TRIGGER:
+    case SQLITE_CREATE_VIEW:
+    case SQLITE_CREATE_VTABLE:
+      return database != nullptr && std::string_view(database) == "temp" ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_ATTACH:
+      return SQLITE_DENY;
+    default:
+      return SQLITE_OK;
+  }
+}
+
 absl::Status SqlError(sqlite3* database, int code) {
+  if (code == SQLITE_AUTH) {
+    return absl::InvalidArgumentError(
+        "SQL: here a log is asked, and nothing is written. CREATE TEMP TABLE serves the statements behind it, "
+        "--attach NAME=FILE reads tables of yours, \"foldlog export --sqlite FILE\" makes tables to keep, and in "
+        "\"foldlog sql\", sqlite3's shell, everything goes");
+  }
   const std::string message = absl::StrCat("SQL: ", sqlite3_errmsg(database));
   return code == SQLITE_CORRUPT ? absl::DataLossError(message) : absl::InvalidArgumentError(message);
 }
@@ -68,6 +97,7 @@ absl::StatusOr<Database> OpenDatabase(const SqlOptions& options, const std::stri
   if (rc != SQLITE_OK) return absl::ResourceExhaustedError("SQLite cannot be started");
   RETURN_IF_ERROR(Check(opened, sql::AddTables(opened, log)));
   for (const auto& [name, file] : options.attached) RETURN_IF_ERROR(Attach(opened, name, file));
+  RETURN_IF_ERROR(Check(opened, sqlite3_set_authorizer(opened, Authorize, nullptr)));
   return database;
 }
 
