@@ -7,11 +7,13 @@
 #include <cmath>
 #include <utility>
 
+#include "engine/base/ascii.h"
+
 namespace foldlog {
 namespace {
 
-// Characters that json.dumps writes as they are.
-bool IsPlain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
+// As many as a state, or an event with a path, takes.
+constexpr std::size_t kReservedBytes = 1024;
 
 // In lower case, as Python writes it.
 void AppendCodeUnit(std::uint32_t unit, std::string& out) {
@@ -121,8 +123,7 @@ Utf8Character FirstCharacter(std::string_view bytes) {
 void AppendJsonString(std::string_view bytes, std::string& out) {
   out += '"';
   while (!bytes.empty()) {
-    std::size_t plain = 0;
-    while (plain < bytes.size() && IsPlain(bytes[plain])) ++plain;
+    const std::size_t plain = PrintableAsciiPrefix(bytes, '"', '\\');
     out += bytes.substr(0, plain);
     bytes.remove_prefix(plain);
     if (bytes.empty()) break;
@@ -169,33 +170,40 @@ void AppendPythonFloat(double value, std::string& out) {
 void JsonWriter::BeforeValue() {
   if (after_key_) {
     after_key_ = false;
-  } else if (!has_members_.empty()) {
-    if (has_members_.back()) text_ += ", ";
-    has_members_.back() = true;
+  } else if (depth_ > 0) {
+    if (has_members_) text_ += ", ";
+    has_members_ = true;
   }
+}
+
+// Growing step by step would copy most values several times.
+void JsonWriter::Open(char bracket) {
+  if (depth_ == 0) text_.reserve(text_.size() + kReservedBytes);
+  text_ += bracket;
+  ++depth_;
+  has_members_ = false;
+}
+
+// What was closed is a member of what is around it.
+void JsonWriter::Close(char bracket) {
+  text_ += bracket;
+  --depth_;
+  has_members_ = true;
 }
 
 void JsonWriter::BeginObject() {
   BeforeValue();
-  text_ += '{';
-  has_members_.push_back(false);
+  Open('{');
 }
 
-void JsonWriter::EndObject() {
-  text_ += '}';
-  has_members_.pop_back();
-}
+void JsonWriter::EndObject() { Close('}'); }
 
 void JsonWriter::BeginArray() {
   BeforeValue();
-  text_ += '[';
-  has_members_.push_back(false);
+  Open('[');
 }
 
-void JsonWriter::EndArray() {
-  text_ += ']';
-  has_members_.pop_back();
-}
+void JsonWriter::EndArray() { Close(']'); }
 
 // The key counts as the value for the separator, and the value behind it needs none.
 void JsonWriter::Key(std::string_view key) {
@@ -250,7 +258,7 @@ void JsonWriter::Raw(std::string_view value) {
 
 // Keeps the writer usable even if the caller left objects open.
 std::string JsonWriter::Take() {
-  has_members_.clear();
+  depth_ = 0;
   after_key_ = false;
   return std::exchange(text_, {});
 }

@@ -20,7 +20,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace foldlog {
 
@@ -44,9 +43,12 @@ class JsonWriter {
 
  private:
   void BeforeValue();
+  void Open(char bracket);
+  void Close(char bracket);
 
   std::string text_;
-  std::vector<bool> has_members_;  // one for each open object or array
+  int depth_ = 0;             // of open objects and arrays
+  bool has_members_ = false;  // the innermost of them
   bool after_key_ = false;
 };
 

@@ -1,7 +1,6 @@
 #include "replay/report/text.h"
 
 #include <chrono>
-#include <cstdio>
 
 #include "absl/strings/str_cat.h"
 
@@ -24,6 +23,11 @@ std::optional<int> NumberAt(std::string_view text, std::size_t at, std::size_t d
   return value;
 }
 
+// Every year of a 64-bit time has four digits, so a number never has more than there are places.
+void PutDigits(unsigned number, int digits, char* at) {
+  for (; digits > 0; number /= 10) at[--digits] = static_cast<char>('0' + number % 10);
+}
+
 }  // namespace
 
 std::string Rfc3339(TimeNs time) {
@@ -32,14 +36,17 @@ std::string Rfc3339(TimeNs time) {
   const std::chrono::year_month_day date{std::chrono::sys_days(day)};
   // A day may begin before the least time that there is; its second does not overflow.
   const auto second = std::chrono::floor<seconds>(since);
-  const auto of_day = static_cast<int>((second - std::chrono::duration_cast<seconds>(day)).count());
-  const auto fraction = static_cast<int>((time % 1'000'000'000 + 1'000'000'000) % 1'000'000'000);
-  char text[kTextBytes + 32];
-  const int size =
-      std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%09dZ", static_cast<int>(date.year()),
-                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), of_day / 3600,
-                    of_day / 60 % 60, of_day % 60, fraction);
-  return {text, static_cast<std::size_t>(size)};
+  const auto of_day = static_cast<unsigned>((second - std::chrono::duration_cast<seconds>(day)).count());
+  const auto fraction = static_cast<unsigned>((time % 1'000'000'000 + 1'000'000'000) % 1'000'000'000);
+  std::string text = "0000-00-00T00:00:00.000000000Z";
+  PutDigits(static_cast<unsigned>(static_cast<int>(date.year())), 4, &text[0]);
+  PutDigits(static_cast<unsigned>(date.month()), 2, &text[5]);
+  PutDigits(static_cast<unsigned>(date.day()), 2, &text[8]);
+  PutDigits(of_day / 3600, 2, &text[11]);
+  PutDigits(of_day / 60 % 60, 2, &text[14]);
+  PutDigits(of_day % 60, 2, &text[17]);
+  PutDigits(fraction, 9, &text[20]);
+  return text;
 }
 
 std::optional<TimeNs> ParseRfc3339(std::string_view text) {

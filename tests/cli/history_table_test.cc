@@ -17,6 +17,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr TimeNs kNow = kStart + 300 * kSecond;
 
@@ -114,6 +115,30 @@ TEST(HistoryTableTest, HostileAndWideNamesKeepTheColumnsBelowEachOther) {
 
 TEST(HistoryTableTest, TheHeadingMayBeLeftOut) {
   EXPECT_EQ(HistoryText(TwoOperations(), LogView(), kNow, {.heading = false}).size(), 3u);
+}
+
+TEST(HistoryTableTest, PiecesOfOneTableShareTheirColumns) {
+  const std::vector<HistoryEntry> all = TwoOperations();
+  for (const std::size_t columns : {120u, 100u, 80u}) {
+    const Look look{.columns = columns};
+    HistoryShape shape;
+    const Lines first = HistoryText({all[2], all[0]}, ViewOfSecond(), kNow, look, shape);
+    Lines second = HistoryText({all[1]}, ViewOfSecond(), kNow, look, shape);
+    EXPECT_EQ(first.size(), 3u) << "with headings";
+    ASSERT_EQ(second.size(), 1u) << "without";
+    EXPECT_EQ(second[0].text.find("500 of 2,000"), first[2].text.find("500 of 2,000"));
+  }
+}
+
+TEST(HistoryTableTest, OtherHeadingsAreShownAgain) {
+  std::vector<HistoryEntry> entries = {TwoOperations()[2]};
+  const Look look{.columns = 100};
+  HistoryShape shape;
+  EXPECT_THAT(HistoryText(entries, LogView(), kNow, look, shape)[0].text, Not(HasSubstr("ERRORS")));
+  entries[0].operation.error_count = 7;
+  EXPECT_THAT(HistoryText(entries, LogView(), kNow, look, shape)[0].text, HasSubstr("ERRORS"));
+  entries[0].operation.error_count = 0;
+  EXPECT_EQ(HistoryText(entries, LogView(), kNow, look, shape).size(), 1u) << "the column stays";
 }
 
 TEST(HistoryTableTest, APrefixTellsIdsApart) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_join.h"
@@ -27,8 +28,21 @@
 namespace foldlog::cli {
 namespace {
 
-// So many lines share the widths of their columns; a longer table is shown piece by piece.
-constexpr std::size_t kTableRows = 10'000;
+// A longer table, or one whose operations take more memory, is shown piece by piece.
+constexpr std::size_t kPieceRows = 1000;
+constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
+
+// About what the operation takes besides itself.
+std::size_t TextBytes(const Operation& operation) {
+  std::size_t bytes = operation.operation_id.size() + operation.failure.size() + operation.pause_reason.size();
+  for (const std::string& root : operation.roots) bytes += sizeof root + root.size();
+  for (const auto& [name, value] : operation.metadata) bytes += 2 * sizeof name + name.size() + value.size();
+  for (const auto& [name, value] : operation.stats) {
+    bytes += sizeof name + sizeof value + name.size();
+    if (const auto* const text = std::get_if<std::string>(&value)) bytes += text->size();
+  }
+  return bytes;
+}
 
 struct HistoryOptions {
   HistoryFilter filter;
@@ -58,20 +72,21 @@ class HistoryPrinter {
     if (view_.IsAbout(entry.operation)) entry = {.operation = *view_.state.operation, .reset_by = {}};
     if (options_.json) return out_.Line(HistoryJson(entry, view_));
     if (options_.csv) return out_.Csv(HistoryCells(entry, view_));
+    bytes_ += TextBytes(entry.operation);
     rows_.push_back(std::move(entry));
-    if (rows_.size() == kTableRows) ShowTable();
+    if (rows_.size() == kPieceRows || bytes_ > kPieceBytes) ShowPiece();
   }
 
   void End() {
     const bool table = !options_.json && !options_.csv;
-    if (table && (!rows_.empty() || !any_)) ShowTable();
+    if (table && (!rows_.empty() || !any_)) ShowPiece();
   }
 
  private:
-  void ShowTable() {
-    out_.Show(HistoryText(rows_, view_, Now(), look_));
-    look_.heading = false;
+  void ShowPiece() {
+    out_.Show(HistoryText(rows_, view_, Now(), look_, shape_));
     rows_.clear();
+    bytes_ = 0;
   }
 
   const HistoryOptions& options_;
@@ -79,6 +94,8 @@ class HistoryPrinter {
   Look look_;
   Output& out_;
   std::vector<HistoryEntry> rows_;
+  std::size_t bytes_ = 0;  // of their texts
+  HistoryShape shape_;
   bool any_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "engine/json/writer.h"
 #include "tools/cli/layout.h"
 #include "tools/cli/phrases.h"
@@ -13,9 +14,6 @@
 
 namespace foldlog::cli {
 namespace {
-
-// Each degree keeps what the ones before it did.
-enum class Degree { kWhole, kWithoutEmptyColumns, kShortIds, kRelativeTimes };
 
 std::string HistoryStatus(const HistoryEntry& entry, const LogView& view) {
   if (entry.reset_by) return "reset";
@@ -37,8 +35,10 @@ std::vector<std::string> Ids(const std::vector<HistoryEntry>& entries) {
 
 // "STARTED (UTC)"; "STARTED" alone if the zone differs from row to row, as it does where summer time begins.
 bool OneZone(const std::vector<HistoryEntry>& entries, const absl::TimeZone& zone) {
+  const absl::Time first = absl::FromUnixNanos(entries[0].operation.started_at);
+  const int offset = zone.At(first).offset;
   return std::all_of(entries.begin(), entries.end(), [&](const HistoryEntry& entry) {
-    return ZoneText(entry.operation.started_at, zone) == ZoneText(entries[0].operation.started_at, zone);
+    return zone.At(absl::FromUnixNanos(entry.operation.started_at)).offset == offset;
   });
 }
 
@@ -47,11 +47,15 @@ class HistoryTable {
   HistoryTable(const std::vector<HistoryEntry>& entries, const LogView& view, TimeNs now, const Look& look)
       : entries_(entries), view_(view), now_(now), look_(look), one_zone_(OneZone(entries, look.zone)) {}
 
-  Table At(Degree degree) const {
+  Table At(Degree degree, HistoryShape& shape) const {
     const bool lean = degree >= Degree::kWithoutEmptyColumns;
-    const std::size_t id_bytes = degree >= Degree::kShortIds ? TellingPrefix(Ids(entries_)) : std::string::npos;
+    const bool short_ids = degree >= Degree::kShortIds;
+    if (short_ids) shape.id_bytes = std::max(shape.id_bytes, TellingPrefix(Ids(entries_)));
     Table table(Columns(degree >= Degree::kRelativeTimes, lean));
-    for (const HistoryEntry& entry : entries_) table.AddRow(Row(entry, degree, id_bytes));
+    for (const HistoryEntry& entry : entries_) {
+      table.AddRow(Row(entry, degree, short_ids ? shape.id_bytes : std::string::npos));
+    }
+    if (degree == shape.degree) table.GrowTo(shape.table);
     return table;
   }
 
@@ -118,16 +122,28 @@ std::size_t TellingPrefix(std::vector<std::string> ids) {
   return bytes;
 }
 
-Lines HistoryText(const std::vector<HistoryEntry>& entries, const LogView& view, TimeNs now, const Look& look) {
+Lines HistoryText(const std::vector<HistoryEntry>& entries, const LogView& view, TimeNs now, const Look& look,
+                  HistoryShape& shape) {
   if (entries.empty()) return {"No operation."};
   const HistoryTable history(entries, view, now, look);
   for (const Degree degree :
        {Degree::kWhole, Degree::kWithoutEmptyColumns, Degree::kShortIds, Degree::kRelativeTimes}) {
-    const Table table = history.At(degree);
-    if (!look.columns || table.width() <= *look.columns) return table.Render(std::nullopt, look.heading);
-    if (degree == Degree::kRelativeTimes) return table.Render(look.columns, look.heading);
+    if (degree < shape.degree) continue;
+    const Table table = history.At(degree, shape);
+    const bool fits = !look.columns || table.width() <= *look.columns;
+    if (!fits && degree != Degree::kRelativeTimes) continue;
+    const bool other_headings = table.Headings() != shape.headings;
+    shape.degree = degree;
+    shape.table = table.shape();
+    shape.headings = table.Headings();
+    return table.Render(fits ? std::nullopt : look.columns, look.heading && other_headings);
   }
   return {};
+}
+
+Lines HistoryText(const std::vector<HistoryEntry>& entries, const LogView& view, TimeNs now, const Look& look) {
+  HistoryShape shape;
+  return HistoryText(entries, view, now, look, shape);
 }
 
 }  // namespace foldlog::cli

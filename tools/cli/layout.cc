@@ -40,29 +40,45 @@ void Fields::AddAll(std::string_view label, const std::vector<std::string>& valu
   }
 }
 
-Table::Table(std::vector<Column> columns) : columns_(std::move(columns)), filled_(columns_.size()) {
-  for (const Column& column : columns_) widths_.push_back(column.heading.size());
+Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {
+  for (const Column& column : columns_) shape_.widths.push_back(column.heading.size());
+  shape_.filled.resize(columns_.size());
+}
+
+void Table::GrowTo(const Shape& shape) {
+  for (std::size_t i = 0; i < shape.widths.size(); ++i) {
+    shape_.widths[i] = std::max(shape_.widths[i], shape.widths[i]);
+    if (shape.filled[i]) shape_.filled[i] = true;
+  }
+}
+
+std::vector<std::string> Table::Headings() const {
+  std::vector<std::string> headings;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (IsShown(i)) headings.push_back(columns_[i].heading);
+  }
+  return headings;
 }
 
 void Table::AddRow(std::vector<Cell> cells) {
   for (std::size_t i = 0; i < cells.size(); ++i) {
     cells[i].text = Printable(cells[i].text);
-    widths_[i] = std::max(widths_[i], Width(cells[i].text));
-    if (!cells[i].text.empty()) filled_[i] = true;
+    shape_.widths[i] = std::max(shape_.widths[i], Width(cells[i].text));
+    if (!cells[i].text.empty()) shape_.filled[i] = true;
   }
   rows_.push_back(std::move(cells));
 }
 
 std::size_t Table::width() const {
   std::size_t line = 0;
-  for (std::size_t i = 0; i < widths_.size(); ++i) {
-    if (IsShown(i)) line += (line == 0 ? 0 : kColumnGap.size()) + widths_[i];
+  for (std::size_t i = 0; i < shape_.widths.size(); ++i) {
+    if (IsShown(i)) line += (line == 0 ? 0 : kColumnGap.size()) + shape_.widths[i];
   }
   return line;
 }
 
 Lines Table::Render(std::optional<std::size_t> columns_max, bool heading) const {
-  const Widths widths = columns_max ? Fitted(*columns_max) : widths_;
+  const Widths widths = columns_max ? Fitted(*columns_max) : shape_.widths;
   Lines lines;
   std::vector<Cell> headings;
   for (const Column& column : columns_) headings.emplace_back(column.heading);
@@ -76,7 +92,7 @@ Lines Table::Render(std::optional<std::size_t> columns_max, bool heading) const 
 
 // Numbers are never cut, and of texts so much stays that they can be told apart.
 Table::Widths Table::Fitted(std::size_t columns_max) const {
-  Widths widths = widths_;
+  Widths widths = shape_.widths;
   for (std::size_t line = width(); line > columns_max; --line) {
     std::size_t* widest = nullptr;
     for (std::size_t i = 0; i < widths.size(); ++i) {

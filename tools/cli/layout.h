@@ -52,6 +52,19 @@ class Table {
   explicit Table(std::vector<Column> columns);
   void AddRow(std::vector<Cell> cells);  // as many as there are columns
 
+  // What is common to tables that stand below each other.
+  struct Shape {
+    std::vector<std::size_t> widths = {};
+    std::vector<bool> filled = {};  // the columns that have a cell with something in it
+  };
+  const Shape& shape() const { return shape_; }
+
+  // Makes the columns at least as wide as those of a table of as many columns, and shows those that it shows.
+  void GrowTo(const Shape& shape);
+
+  // The headings of the columns that are shown.
+  std::vector<std::string> Headings() const;
+
   // Columns of a whole line.
   std::size_t width() const;
 
@@ -61,13 +74,12 @@ class Table {
 
  private:
   using Widths = std::vector<std::size_t>;
-  bool IsShown(std::size_t column) const { return filled_[column] || !columns_[column].left_out_if_empty; }
+  bool IsShown(std::size_t column) const { return shape_.filled[column] || !columns_[column].left_out_if_empty; }
   Widths Fitted(std::size_t columns_max) const;
   StyledLine RenderRow(const std::vector<Cell>& cells, const Widths& widths) const;
 
   std::vector<Column> columns_;
-  Widths widths_;
-  std::vector<bool> filled_;  // the columns that have a cell with something in it
+  Shape shape_;
   std::vector<std::vector<Cell>> rows_;
 };
 

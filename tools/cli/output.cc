@@ -51,7 +51,7 @@ std::optional<std::size_t> Output::terminal_columns() const {
 Output::~Output() { Flush().IgnoreError(); }
 
 void Output::Line(std::string_view text) {
-  buffer_ += Printable(text);
+  AppendPrintable(text, buffer_);
   EndLine();
 }
 
@@ -63,13 +63,13 @@ void Output::Show(const StyledLine& line) {
   const std::string_view text = line.text;
   std::size_t done = 0;
   for (const Tint& tint : colours_ ? line.tints : std::vector<Tint>()) {
-    buffer_ += Printable(text.substr(done, tint.begin - done));
+    AppendPrintable(text.substr(done, tint.begin - done), buffer_);
     buffer_ += BeginOf(tint.tone);
-    buffer_ += Printable(text.substr(tint.begin, tint.size));
+    AppendPrintable(text.substr(tint.begin, tint.size), buffer_);
     buffer_ += kEndOfColour;
     done = tint.begin + tint.size;
   }
-  buffer_ += Printable(text.substr(done));
+  AppendPrintable(text.substr(done), buffer_);
   EndLine();
 }
 

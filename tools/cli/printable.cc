@@ -4,8 +4,7 @@
 
 #include <utf8proc.h>
 
-#include <algorithm>
-
+#include "engine/base/ascii.h"
 #include "engine/json/writer.h"
 
 namespace foldlog::cli {
@@ -82,11 +81,17 @@ std::size_t Columns(char32_t c) {
 }  // namespace
 
 std::string Printable(std::string_view bytes) {
-  // Nearly all text is plain.
-  const auto is_plain = [](char c) { return c >= ' ' && c < 0x7f; };
-  if (std::all_of(bytes.begin(), bytes.end(), is_plain)) return std::string(bytes);
   std::string out;
-  out.reserve(bytes.size());
+  AppendPrintable(bytes, out);
+  return out;
+}
+
+void AppendPrintable(std::string_view bytes, std::string& out) {
+  // Nearly all text is plain.
+  if (PrintableAsciiPrefix(bytes) == bytes.size()) {
+    out += bytes;
+    return;
+  }
   int marks = kMarksMax;  // at the start, there is nothing of this text's to be drawn over
   while (!bytes.empty()) {
     const Utf8Character character = FirstCharacter(bytes);
@@ -102,11 +107,11 @@ std::string Printable(std::string_view bytes) {
     }
     bytes.remove_prefix(character.size);
   }
-  return out;
 }
 
 std::size_t Width(std::string_view printable) {
-  std::size_t columns = 0;
+  std::size_t columns = PrintableAsciiPrefix(printable);
+  printable.remove_prefix(columns);
   while (!printable.empty()) {
     const Utf8Character character = FirstCharacter(printable);
     columns += Columns(character.code_point);

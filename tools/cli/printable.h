@@ -17,6 +17,9 @@ namespace foldlog::cli {
 // bytes are what --json is for.
 std::string Printable(std::string_view bytes);
 
+// The same, behind what is in `out`.
+void AppendPrintable(std::string_view bytes, std::string& out);
+
 // Columns that printable text takes: wide characters and emoji count two, combining marks none.
 std::size_t Width(std::string_view printable);
 
