@@ -7,6 +7,8 @@
 #ifndef FOLDLOG_LOG_TAIL_CURSOR_H_
 #define FOLDLOG_LOG_TAIL_CURSOR_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -41,6 +43,12 @@ inline std::uint64_t FrameStart(std::uint64_t word, std::uint64_t position, std:
 inline std::uint64_t PlaceOfRun(std::uint64_t position, std::size_t run_words, std::uint64_t ring_words) {
   const std::uint64_t lap = NextLap(position, ring_words);
   return position + run_words > lap ? lap : position;
+}
+
+// There is a mark about every so many words, so a read that begins at one steps over no more; in a small ring, a part
+// of it.
+inline std::size_t MarkDistance(std::size_t ring_words) {
+  return std::min((std::size_t{64} << 10) / sizeof(std::uint64_t), ring_words / 64);
 }
 
 // Threads: one. A cursor reads the ring only when it is asked for words or a frame, so it may stand where the writer

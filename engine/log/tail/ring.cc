@@ -9,6 +9,11 @@
 #include "engine/base/status_macros.h"
 
 namespace foldlog {
+namespace {
+
+absl::Status ChangedByOthers() { return absl::DataLossError("the tail was changed by somebody else"); }
+
+}  // namespace
 
 void SeqLockedPosition::Store(const TailPosition& place) {
   // An odd version tells loading threads that the three values do not belong together. The release stores keep them
@@ -33,7 +38,13 @@ TailPosition SeqLockedPosition::Load() const {
 }
 
 TailRing::TailRing(std::span<std::uint64_t> words, const TailPosition& stored, const TailContents& found)
-    : words_(words), found_end_(found.end.position), stored_(stored), end_(found.end), marks_(found.marks) {}
+    : words_(words),
+      mark_words_(MarkDistance(words.size())),
+      found_end_(found.end.position),
+      stored_(stored),
+      end_(found.end),
+      marked_(found.marks.empty() ? stored.position : found.marks.back().position),
+      marks_(found.marks.begin(), found.marks.end()) {}
 
 // Without a lock: only the appending thread moves the end, and the stored position only grows, so the answer can at
 // worst be a false no.
@@ -45,38 +56,60 @@ bool TailRing::HasRoom(std::size_t run_words, std::size_t reserve_words) const {
 void TailRing::Append(const FrameSpan& run) {
   const std::uint64_t position = end_.position();
   const std::uint64_t place = PlaceOfRun(position, run.words.size(), words_.size());
+  const bool begins_lap = place % words_.size() == 0;
+  if (begins_lap || position - marked_ >= mark_words_) Mark({position, run.before});
   // The skip mark lies behind the end, where no thread reads yet; the store of end_ below publishes it together with
   // the run.
   if (place != position) words_[position % words_.size()] = kSkipMark;
   std::memcpy(&words_[place % words_.size()], run.words.data(), run.words.size_bytes());
   end_.Store({place + run.words.size(), run.after});
+  if (run.words.size() > mark_words_) MarkWithin(run, place);
 }
 
-// Only the drain gives words up, so it needs no lock to read them. Magic and size are enough, for this process
-// wrote or checked the frames; that they fail all the same shows that another program has written to the file.
-absl::StatusOr<TailRing::Run> TailRing::NextRun(std::size_t words_max) const {
-  const TailPosition end = end_.Load();
-  RingCursor cursor(words_, stored_.Load());
-  const ChainEnd before = cursor.at().chain;
-  std::span<const std::uint64_t> piece;  // starts with the first frame of the run
-  std::size_t size = 0;
-  while (cursor.sequence() < end.chain.sequence) {
-    const std::span<const std::uint64_t> words = cursor.Words();
-    if (size == 0) piece = words;
-    if (words.data() != piece.data() + size) break;  // the next lap begins elsewhere, and a run lies in one piece
-    const auto frame = cursor.NextUnchecked();
-    if (!frame) return absl::DataLossError("the tail was changed by somebody else");
-    if (size > 0 && size + frame->size_words() > words_max) break;
-    size += frame->size_words();
-    cursor.StepOver(*frame);
+void TailRing::Mark(const TailPosition& place) {
+  marked_ = place.position;
+  const std::lock_guard lock(marking_);
+  marks_.push_back(place);
+}
+
+// A long run would otherwise leave the drain no place to stop at.
+void TailRing::MarkWithin(const FrameSpan& run, std::uint64_t place) {
+  std::span<const std::uint64_t> rest = run.words;
+  while (const std::optional<FrameView> frame = FrameAtStartOf(rest)) {
+    rest = rest.subspan(frame->size_words());
+    const std::uint64_t behind = place + run.words.size() - rest.size();
+    if (!rest.empty() && behind - marked_ >= mark_words_) Mark({behind, frame->end()});
   }
-  return Run{{piece.first(size), before, cursor.at().chain}, cursor.at()};
+}
+
+std::optional<TailPosition> TailRing::FindMark(std::uint64_t behind, std::uint64_t at_most) const {
+  const auto is_before = [](std::uint64_t position, const TailPosition& mark) { return position < mark.position; };
+  const std::lock_guard lock(marking_);
+  const auto first = std::upper_bound(marks_.begin(), marks_.end(), behind, is_before);
+  const auto too_far = std::upper_bound(first, marks_.end(), at_most, is_before);
+  if (too_far != first) return *std::prev(too_far);
+  return first == marks_.end() ? std::nullopt : std::optional(*first);
+}
+
+// The mark that it ends with lies in the lap of the start, for each lap ends with a mark or with the end. If not,
+// another program has written over a skip mark.
+absl::StatusOr<TailRing::Run> TailRing::NextRun(std::size_t words_max) const {
+  const TailPosition start = stored_.Load();
+  TailPosition end = end_.Load();
+  if (end.position == start.position) return Run{{{}, start.chain, start.chain}, start};
+  const std::uint64_t first = FrameStart(words_[start.position % words_.size()], start.position, words_.size());
+  const std::uint64_t end_max = std::min(first + words_max, NextLap(first, words_.size()));
+  if (end.position > end_max) end = FindMark(start.position, end_max).value_or(end);
+  if (end.position <= first || end.position > NextLap(first, words_.size())) return ChangedByOthers();
+  return Run{{words_.subspan(first % words_.size(), end.position - first), start.chain, end.chain}, end};
 }
 
 void TailRing::Free(const TailPosition& place) {
   // Exclusive: a thread in Read() may still copy the words that the next Append() overwrites.
   const std::unique_lock lock(freeing_);
   stored_.Store(place);
+  const std::lock_guard marking(marking_);
+  while (!marks_.empty() && marks_.front().position <= place.position) marks_.pop_front();
 }
 
 void TailRing::Replace(const ChainEnd& end) {
@@ -93,10 +126,10 @@ TailPosition TailRing::StartBefore(Sequence sequence) const {
   const auto take_if_nearer = [&](const TailPosition& place) {
     if (place.chain.sequence >= start.chain.sequence && place.chain.sequence < sequence) start = place;
   };
+  const std::lock_guard lock(marking_);
   const auto behind = std::lower_bound(marks_.begin(), marks_.end(), sequence,
                                        [](const TailPosition& mark, Sequence s) { return mark.chain.sequence < s; });
   if (behind != marks_.begin()) take_if_nearer(*std::prev(behind));
-  const std::lock_guard lock(reading_);
   take_if_nearer(read_to_);
   return start;
 }
@@ -118,7 +151,7 @@ absl::StatusOr<bool> TailRing::Read(Sequence from, std::size_t bytes_max, FrameR
     }
     if (wanted) cursor.StepOver(frame);
   }
-  const std::lock_guard remembering(reading_);
+  const std::lock_guard remembering(marking_);
   read_to_ = cursor.at();
   run = std::move(collector).Take();
   return true;

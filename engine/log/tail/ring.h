@@ -12,11 +12,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <span>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -59,8 +59,9 @@ class TailRing {
   // Copies `run`, which must continue end() and fit, and then moves the end, which makes it visible and kill-safe.
   void Append(const FrameSpan& run);
 
-  // The next frames that are not in LMDB and lie in one piece: up to `words_max`, or one frame if the first is larger.
-  // Empty if everything is stored. Valid until Free().
+  // The next frames that are not in LMDB and lie in one piece: up to `words_max`, or to the first mark if that is
+  // further. Empty if everything is stored. Valid until Free(). The frames are not looked at, so it takes the same time
+  // however many they are.
   struct Run {
     FrameSpan frames;
     TailPosition end;
@@ -99,14 +100,23 @@ class TailRing {
  private:
   TailPosition StartBefore(Sequence sequence) const;
 
+  // By the appending thread, which has made visible what lies before `place`.
+  void Mark(const TailPosition& place);
+  void MarkWithin(const FrameSpan& run, std::uint64_t place);
+
+  // The last mark behind one position and at most at the other, or else the first one beyond that.
+  std::optional<TailPosition> FindMark(std::uint64_t behind, std::uint64_t at_most) const;
+
   std::span<std::uint64_t> words_;
+  const std::size_t mark_words_;  // there is a mark about every so many
   const std::uint64_t found_end_;
   SeqLockedPosition stored_;
   SeqLockedPosition end_;
-  const std::vector<TailPosition> marks_;  // in what recovery found, in order
-  mutable std::mutex reading_;             // of read_to_
-  mutable TailPosition read_to_;           // where the last Read() ended: the next one usually continues there
-  mutable std::shared_mutex freeing_;      // shared: reading words; exclusive: giving them up
+  std::uint64_t marked_;               // position of the last mark; of the appending thread
+  mutable std::shared_mutex freeing_;  // shared: reading words; exclusive: giving them up
+  mutable std::mutex marking_;         // of what follows
+  std::deque<TailPosition> marks_;     // between stored and end, in order; one at the end of each lap at the least
+  mutable TailPosition read_to_;       // where the last Read() ended: the next one usually continues there
 };
 
 }  // namespace foldlog

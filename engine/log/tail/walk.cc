@@ -45,15 +45,18 @@ bool IsTornFrameBehind(const ChainEnd& end, std::span<const std::uint64_t> words
 }  // namespace
 
 TailContents ScanTail(std::span<const std::uint64_t> ring, const TailPosition& start, bool search_rest) {
-  // Frames between two marks: a read of the newest events walks over that many at most, and the marks stay few.
-  constexpr Sequence kMarkEvery = 1024;
   TailContents contents;
+  std::uint64_t marked = start.position;
   RingCursor cursor(ring, start);
   for (auto frame = cursor.NextOfChain(); frame; frame = cursor.NextOfChain()) {
     // A chain longer than the ring would run through its own start: the words are forged.
     if (cursor.Behind(*frame).position - start.position > ring.size()) break;
+    const bool begins_lap = cursor.Words().size() == ring.size();
+    if (begins_lap || cursor.at().position - marked >= MarkDistance(ring.size())) {
+      contents.marks.push_back(cursor.at());
+      marked = cursor.at().position;
+    }
     cursor.StepOver(*frame);
-    if (cursor.sequence() % kMarkEvery == 0) contents.marks.push_back(cursor.at());
   }
   contents.end = cursor.at();
   if (search_rest) contents.discarded = CountNewer(ring, cursor.sequence());

@@ -14,7 +14,7 @@ namespace foldlog {
 // What ScanTail() found.
 struct TailContents {
   TailPosition end;                      // behind the last frame that continues the chain
-  std::vector<TailPosition> marks = {};  // places on the way, so that a read need not begin at `stored`
+  std::vector<TailPosition> marks = {};  // places on the way, as TailRing keeps them
   std::uint64_t discarded = 0;           // newer frames that do not continue it: a power cut tore them apart
 };
 

@@ -161,7 +161,10 @@ absl::Status TailDrain::MoveRun() {
   ASSIGN_OR_RETURN(const TailRing::Run run, ring_.NextRun(transaction_words_));
   std::vector<Snapshot> snapshots = SnapshotsUpTo(run.end.chain.sequence);
   if (run.frames.words.empty() && snapshots.empty()) return absl::OkStatus();
-  RETURN_IF_ERROR(Put({run.frames, run.end.position, snapshots}));
+  const absl::Status put = Put({run.frames, run.end.position, snapshots});
+  // This process wrote or checked what is in the ring.
+  if (absl::IsInvalidArgument(put)) return absl::DataLossError("the tail was changed by somebody else");
+  RETURN_IF_ERROR(put);
   // In this order: a reader that misses frames in the ring must find them in LMDB.
   ring_.Free(run.end);
   progress_.NoteDurable(run.end.chain.sequence);

@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "engine/log/tail/walk.h"
 #include "tests/support/test_support.h"
 
 namespace foldlog {
@@ -32,12 +33,11 @@ class Tail {
 
   // Takes the next run out, as the drain does.
   FrameRun Drain(std::size_t words_max = 1U << 20) {
-    const auto next = ring_.NextRun(words_max);
-    EXPECT_OK(next);
-    FrameRun run{{next->frames.words.begin(), next->frames.words.end()}, next->frames.before, next->frames.after};
+    const TailRing::Run next = ring_.NextRun(words_max).value();
+    FrameRun run{{next.frames.words.begin(), next.frames.words.end()}, next.frames.before, next.frames.after};
     EXPECT_EQ(run.before, model_before_);
     model_before_ = run.after;
-    ring_.Free(next->end);
+    ring_.Free(next.end);
     return run;
   }
 
@@ -75,7 +75,7 @@ TEST(TailRing, AppendedFramesAreReadBackFromAnyOfThem) {
 
 TEST(TailRing, WhatIsFreedIsNotReadAnyMore) {
   Tail tail(1024);
-  tail.Append({EventWithPath(1), EventWithPath(1), EventWithPath(1)});
+  for (int i = 0; i < 3; ++i) tail.Append({EventWithPath(100)});
   tail.Drain(1);
   ASSERT_OK_AND_ASSIGN(const auto freed, ReadFrom(tail.ring(), 1, 1 << 20));
   EXPECT_FALSE(freed.has_value());
@@ -184,8 +184,32 @@ TEST(TailRing, StretchThatSomebodyElseChangedIsDamage) {
   Tail tail(1024);
   tail.Append({EventWithPath(8)});
   tail.words()[0] = 0;
-  EXPECT_THAT(tail.ring().NextRun(1 << 20), Fails(absl::StatusCode::kDataLoss, testing::_));
   EXPECT_THAT(ReadFrom(tail.ring(), 1, 1), Fails(absl::StatusCode::kDataLoss, testing::_));
+}
+
+TEST(TailRing, SkipMarkThatSomebodyElseChangedIsDamage) {
+  const std::size_t frame = FrameWords(8);
+  Tail tail(3 * frame + 1);
+  for (int i = 0; i < 3; ++i) tail.Append({EventWithPath(8)});
+  tail.Drain();
+  tail.Append({EventWithPath(8)});
+  ASSERT_OK(tail.ring().NextRun(1 << 20));
+  tail.words().back() = 0;
+  EXPECT_THAT(tail.ring().NextRun(1 << 20), Fails(absl::StatusCode::kDataLoss, testing::_));
+}
+
+// Even a run that was appended as a whole, and one that recovery found.
+TEST(TailRing, RunsAreNoLongerThanAskedForBeyondADistanceOfMarks) {
+  constexpr std::size_t kWords = std::size_t{1} << 16;
+  std::vector<std::uint64_t> words(kWords);
+  TailRing appended(words, {}, {.end = {}});
+  appended.Append(SpanOf(RunAfter({}, std::vector<Event>(200, EventWithPath(100)))));
+  const TailRing found(words, {}, ScanTail(words, {}, false));
+  for (const TailRing* ring : std::initializer_list<const TailRing*>{&appended, &found}) {
+    ASSERT_OK_AND_ASSIGN(const TailRing::Run run, ring->NextRun(kWords / 16));
+    EXPECT_LE(run.frames.words.size(), kWords / 16);
+    EXPECT_GT(run.frames.words.size(), kWords / 32);
+  }
 }
 
 TEST(TailRing, EventsStoredElsewhereMoveTheEndAndTakeNoRoom) {

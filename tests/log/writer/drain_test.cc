@@ -116,6 +116,14 @@ TEST_F(TailDrainTest, FailureStopsTheWriterAndFreesNothing) {
   EXPECT_EQ(parts_.progress().durable(), 0u);
 }
 
+TEST_F(TailDrainTest, FrameThatSomebodyElseChangedStopsTheWriter) {
+  parts_.Append(3);
+  parts_.tail().ring()[1] ^= 1;
+  EXPECT_THAT(drain_.DrainAll(), Fails(StatusCode::kDataLoss, HasSubstr("the tail was changed by somebody else")));
+  EXPECT_FALSE(parts_.progress().Check().ok());
+  EXPECT_EQ(parts_.StoredEnd().sequence, 0u);
+}
+
 TEST_F(TailDrainTest, StopLeavesWhatIsInTheRing) {
   parts_.Append(1);
   drain_.NoteAppended();
