@@ -48,7 +48,7 @@ class LazyFold {
     noted_.files_processed = plain.files_processed;
     if (IsPresent(plain.current_path)) noted_.current_path = plain.current_path;
     if (IsPresent(plain.last_processed_file)) noted_.last_processed_file = plain.last_processed_file;
-    if (plain.batch_num) noted_.batch_num = plain.batch_num;
+    if (plain.batch_num) noted_.batch_num.emplace(*plain.batch_num);
     noted_through_ = sequence;
     return true;
   }

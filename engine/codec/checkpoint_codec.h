@@ -51,6 +51,7 @@ inline std::uint64_t PointerAt(const std::uint64_t* at, const std::uint64_t* tex
 // where the encoder would have put them.
 inline bool TakeText(const std::uint64_t* at, std::span<const std::uint64_t> words, std::size_t& end,
                      std::string_view& text) {
+  text = {};
   if (*at == 0) return true;
   const std::uint64_t* const begin = words.data() + end;
   const std::uint64_t bytes = *at >> 35;
@@ -61,8 +62,8 @@ inline bool TakeText(const std::uint64_t* at, std::span<const std::uint64_t> wor
 }
 }  // namespace plain_checkpoint
 
-// Whether `words` are a plain checkpoint that lies there as the encoder lays it out. Then it is in `view`, which must
-// be a fresh one; its texts are views into `words`. Of any other message, event_codec tells whether it is a checkpoint
+// Whether `words` are a plain checkpoint that lies there as the encoder lays it out. Then it is in `view`, all of it;
+// its texts are views into `words`. Of any other message, event_codec tells whether it is a checkpoint
 // of another layout, another event, or damage; `view` then holds nothing of use.
 //
 // Every word is compared or used: a message that passes is byte for byte what the encoder makes of the result, except
@@ -78,7 +79,9 @@ inline bool DecodePlainCheckpoint(std::span<const std::uint64_t> words, Checkpoi
   view.epoch = data[1];
   view.files_processed = static_cast<std::int64_t>(data[3]);
   const auto batch_num = static_cast<std::int64_t>(data[4] ^ kNoBatch);
-  if (data[4] != 0) view.batch_num = batch_num;
+  view.batch_num.reset();
+  if (data[4] != 0) view.batch_num.emplace(batch_num);
+  view.has_error = false;
   // Negative counts are damage, which event_codec reports with words.
   if (view.files_processed < 0 || (data[4] != 0 && batch_num < 0)) return false;
   std::size_t end = kFixedWords;

@@ -1,10 +1,13 @@
 // Makes the rows of the index, on the way of the events into the store.
 
 #include <algorithm>
+#include <cstring>
+#include <iterator>
 #include <optional>
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "engine/base/status_macros.h"
 #include "engine/codec/checkpoint_codec.h"
@@ -32,12 +35,13 @@ std::uint8_t FieldsSet(const CheckpointView& checkpoint) {
 // The summary of a batch, as its events come.
 class Summing {
  public:
+  Summing() = default;
   explicit Summing(const FrameView& first) {
     summary_.first = first.header.sequence;
     summary_.previous_hash = first.header.previous_hash;
   }
 
-  void Add(std::size_t kind, const Moment& at, Epoch epoch) {
+  void Add(std::size_t kind, Moment at, Epoch epoch) {
     const bool first = summary_.kinds == 0;
     summary_.earliest = first ? at.time : std::min(summary_.earliest, at.time);
     summary_.latest = first ? at.time : std::max(summary_.latest, at.time);
@@ -54,6 +58,8 @@ class Summing {
     summary_.kinds |= kCheckpointBit;
   }
   bool empty() const { return summary_.kinds == 0; }
+
+  bool begun() const { return summary_.first != 0; }
 
   void AddError(Sequence sequence) {
     ++summary_.errors;
@@ -86,21 +92,33 @@ class EventIndexer final : public LogIndexer {
   void Begin(const EventLog& stored, std::uint64_t at) override {
     if (!accepted_ || accepted_->fold.sequence() != at) accepted_ = Restore(stored, at);
     done_ = accepted_;
+    summing_ = {};
+    over_.clear();
   }
 
-  void Add(std::span<const std::uint64_t> frames, IndexRows& rows) override {
-    std::optional<Summing> summing;
-    ChainEnd last;
-    while (const std::optional<FrameView> frame = FrameAtStartOf(frames)) {
-      if (!summing) summing.emplace(*frame);
-      AddFrame(*frame, *summing, rows);
-      last = frame->end();
-      frames = frames.subspan(frame->size_words());
-    }
+  // Nearly all events are plain checkpoints.
+  void Add(std::span<const std::uint64_t> words) override {
+    FrameView frame;
+    std::memcpy(&frame.header, words.data(), sizeof frame.header);
+    frame.payload = words.subspan(kFrameHeaderWords);
+    if (!summing_.begun()) summing_ = Summing(frame);
+    last_ = frame.end();
+    CheckpointView plain;
+    if (!DecodePlainCheckpoint(frame.payload, plain)) return AddEvent(frame);
+    summing_.AddFields(FieldsSet(plain));
+    const bool noted = done_->fold.Note(frame.header.sequence, plain);
+    if (noted && !summing_.empty()) return summing_.AddNoted(plain.at.time);
+    summing_.Add(kCheckpoint, plain.at, plain.epoch);
+    if (!noted) Fold(frame);
+  }
+
+  void EndBatch(IndexRows& rows) override {
     done_->fold.Settle();  // before the frames go
-    if (!summing) return;
-    const std::optional<BatchSummary> summary = summing->Finish(last, done_->operations);
+    const std::optional<BatchSummary> summary = summing_.Finish(last_, done_->operations);
     if (summary) rows.batches.push_back(EncodeSummary(*summary));
+    std::move(over_.begin(), over_.end(), std::back_inserter(rows.operations));
+    over_.clear();
+    summing_ = {};
   }
 
   void Accept() override { accepted_ = done_; }
@@ -127,35 +145,24 @@ class EventIndexer final : public LogIndexer {
     return last && last->last == at ? last->operations : std::nullopt;
   }
 
-  // Nearly all events are plain checkpoints.
-  void AddFrame(const FrameView& frame, Summing& summing, IndexRows& rows) {
-    CheckpointView plain;
-    if (!DecodePlainCheckpoint(frame.payload, plain)) return AddEvent(frame, summing, rows);
-    summing.AddFields(FieldsSet(plain));
-    const bool noted = done_->fold.Note(frame.header.sequence, plain);
-    if (noted && !summing.empty()) return summing.AddNoted(plain.at.time);
-    summing.Add(kCheckpoint, plain.at, plain.epoch);
-    if (!noted) Fold(frame);
-  }
-
-  void AddEvent(const FrameView& frame, Summing& summing, IndexRows& rows) {
+  void AddEvent(const FrameView& frame) {
     const absl::StatusOr<Event> event = DecodeEvent(frame.payload);
     if (!event.ok()) {
-      summing.GiveUp();
+      summing_.GiveUp();
       return Fold(frame);
     }
     const EventBody& body = event->body;
-    summing.Add(body.index(), {event->time, event->boot}, event->epoch);
-    if (CarriesError(body)) summing.AddError(frame.header.sequence);
+    summing_.Add(body.index(), {event->time, event->boot}, event->epoch);
+    if (CarriesError(body)) summing_.AddError(frame.header.sequence);
     if (const auto* checkpoint = std::get_if<Checkpoint>(&body)) {
-      summing.AddFields(FieldsSet(ViewOf({}, 0, *checkpoint)));
+      summing_.AddFields(FieldsSet(ViewOf({}, 0, *checkpoint)));
       return Fold(frame);
     }
-    AddTransition(frame, body, rows);
+    AddTransition(frame, body);
   }
 
   // An operation is over when it has ended, was imported as such, or is reset while active.
-  void AddTransition(const FrameView& frame, const EventBody& body, IndexRows& rows) {
+  void AddTransition(const FrameView& frame, const EventBody& body) {
     std::optional<Operation> active;
     const State& before = done_->fold.Settled();
     if (std::holds_alternative<Reset>(body) && before.active()) active = before.operation;
@@ -164,8 +171,8 @@ class EventIndexer final : public LogIndexer {
     if (state.misfit) return;
     const bool has_ended = std::holds_alternative<Completed>(body) || std::holds_alternative<Failed>(body) ||
                            (std::holds_alternative<Imported>(body) && !state.active());
-    if (has_ended) AddOperation({.operation = *state.operation}, rows);
-    if (active) AddOperation({.reset_by = frame.header.sequence, .operation = *std::move(active)}, rows);
+    if (has_ended) AddOperation({.operation = *state.operation});
+    if (active) AddOperation({.reset_by = frame.header.sequence, .operation = *std::move(active)});
   }
 
   void Fold(const FrameView& frame) {
@@ -173,15 +180,18 @@ class EventIndexer final : public LogIndexer {
     if (!folded.ok()) done_->fold.AddMisfit(std::string(folded.message()));
   }
 
-  void AddOperation(OperationRow row, IndexRows& rows) {
+  void AddOperation(OperationRow row) {
     if (!done_->operations) return;
     row.ordinal = ++*done_->operations;
     std::optional<IndexRow> encoded = EncodeOperationRow(row);
-    if (encoded) rows.operations.push_back(*std::move(encoded));
+    if (encoded) over_.push_back(*std::move(encoded));
   }
 
   std::optional<Progress> accepted_;
   std::optional<Progress> done_;
+  Summing summing_;             // the batch that is added
+  ChainEnd last_;               // its last event so far
+  std::vector<IndexRow> over_;  // of operations that are over in it
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/codec/frame.h"
 #include "engine/index/index_reader.h"
 #include "foldlog/event_index.h"
 #include "foldlog/history.h"
@@ -179,13 +180,21 @@ TEST_F(EventIndexerTest, WhatWasNotAcceptedIsForgotten) {
   const auto log = Log();
   ASSERT_OK_AND_ASSIGN(const FrameRun run, log->Read(1, 1 << 20));
   const auto indexer = NewEventIndexer();
-  const auto empty = NewMemoryLog();
-  IndexRows first;
-  indexer->Begin(*log, 0);
-  indexer->Add(run.words, first);
-  IndexRows again;
-  indexer->Begin(*log, 0);
-  indexer->Add(run.words, again);
+  const auto add = [&](bool end_batch) {
+    IndexRows rows;
+    indexer->Begin(*log, 0);
+    std::span<const std::uint64_t> rest = run.words;
+    while (const auto frame = FrameAtStartOf(rest)) {
+      indexer->Add(rest.first(frame->size_words()));
+      rest = rest.subspan(frame->size_words());
+    }
+    if (end_batch) indexer->EndBatch(rows);
+    return rows;
+  };
+  const IndexRows first = add(true);
+  EXPECT_EQ(first.batches.size(), 1u);
+  add(false);
+  const IndexRows again = add(true);
   EXPECT_EQ(again.batches, first.batches);
   EXPECT_EQ(again.operations, first.operations);
 }

@@ -33,9 +33,12 @@ struct IndexRows {
 // Makes the rows of events that are about to be stored. It cannot fail: a row that it can't make is left out, and
 // readers read the events instead. Threads: one at a time.
 //
-//   indexer.Begin(stored, at);                                  // for each transaction …
-//   for (const auto& batch : batches) indexer.Add(batch, rows);
-//   …                                                           // … the transaction
+//   indexer.Begin(stored, at);                            // for each transaction …
+//   for (const auto& batch : batches) {
+//     for (const auto& frame : batch) indexer.Add(frame);
+//     indexer.EndBatch(rows);
+//   }
+//   …                                                     // … the transaction
 //   if (committed) indexer.Accept();
 class LogIndexer {
  public:
@@ -47,8 +50,11 @@ class LogIndexer {
   // ends there, nothing is read; else what is needed of `stored` is.
   virtual void Begin(const EventLog& stored, std::uint64_t at) = 0;
 
-  // Adds the rows of the next batch, whole frames back to back.
-  virtual void Add(std::span<const std::uint64_t> frames, IndexRows& rows) = 0;
+  // The next frame of a batch, one whole frame. Its words must stay until EndBatch().
+  virtual void Add(std::span<const std::uint64_t> frame) = 0;
+
+  // What was added since the last call is a batch: adds its rows.
+  virtual void EndBatch(IndexRows& rows) = 0;
 
   // All that was added since Begin() is stored. Without this call, the next Begin() goes back to what was.
   virtual void Accept() = 0;

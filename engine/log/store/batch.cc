@@ -50,27 +50,9 @@ absl::Status CheckHeader(const PackedHeader& header, std::span<const std::uint64
                                           " bytes, and ", header.frames_bytes, " unpacked"));
 }
 
-absl::Status NoChain() { return absl::InvalidArgumentError("the frames to append are no chain"); }
-
 }  // namespace
 
-absl::StatusOr<std::optional<Batch>> BatchSplitter::Next() {
-  const Sequence first = at_.sequence + 1;
-  std::size_t size = 0;
-  while (size < rest_.size()) {
-    const std::optional<FrameView> frame = FrameAtStartOf(rest_.subspan(size));
-    if (!frame || frame->header.sequence != at_.sequence + 1 || frame->header.previous_hash != at_.hash) {
-      return NoChain();
-    }
-    if (size > 0 && size + frame->size_words() > kBatchBytesMax / kWordBytes) break;
-    size += frame->size_words();
-    at_ = frame->end();
-  }
-  const Batch batch{first, rest_.first(size)};
-  rest_ = rest_.subspan(size);
-  if (rest_.empty() && at_ != end_) return NoChain();
-  return size > 0 ? std::optional(batch) : std::nullopt;
-}
+absl::Status BatchSplitter::NoChain() { return absl::InvalidArgumentError("the frames to append are no chain"); }
 
 // The buffer only grows, and is not cleared: its caller overwrites it.
 std::span<std::uint64_t> BatchCodec::Room(std::size_t words) {

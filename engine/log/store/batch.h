@@ -5,13 +5,16 @@
 #ifndef FOLDLOG_LOG_STORE_BATCH_H_
 #define FOLDLOG_LOG_STORE_BATCH_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/codec/frame.h"
 #include "engine/log/frame_run.h"
 
 namespace foldlog {
@@ -31,10 +34,42 @@ class BatchSplitter {
  public:
   explicit BatchSplitter(const FrameSpan& run) : rest_(run.words), at_(run.before), end_(run.after) {}
 
-  // The next batch, a view of the run; nothing behind the last one. InvalidArgument if the run is no chain.
-  absl::StatusOr<std::optional<Batch>> Next();
+  // The next batch, a view of the run; nothing behind the last one. InvalidArgument if the run is no chain. Calls
+  // `use` with the words of each of its frames on the way: a walk of its own would fetch the run once more from memory
+  // that another processor has written.
+  template <typename Use>
+  absl::StatusOr<std::optional<Batch>> Next(const Use& use) {
+    const Sequence first = at_.sequence + 1;
+    std::size_t size = 0;
+    while (size < rest_.size()) {
+      const std::optional<FrameView> frame = FrameAtStartOf(rest_.subspan(size));
+      if (!frame || frame->header.sequence != at_.sequence + 1 || frame->header.previous_hash != at_.hash) {
+        return NoChain();
+      }
+      if (size > 0 && size + frame->size_words() > kBatchWordsMax) break;
+      FetchAhead(size, frame->size_words());
+      use(rest_.subspan(size, frame->size_words()));
+      size += frame->size_words();
+      at_ = frame->end();
+    }
+    const Batch batch{first, rest_.first(size)};
+    rest_ = rest_.subspan(size);
+    if (rest_.empty() && at_ != end_) return NoChain();
+    return size > 0 ? std::optional(batch) : std::nullopt;
+  }
 
  private:
+  // The words some frames ahead come into the cache meanwhile: another processor wrote them.
+  void FetchAhead(std::size_t at, std::size_t words) const {
+    constexpr std::size_t kAheadWords = 256;
+    constexpr std::size_t kCacheLineWords = 8;
+    const std::size_t end = std::min(at + kAheadWords + words, rest_.size());
+    for (at += kAheadWords; at < end; at += kCacheLineWords) __builtin_prefetch(&rest_[at]);
+  }
+
+  static constexpr std::size_t kBatchWordsMax = kBatchBytesMax / sizeof(std::uint64_t);
+  static absl::Status NoChain();
+
   std::span<const std::uint64_t> rest_;
   ChainEnd at_;  // the end of what was given
   const ChainEnd end_;

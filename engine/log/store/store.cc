@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/file_system.h"
 #include "engine/base/status_macros.h"
+#include "engine/codec/frame.h"
 #include "engine/log/store/batch.h"
 #include "engine/log/store/lmdb/check.h"
 #include "engine/log/store/lmdb/env.h"
@@ -146,10 +147,13 @@ absl::Status Store::TryWrite(CommitRecord next, const Addition& addition) {
   ASSIGN_OR_RETURN(const MDB_dbi events, txn.Table(kEventsTable));
   ASSIGN_OR_RETURN(const MDB_dbi snapshots,
                    txn.Table(kSnapshotsTable, /*create=*/true));  // a damaged record of the table was emptied
+  const auto add_to_index = [indexer](std::span<const std::uint64_t> frame) {
+    if (indexer != nullptr) indexer->Add(frame);
+  };
   for (BatchSplitter splitter(addition.frames);; ++next.batches) {
-    ASSIGN_OR_RETURN(const std::optional<Batch> batch, splitter.Next());
+    ASSIGN_OR_RETURN(const std::optional<Batch> batch, splitter.Next(add_to_index));
     if (!batch) break;
-    if (indexer != nullptr) indexer->Add(batch->frames, rows);
+    if (indexer != nullptr) indexer->EndBatch(rows);
     const absl::Status put = Put(txn, events, batch->first, codec_.Pack(batch->frames), MDB_APPEND, env_->path());
     // The table holds events behind the one that the commit record ends with.
     if (absl::IsAlreadyExists(put)) return absl::DataLossError(put.message());
@@ -208,7 +212,12 @@ absl::Status Store::RebuildIndex(LogIndexer& indexer) {
 absl::StatusOr<ChainEnd> Store::IndexSome(LogIndexer& indexer, ChainEnd behind, IndexRows& rows) const {
   while (behind != commit_.end && rows.batches.size() < kRowsInAStep) {
     ASSIGN_OR_RETURN(const FrameRun batch, file_->ReadBatch(behind));
-    indexer.Add(batch.words, rows);
+    std::span<const std::uint64_t> rest = batch.words;
+    while (const std::optional<FrameView> frame = FrameAtStartOf(rest)) {
+      indexer.Add(rest.first(frame->size_words()));
+      rest = rest.subspan(frame->size_words());
+    }
+    indexer.EndBatch(rows);
     behind = batch.after;
   }
   return behind;

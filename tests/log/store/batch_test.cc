@@ -35,9 +35,12 @@ absl::StatusOr<std::vector<Batch>> Split(const FrameRun& run) {
   BatchSplitter splitter(SpanOf(run));
   std::vector<Batch> batches;
   while (true) {
-    const absl::StatusOr<std::optional<Batch>> batch = splitter.Next();
+    Words used;
+    const absl::StatusOr<std::optional<Batch>> batch = splitter.Next(
+        [&](std::span<const std::uint64_t> frame) { used.insert(used.end(), frame.begin(), frame.end()); });
     if (!batch.ok()) return batch.status();
     if (!*batch) return batches;
+    EXPECT_EQ(used, Copy((*batch)->frames));
     batches.push_back(**batch);
   }
 }
