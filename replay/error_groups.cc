@@ -3,12 +3,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/shorten.h"
+
 namespace foldlog {
 namespace {
 
 std::size_t BytesOf(const ReportedError& error) {
   return sizeof(error) + error.operation_id.size() + error.error.path.size() + error.error.message.size() +
          error.error.details.size();
+}
+
+// Details are JSON, and worth nothing if cut.
+ReportedError Example(const ReportedError& error) {
+  ReportedError example = error;
+  example.error.message = ShortenText(std::move(example.error.message), kExampleBytesMax);
+  if (example.error.details.size() > kExampleBytesMax) example.error.details.clear();
+  return example;
 }
 
 }  // namespace
@@ -41,7 +51,9 @@ void ErrorGrouping::Add(const std::string& key, const ReportedError& error) {
   group.last_time = std::max(group.last_time, error.time);
   group.first_sequence = std::min(group.first_sequence, error.sequence);
   group.last_sequence = std::max(group.last_sequence, error.sequence);
-  if (group.examples.size() < examples_max_ && HasRoom(BytesOf(error))) group.examples.push_back(error);
+  if (group.examples.size() >= examples_max_) return;
+  ReportedError example = Example(error);
+  if (HasRoom(BytesOf(example))) group.examples.push_back(std::move(example));
 }
 
 ErrorGroups ErrorGrouping::Take() {

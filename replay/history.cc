@@ -16,9 +16,10 @@
 namespace foldlog {
 namespace {
 
-void Add(const Operation& operation, Totals& totals) {
+void Add(const HistoryEntry& entry, Totals& totals) {
+  const Operation& operation = entry.operation;
   ++totals.operations;
-  ++totals.by_status.at(static_cast<std::size_t>(operation.status));
+  ++(entry.reset_by ? totals.reset : totals.by_status.at(static_cast<std::size_t>(operation.status)));
   totals.files = SaturatedPlus(totals.files, operation.files_processed);
   totals.errors = SaturatedPlus(totals.errors, operation.error_count);
   totals.active_ns = SaturatedPlus(totals.active_ns, operation.active_ns);
@@ -65,7 +66,7 @@ absl::StatusOr<std::optional<HistoryEntry>> HistoryQuery::Next() {
     const Sequence first = entry->operation.first_sequence;
     if (!IsBehind(cursor_, order_, first)) continue;
     cursor_ = order_ == Order::kOldestFirst ? first + 1 : first - 1;
-    if (Passes(filter_, entry->operation)) return entry;
+    if (Passes(filter_, *entry)) return entry;
     if (cursor_ == 0) break;
   }
   cursor_ = 0;
@@ -102,7 +103,7 @@ absl::StatusOr<Totals> SumUp(const EventLog& log, const HistoryFilter& filter) {
   while (true) {
     ASSIGN_OR_RETURN(const std::optional<HistoryEntry> entry, query.Next());
     if (!entry) return totals;
-    Add(entry->operation, totals);
+    Add(*entry, totals);
   }
 }
 

@@ -25,6 +25,11 @@ bool HasMetadata(const Operation& operation, const Metadata& wanted) {
   });
 }
 
+bool HasStatus(const HistoryEntry& entry, const HistoryFilter& filter) {
+  if (filter.statuses.empty() && !filter.reset) return true;
+  return entry.reset_by ? filter.reset : filter.statuses.contains(entry.operation.status);
+}
+
 // A clock that was set back may have put the last event before the start.
 bool WasUnderWay(const Operation& operation, const HistoryFilter& filter) {
   const auto [earliest, latest] = std::minmax(operation.started_at, operation.updated_at);
@@ -39,10 +44,11 @@ absl::Status CheckFilter(const HistoryFilter& filter) {
                                                  " to ", *filter.until, " ns since 1970"));
 }
 
-bool Passes(const HistoryFilter& filter, const Operation& operation) {
-  return (!filter.type || operation.type == *filter.type) &&
-         (filter.statuses.empty() || filter.statuses.contains(operation.status)) && WasUnderWay(operation, filter) &&
-         operation.error_count >= filter.min_errors && (!filter.interrupted_only || operation.interruptions() > 0) &&
+bool Passes(const HistoryFilter& filter, const HistoryEntry& entry) {
+  const Operation& operation = entry.operation;
+  return (!filter.type || operation.type == *filter.type) && HasStatus(entry, filter) &&
+         WasUnderWay(operation, filter) && operation.error_count >= filter.min_errors &&
+         (!filter.interrupted_only || operation.interruptions() > 0) &&
          operation.operation_id.starts_with(filter.id_prefix) &&
          (filter.name.empty() || IsNamed(operation, filter.name)) && HasMetadata(operation, filter.metadata);
 }

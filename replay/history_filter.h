@@ -11,7 +11,7 @@ namespace foldlog {
 // InvalidArgument if the range of times is upside down.
 absl::Status CheckFilter(const HistoryFilter& filter);
 
-bool Passes(const HistoryFilter& filter, const Operation& operation);
+bool Passes(const HistoryFilter& filter, const HistoryEntry& entry);
 
 }  // namespace foldlog
 

@@ -25,6 +25,7 @@ std::vector<HistoryEntry> TwoOperations() {
   Operation first = SomeOperation();
   first.operation_id = "0b8f3c5e-6c1a-4f5e-9d53-0d2a6e6c2f11";
   first.status = OperationStatus::kFailed;
+  first.error_count = 1;
   Operation second = SomeOperation();
   second.operation_id = "0b8f3c5e-7c1a-4f5e-9d53-0d2a6e6c2f11";
   second.first_sequence = 8;
@@ -46,10 +47,10 @@ TEST(HistoryTableTest, WhereThereIsRoomItIsComplete) {
       "ERRORS"
       "  INTERRUPTIONS",
       "0b8f3c5e-6c1a-4f5e-9d53-0d2a6e6c2f11  incremental  failed       2026-01-02 03:04:05  10.0 s  500 of 2,000      "
-      "-1"
+      " 1"
       "              0",
       "0b8f3c5e-6c1a-4f5e-9d53-0d2a6e6c2f11  incremental  reset        2026-01-02 03:04:05  10.0 s  500 of 2,000      "
-      "-1"
+      " 1"
       "              0",
       "0b8f3c5e-7c1a-4f5e-9d53-0d2a6e6c2f11  incremental  interrupted  2026-01-02 03:04:05  10.0 s           500       "
       "0"
@@ -65,8 +66,8 @@ TEST(HistoryTableTest, ItGetsNarrowerByDegrees) {
       << "without interruptions, of which there are none";
   EXPECT_THAT(In(100),
               ElementsAre("OPERATION   TYPE         STATUS       STARTED (UTC)          TOOK         FILES  ERRORS",
-                          "0b8f3c5e-6  incremental  failed       2026-01-02 03:04:05  10.0 s  500 of 2,000      -1",
-                          "0b8f3c5e-6  incremental  reset        2026-01-02 03:04:05  10.0 s  500 of 2,000      -1",
+                          "0b8f3c5e-6  incremental  failed       2026-01-02 03:04:05  10.0 s  500 of 2,000       1",
+                          "0b8f3c5e-6  incremental  reset        2026-01-02 03:04:05  10.0 s  500 of 2,000       1",
                           "0b8f3c5e-7  incremental  interrupted  2026-01-02 03:04:05  10.0 s           500"));
   EXPECT_EQ(In(80)[3].text, "0b8f3c5e-7  incremental  interrupted  5 min ago  10.0 s           500");
   EXPECT_EQ(In(60)[3].text, "0b8f3c5…  increme…  interrupted  5 min ago  10.0 s           500")

@@ -97,13 +97,32 @@ class HistoryTest(PastTest):
         totals = self.json("history", "--totals")
         self.assertEqual(list(totals), ["operations", "by_status", "files", "errors", "error_rate", "active_s", "paused_s",
                                         "interruptions", "interruptions_by"])
-        self.assertEqual(totals["by_status"], {"in_progress": 0, "paused": 1, "completed": 1, "failed": 1})
+        self.assertEqual(totals["by_status"], {"in_progress": 0, "paused": 1, "completed": 1, "failed": 1, "reset": 0})
         self.assertEqual((totals["operations"], totals["files"], totals["errors"]), (3, 11, 2))
         self.assertEqual(self.json("history", "--totals", "--status", "failed")["files"], 7)
         text = self.text("history", "--totals")
         self.assertIn("Operations     3: 1 paused, 1 completed, 1 failed\n", text)
         self.assertIn("Errors         2 (18.2 % of files)\n", text)
         self.refused("history", "--totals", "--csv", status=2)
+
+    def test_what_was_reset_is_a_status_of_its_own(self):
+        self.text("reset")
+        self.assertEqual(self.ids("--status", "reset"), [self.third])
+        self.assertEqual(self.ids("--status", "reset,failed"), [self.third, self.second])
+        self.assertEqual(self.ids("--status", "paused"), [])
+        by_status = {"in_progress": 0, "paused": 0, "completed": 1, "failed": 1, "reset": 1}
+        self.assertEqual(self.json("history", "--totals")["by_status"], by_status)
+        self.assertIn("Operations     3: 1 completed, 1 failed, 1 reset\n", self.text("history", "--totals"))
+
+    def test_errors_are_the_same_number_everywhere(self):
+        """A failure counts, in what people and in what programs are shown."""
+        total = self.json("history", "--totals")["errors"]
+        self.assertEqual(total, sum(entry["error_count"] for entry in self.json_lines("history")))
+        self.assertEqual(total, self.json("sql", "SELECT sum(errors) AS n FROM runs")["n"])
+        counts = [entry["error_count"] for entry in self.json_lines("history")]
+        header, *rows = self.csv("history")
+        self.assertEqual([int(row[header.index("error_count")]) for row in rows], counts)
+        self.assertIn("Errors         1\n", self.text("show", self.second))
 
 
 class EventsTest(PastTest):

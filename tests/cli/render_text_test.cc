@@ -157,11 +157,11 @@ TEST(RenderTextTest, MoreFilesThanExpectedAreNoShare) {
               HasSubstr("Progress       3 files, more than the 2 expected\nRate           0.3 files/s\n"));
 }
 
-TEST(RenderTextTest, FailureIsNoneOfTheFilesErrors) {
+TEST(RenderTextTest, FailureCountsAmongTheErrors) {
   Operation operation = SomeOperation();
   operation.status = OperationStatus::kFailed;
   operation.error_count = 4;
-  EXPECT_THAT(Joined(Status(ViewOf(operation), kStart)), HasSubstr("Errors         3\n"));
+  EXPECT_THAT(Joined(Status(ViewOf(operation), kStart)), HasSubstr("Errors         4\n"));
 }
 
 TEST(RenderTextTest, OperationTellsHowOftenTheClockWasSet) {

@@ -130,8 +130,9 @@ TEST(TimeFormatTest, BriefAgesHaveOneUnit) {
 }
 
 TEST(TimeFormatTest, DurationsHaveAtMostTwoUnits) {
-  EXPECT_EQ(HumanDuration(0, 0), "under 1 ms");
+  EXPECT_EQ(HumanDuration(0, 0), "0 s");
   EXPECT_EQ(HumanDuration(0, 999'999), "under 1 ms");
+  EXPECT_EQ(HumanDuration(0, 1), "under 1 ms");
   EXPECT_EQ(HumanDuration(0, 340'999'999), "340 ms");
   EXPECT_EQ(HumanDuration(0, 12'399'999'999), "12.3 s");
   EXPECT_EQ(HumanDuration(0, kMinute - 1), "59.9 s");

@@ -47,7 +47,7 @@ TEST(ErrorGroups, FurtherGroupsAreLeftOutAndCounted) {
 TEST(ErrorGroups, LargeErrorsAreCountedButAreNoExamples) {
   ErrorGrouping grouping(1'000'000, 1'000'000);
   const std::string large(kGroupBytesMax / 3, 'x');
-  for (int i = 0; i < 5; ++i) grouping.Add("a", ErrorOf(1, 1, "/a", large));
+  for (int i = 0; i < 5; ++i) grouping.Add("a", ErrorOf(1, 1, large));
   grouping.Add("b", ErrorOf(1, 1));
   grouping.Add(large, ErrorOf(1, 1));
   const ErrorGroups groups = grouping.Take();
@@ -55,6 +55,21 @@ TEST(ErrorGroups, LargeErrorsAreCountedButAreNoExamples) {
   EXPECT_EQ(groups.groups[0].examples.size(), 2u);
   EXPECT_EQ(groups.groups.size(), 2u);
   EXPECT_EQ(groups.left_out, 1) << "its key has no room";
+}
+
+TEST(ErrorGroups, AnExampleKeepsTheBeginningOfALongMessage) {
+  ErrorGrouping grouping(10, 10);
+  ReportedError error = ErrorOf(1, 1, "/a", std::string(1'000'000, 'x'));
+  error.error.details = "\"" + std::string(1'000'000, 'y') + "\"";
+  grouping.Add("a", error);
+  grouping.Add("a", ErrorOf(2, 2, "/a", std::string(kExampleBytesMax, 'x')));
+  const ErrorGroups groups = grouping.Take();
+  ASSERT_EQ(groups.groups[0].examples.size(), 2u);
+  const FileError& kept = groups.groups[0].examples[0].error;
+  EXPECT_LE(kept.message.size(), kExampleBytesMax);
+  EXPECT_TRUE(kept.message.starts_with("xxx"));
+  EXPECT_EQ(kept.details, "");
+  EXPECT_EQ(groups.groups[0].examples[1].error.message, std::string(kExampleBytesMax, 'x')) << "short enough";
 }
 
 TEST(ErrorGroups, ADirectoryIsWhatStandsBeforeTheLastSlash) {

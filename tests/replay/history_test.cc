@@ -82,13 +82,17 @@ TEST(History, EachFilterLetsPassWhatItNames) {
             .operation_id = "beta", .type = OperationType::kIncremental, .metadata = {{"host", "h1"}, {"who", "ann"}}}},
        {40, 3, Recovered{}},
        {50, 3, Completed{}},
-       {60, 4, Started{.operation_id = "alphabet"}}});
+       {60, 4, Started{.operation_id = "alphabet"}},
+       {70, 4, Reset{}},
+       {80, 5, Started{.operation_id = "gamma"}}});
   using Firsts = std::vector<Sequence>;
-  EXPECT_EQ(Found(*log, {}), (Firsts{1, 3, 6}));
+  EXPECT_EQ(Found(*log, {}), (Firsts{1, 3, 6, 8}));
   EXPECT_EQ(Found(*log, {.type = OperationType::kIncremental}), Firsts{3});
-  EXPECT_EQ(Found(*log, {.statuses = {OperationStatus::kFailed, OperationStatus::kInProgress}}), (Firsts{1, 6}));
-  EXPECT_EQ(Found(*log, {.since = 20}), (Firsts{1, 3, 6}));
-  EXPECT_EQ(Found(*log, {.since = 21}), (Firsts{3, 6}));
+  EXPECT_EQ(Found(*log, {.statuses = {OperationStatus::kFailed, OperationStatus::kInProgress}}), (Firsts{1, 8}));
+  EXPECT_EQ(Found(*log, {.reset = true}), Firsts{6}) << "and none of those in progress";
+  EXPECT_EQ(Found(*log, {.statuses = {OperationStatus::kFailed}, .reset = true}), (Firsts{1, 6}));
+  EXPECT_EQ(Found(*log, {.since = 20}), (Firsts{1, 3, 6, 8}));
+  EXPECT_EQ(Found(*log, {.since = 21}), (Firsts{3, 6, 8}));
   EXPECT_EQ(Found(*log, {.until = 30}), Firsts{1});
   EXPECT_EQ(Found(*log, {.since = 35, .until = 36}), Firsts{3}) << "under way, though nothing happened";
   EXPECT_EQ(Found(*log, {.min_errors = 1}), Firsts{1});
@@ -216,7 +220,7 @@ TEST(History, TotalsAreTheSumsOverItsEntries) {
   Totals expected;
   for (const HistoryEntry& entry : All(*log, filter)) {
     ++expected.operations;
-    ++expected.by_status[static_cast<std::size_t>(entry.operation.status)];
+    ++(entry.reset_by ? expected.reset : expected.by_status[static_cast<std::size_t>(entry.operation.status)]);
     expected.errors += entry.operation.error_count;
     expected.active_ns += entry.operation.active_ns;
     expected.interruptions += entry.operation.interruptions();
@@ -225,6 +229,7 @@ TEST(History, TotalsAreTheSumsOverItsEntries) {
   ASSERT_OK_AND_ASSIGN(const Totals totals, SumUp(*log, filter));
   EXPECT_EQ(totals.operations, expected.operations);
   EXPECT_EQ(totals.by_status, expected.by_status);
+  EXPECT_EQ(totals.reset, expected.reset);
   EXPECT_EQ(totals.errors, expected.errors);
   EXPECT_EQ(totals.active_ns, expected.active_ns);
   EXPECT_EQ(totals.interruptions, expected.interruptions);

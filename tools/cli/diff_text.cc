@@ -58,7 +58,7 @@ Table Summary(const OperationDiff& diff, const Look& look) {
   AddTimes("Paused", a.paused_ns, b.paused_ns, table);
   AddCounts("Interruptions", a.interruptions(), b.interruptions(), table);
   AddCounts("Files", a.files_processed, b.files_processed, table);
-  AddCounts("File errors", FileErrors(a), FileErrors(b), table);
+  AddCounts("Errors", a.error_count, b.error_count, table);
   table.AddRow({"Files/s", OneDecimal(MeanRate(a)), OneDecimal(MeanRate(b)), ""});
   if (!diff.same_owner) table.AddRow({"Owner", OwnerText(a.owner), OwnerText(b.owner), ""});
   return table;

@@ -6,8 +6,10 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <variant>
 
 #include "engine/base/status_macros.h"
+#include "engine/shorten.h"
 #include "foldlog/event_query.h"
 #include "tools/cli/event_lister.h"
 
@@ -31,6 +33,19 @@ absl::Status CountKinds(const EventLog& log, const EventFilter& filter, EventSum
   }
 }
 
+// Messages may take megabytes each; what is kept of them tells them apart.
+constexpr std::size_t kTextBytesMax = 16 * 1024;
+
+void ShortenTexts(Event& event) {
+  if (auto* checkpoint = std::get_if<Checkpoint>(&event.body); checkpoint != nullptr && checkpoint->error) {
+    FileError& error = *checkpoint->error;
+    error.message = ShortenText(std::move(error.message), kTextBytesMax);
+    if (error.details.size() > kTextBytesMax) error.details.clear();  // JSON is worth nothing if cut
+  } else {
+    event = Shorten(std::move(event), kTextBytesMax);
+  }
+}
+
 // The latest events that pass, oldest first.
 absl::StatusOr<std::deque<ShownEvent>> Latest(const EventLog& log, const EventFilter& filter) {
   ASSIGN_OR_RETURN(EventQuery query, EventQuery::Over(log, filter, Order::kNewestFirst));
@@ -40,6 +55,7 @@ absl::StatusOr<std::deque<ShownEvent>> Latest(const EventLog& log, const EventFi
   while (latest.size() < kSummaryEventsMax) {
     ASSIGN_OR_RETURN(std::optional<ListedEvent> listed, lister.Next());
     if (!listed) break;
+    ShortenTexts(listed->shown.event.event);
     latest.push_front(std::move(listed->shown));
   }
   return latest;

@@ -153,6 +153,7 @@ void ParseStatuses(HistoryOptions& options) {
                                        OperationStatus::kCompleted, OperationStatus::kFailed}) {
     known.emplace_back(Name(status));
   }
+  known.emplace_back("reset");
   for (const std::string& list : options.statuses) {
     for (const std::string& name : std::vector<std::string>(absl::StrSplit(list, ','))) {
       const auto found = std::find(known.begin(), known.end(), name);
@@ -160,13 +161,17 @@ void ParseStatuses(HistoryOptions& options) {
         throw CLI::ValidationError(
             "--status", "\"" + name + "\" is none of " + absl::StrJoin(known, ", ") + DidYouMean(name, known));
       }
-      options.filter.statuses.insert(static_cast<OperationStatus>(found - known.begin() + 1));
+      if (*found == "reset") {
+        options.filter.reset = true;
+      } else {
+        options.filter.statuses.insert(static_cast<OperationStatus>(found - known.begin() + 1));
+      }
     }
   }
 }
 
 void AddFilters(CLI::App& history, HistoryOptions& options) {
-  AddTexts(history, "--status", options.statuses, "Only these: in_progress, paused, completed, failed")
+  AddTexts(history, "--status", options.statuses, "Only these: in_progress, paused, completed, failed, reset")
       ->type_name("STATUS");
   AddOperationType(history, options.filter.type, "Only initial, incremental or recovery runs");
   AddTimeRange(history, options.times);

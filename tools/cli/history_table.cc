@@ -85,7 +85,7 @@ class HistoryTable {
             Started(operation.started_at, degree),
             HumanDuration(0, operation.active_ns),
             FilesText(operation),
-            count(FileErrors(operation)),
+            count(operation.error_count),
             count(operation.interruptions())};
   }
 

@@ -105,7 +105,7 @@ void AddProjectCommand(CLI::App& app, Command& chosen) {
   CLI::App* command = AddCommand(app, "project", "The single row that older programs read");
   CLI::Option* json = AddFlag(*command, "--json", options->json, "Print it as a JSON object; null when idle");
   AddText(*command, "--at", options->at,
-          "As of this event, or this time: 2026-11-01, \"2026-11-01 14:30\", yesterday, 3h")
+          "With --json: as of this event, or this time: 2026-11-01, \"2026-11-01 14:30\", yesterday, 3h")
       ->type_name("PLACE")
       ->needs(json);
   CLI::Option* sqlite =

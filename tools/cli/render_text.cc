@@ -140,7 +140,7 @@ void AddOperation(const Operation& operation, const std::string& status, const L
   if (operation.batch_num != 0) fields.Add("Batch", Grouped(operation.batch_num));
   if (operation.current_path) fields.Add("At", *operation.current_path);
   if (operation.last_processed_file) fields.Add("Last file", *operation.last_processed_file);
-  if (FileErrors(operation) != 0) fields.Add("Errors", Grouped(FileErrors(operation)));
+  if (operation.error_count != 0) fields.Add("Errors", Grouped(operation.error_count));
   AddTimes(operation, view, at_work, showing, fields);
   fields.AddAll("Roots", operation.roots);
   fields.AddAll("Metadata", MetadataLines(operation.metadata));

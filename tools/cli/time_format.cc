@@ -37,6 +37,7 @@ std::string TwoUnits(std::uint64_t span, std::uint64_t large, const char* large_
 }
 
 std::string SpanText(std::uint64_t span) {
+  if (span == 0) return "0 s";
   if (span < kMillisecond) return "under 1 ms";
   if (span < kSecond) return std::to_string(span / kMillisecond) + " ms";
   if (span < kMinute) {

@@ -27,7 +27,7 @@ std::string EventTime(TimeNs time, const absl::TimeZone& zone = absl::UTCTimeZon
 // What the zone adds to UTC at that time: "UTC" or "+01:00".
 std::string ZoneText(TimeNs time, const absl::TimeZone& zone);
 
-// "under 1 ms", "340 ms", "12.3 s", "5 min 12 s", "3 h 5 min", "12 d 4 h"; cut off, not rounded. Negative
+// "0 s", "under 1 ms", "340 ms", "12.3 s", "5 min 12 s", "3 h 5 min", "12 d 4 h"; cut off, not rounded. Negative
 // if `to` is the earlier one: "-12.3 s".
 std::string HumanDuration(TimeNs from, TimeNs to);
 

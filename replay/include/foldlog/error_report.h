@@ -81,6 +81,8 @@ class ErrorQuery {
 };
 
 // Errors that have something in common.
+inline constexpr std::size_t kExampleBytesMax = 4096;
+
 struct ErrorGroup {
   std::string key = {};  // the kind of their messages, or their directory
   std::int64_t count = 0;
@@ -88,7 +90,9 @@ struct ErrorGroup {
   TimeNs last_time = 0;
   Sequence first_sequence = 0;
   Sequence last_sequence = 0;
-  std::vector<ReportedError> examples = {};  // the first of them; fewer if they are large
+  // The first of them; fewer if they are large. Of a message, they keep its first kExampleBytesMax bytes with a mark;
+  // of details, nothing if they are longer.
+  std::vector<ReportedError> examples = {};
   bool operator==(const ErrorGroup&) const = default;
 };
 

@@ -39,8 +39,11 @@ struct HistoryEntry {
 // Which operations are wanted: those for which everything that is set holds. By default, all.
 struct HistoryFilter {
   std::optional<OperationType> type = {};
-  // Empty: every status. An operation that was reset keeps the status that it had.
+  // Those with one of these statuses that were not reset, and with `reset` those that were: an operation that was taken
+  // off the row while it was active keeps the status that it had, and is none of that status any more. Empty and false:
+  // all.
   std::set<OperationStatus> statuses = {};
+  bool reset = false;
   // Operations that were under way at some time t with since <= t < until, from their start to their last event, by
   // the times that those have.
   std::optional<TimeNs> since = {};
@@ -107,9 +110,10 @@ absl::StatusOr<HistoryEntry> ResolveOperation(const EventLog& log, const std::st
 // What a number of operations amount to.
 struct Totals {
   std::int64_t operations = 0;
-  std::array<std::int64_t, 5> by_status = {};  // by OperationStatus
+  std::array<std::int64_t, 5> by_status = {};  // by OperationStatus, of those that were not reset
+  std::int64_t reset = 0;                      // the others
   std::int64_t files = 0;
-  std::int64_t errors = 0;
+  std::int64_t errors = 0;  // of files, and failures
   std::int64_t active_ns = 0;
   std::int64_t paused_ns = 0;
   std::int64_t interruptions = 0;
