@@ -48,10 +48,14 @@ absl::Status Put(const LmdbTransaction& txn, MDB_dbi table, std::uint64_t key, s
   return absl::AlreadyExistsError(absl::StrCat(path, " holds something for event ", key, " already"));
 }
 
-// The rows of operations are few; so are those of the batches of one transaction.
+// Rows come in the order of their keys, and pages that are filled in that order, appended to, get full; others stay
+// half empty. A row that is there already is written over.
 absl::Status PutIndexRows(const LmdbTransaction& txn, MDB_dbi table, const std::vector<IndexRow>& rows,
                           const std::string& path) {
-  for (const IndexRow& row : rows) RETURN_IF_ERROR(Put(txn, table, row.key, row.words, 0, path));
+  for (const IndexRow& row : rows) {
+    const absl::Status appended = Put(txn, table, row.key, row.words, MDB_APPEND, path);
+    RETURN_IF_ERROR(absl::IsAlreadyExists(appended) ? Put(txn, table, row.key, row.words, 0, path) : appended);
+  }
   return absl::OkStatus();
 }
 
