@@ -127,13 +127,27 @@ class EventIndexer final : public LogIndexer {
   struct Progress {
     LazyFold fold;
     std::optional<std::uint64_t> operations;  // that are over; nothing if not known
+    OperationRowEncoder rows = {};
   };
 
   // Where the fold fails, rows of operations can't be made; those of batches can.
   static Progress Restore(const EventLog& stored, Sequence at) {
     absl::StatusOr<foldlog::Fold> fold = FoldLog(stored, at);
     if (!fold.ok()) return {.fold = LazyFold(State{.sequence = at}, stored.name()), .operations = std::nullopt};
-    return {.fold = LazyFold(std::move(fold->state), stored.name()), .operations = OperationsBy(stored, at)};
+    const std::optional<std::uint64_t> operations = OperationsBy(stored, at);
+    return {.fold = LazyFold(std::move(fold->state), stored.name()),
+            .operations = operations,
+            .rows = RowsBehind(stored, at, operations.value_or(0))};
+  }
+
+  // Goes on with the group of the last row.
+  static OperationRowEncoder RowsBehind(const EventLog& stored, Sequence at, std::uint64_t operations) {
+    OperationRowEncoder encoder;
+    const std::size_t in_group = operations % kRowsInAGroup;
+    if (in_group == 0) return encoder;
+    const auto rows = stored.ReadIndex(IndexTable::kOperations, at, EventLog::IndexOrder::kFalling, in_group);
+    if (rows.ok() && rows->size() == in_group) encoder.Resume(rows->back());
+    return encoder;
   }
 
   static std::optional<std::uint64_t> OperationsBy(const EventLog& stored, Sequence at) {
@@ -183,7 +197,7 @@ class EventIndexer final : public LogIndexer {
   void AddOperation(OperationRow row) {
     if (!done_->operations) return;
     row.ordinal = ++*done_->operations;
-    std::optional<IndexRow> encoded = EncodeOperationRow(row);
+    std::optional<IndexRow> encoded = done_->rows.Encode(row);
     if (encoded) over_.push_back(*std::move(encoded));
   }
 

@@ -134,7 +134,7 @@ absl::StatusOr<bool> OperationRows::SkipTo(Sequence key) {
 absl::StatusOr<std::optional<OperationRow>> OperationRows::Next() {
   ASSIGN_OR_RETURN(const std::optional<IndexRow> row, rows_.Next());
   if (!row) return std::optional<OperationRow>();
-  std::optional<OperationRow> operation = DecodeOperationRow(*row);
+  std::optional<OperationRow> operation = decoder_.Decode(*row);
   if (!operation) return absl::DataLossError(absl::StrCat("the row of operation ", row->key, " is damaged", kAdvice));
   if (previous_ && operation->ordinal != (rising_ ? *previous_ + 1 : *previous_ - 1)) {
     return absl::DataLossError(absl::StrCat("a row is missing beside that of operation ", row->key, kAdvice));

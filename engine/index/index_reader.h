@@ -94,7 +94,7 @@ class OperationRows {
  public:
   // In the falling order, the first row is the last one with a key of at most `from`.
   OperationRows(const EventLog& log, Sequence from, IndexOrder order)
-      : rows_(log, IndexTable::kOperations, from, order), rising_(order == IndexOrder::kRising) {}
+      : rows_(log, IndexTable::kOperations, from, order), decoder_(log), rising_(order == IndexOrder::kRising) {}
 
   // DataLoss if a row is damaged, or does not follow the one before.
   absl::StatusOr<std::optional<OperationRow>> Next();
@@ -104,6 +104,7 @@ class OperationRows {
 
  private:
   IndexRowReader rows_;
+  OperationRowDecoder decoder_;
   bool rising_;
   std::optional<std::uint64_t> previous_ = {};
 };

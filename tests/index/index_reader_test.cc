@@ -10,45 +10,11 @@
 
 #include "foldlog/memory_log.h"
 #include "tests/support/random_events.h"
+#include "tests/support/rows_only_log.h"
 #include "tests/support/test_support.h"
 
 namespace foldlog {
 namespace {
-
-// An empty log with rows of an index.
-class RowsOnly final : public EventLog {
- public:
-  std::vector<IndexRow> rows;
-  absl::Status failure;
-
-  absl::StatusOr<std::vector<IndexRow>> ReadIndex(IndexTable, Sequence from, IndexOrder order,
-                                                  std::size_t rows_max) const override {
-    if (!failure.ok()) return failure;
-    auto end = std::upper_bound(rows.begin(), rows.end(), from,
-                                [](Sequence key, const IndexRow& row) { return key < row.key; });
-    if (order == IndexOrder::kFalling) {
-      std::vector<IndexRow> falling(std::make_reverse_iterator(end), std::make_reverse_iterator(rows.begin()));
-      falling.resize(std::min(falling.size(), rows_max));
-      return falling;
-    }
-    const auto begin = end == rows.begin() ? end : end - 1;
-    std::vector<IndexRow> rising(begin, rows.end());
-    rising.resize(std::min(rising.size(), rows_max));
-    return rising;
-  }
-  absl::StatusOr<LogExtent> Extent() const override { return LogExtent{.end = {1000, 1}, .stored_through = 1000}; }
-  absl::Status Append(const FrameRun&, Space) override { return absl::OkStatus(); }
-  absl::Status Sync(Sequence) override { return absl::OkStatus(); }
-  absl::Status PutSnapshot(const Snapshot&) override { return absl::OkStatus(); }
-  absl::Status ReadInto(Sequence, std::size_t, FrameRun&) const override { return absl::OkStatus(); }
-  absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence) const override { return std::optional<Snapshot>(); }
-  absl::StatusOr<bool> WaitForMore(Sequence, std::chrono::milliseconds) const override { return false; }
-  absl::Status Close() override { return absl::OkStatus(); }
-  const std::string& name() const override { return name_; }
-
- private:
-  std::string name_ = "(rows)";
-};
 
 class IndexReaderTest : public testing::Test {
  protected:
@@ -87,7 +53,7 @@ class IndexReaderTest : public testing::Test {
   }
 
   std::mt19937_64 random_;
-  RowsOnly log_;
+  RowsOnlyLog log_;
   std::vector<BatchSummary> good_;
   absl::Status damage_;
 };
@@ -180,10 +146,11 @@ TEST_F(IndexReaderTest, SkippingNoticesThatTheRowGivenLastIsGone) {
 
 TEST_F(IndexReaderTest, MissingOrDamagedRowOfAnOperationIsDamage) {
   std::vector<IndexRow> all;
+  OperationRowEncoder encoder;
   for (std::uint64_t i = 1; i <= 2000; ++i) {
     Operation operation;
     operation.first_sequence = 3 * i;
-    all.push_back(*EncodeOperationRow({.ordinal = i, .operation = operation}));
+    all.push_back(*encoder.Encode({.ordinal = i, .operation = operation}));
   }
   const auto count = [&](IndexOrder order) -> absl::StatusOr<std::size_t> {
     OperationRows reader(log_, order == IndexOrder::kRising ? 0 : 1'000'000, order);
