@@ -1,11 +1,11 @@
 #include "replay/sql/operation_row.h"
 
-#include <cmath>
 #include <cstdint>
 #include <string>
 
-#include "engine/json/writer.h"
 #include "engine/seconds.h"
+#include "replay/report/fields.h"
+#include "replay/report/json_sink.h"
 #include "replay/report/text.h"
 
 namespace foldlog::sql {
@@ -13,41 +13,11 @@ namespace {
 
 Value TextUnlessEmpty(const std::string& text) { return text.empty() ? Value() : Value(text); }
 
-std::string RootsJson(const std::vector<std::string>& roots) {
-  JsonWriter json;
-  json.BeginArray();
-  for (const std::string& root : roots) json.String(root);
-  json.EndArray();
-  return json.Take();
-}
-
-// In the caller's order; a name that was given twice stands there twice.
-std::string MetadataJson(const Metadata& metadata) {
-  JsonWriter json;
-  json.BeginObject();
-  for (const auto& [name, value] : metadata) {
-    json.Key(name);
-    json.String(value);
-  }
-  json.EndObject();
-  return json.Take();
-}
-
-struct PutStat {
-  JsonWriter& json;
-  void operator()(std::int64_t number) const { json.Integer(number); }
-  void operator()(double number) const { std::isfinite(number) ? json.Float(number) : json.Null(); }
-  void operator()(const std::string& text) const { json.String(text); }
-};
-
-std::string StatsJson(const Stats& stats) {
-  JsonWriter json;
-  json.BeginObject();
-  for (const auto& [name, value] : stats) {
-    json.Key(name);
-    std::visit(PutStat{json}, value);
-  }
-  json.EndObject();
+// As in the program's lines of JSON.
+template <typename Field>
+std::string Json(const Field& field) {
+  report::JsonSink json;
+  report::PutValue(json, field);
   return json.Take();
 }
 
@@ -159,11 +129,11 @@ Value ColumnOf(const Operation& operation, int column) {
     case kPauseReason:
       return operation.status == OperationStatus::kPaused ? TextUnlessEmpty(operation.pause_reason) : Value();
     case kRoots:
-      return RootsJson(operation.roots);
+      return Json(operation.roots);
     case kMetadata:
-      return MetadataJson(operation.metadata);
+      return Json(operation.metadata);
     case kStats:
-      return StatsJson(operation.stats);
+      return Json(operation.stats);
     case kHost:
       return TextUnlessEmpty(operation.owner.host);
     case kProgram:

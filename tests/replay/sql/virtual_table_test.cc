@@ -161,6 +161,14 @@ TEST_F(SqlTest, PlanShowsWhatIsUsedAndBatchesThatCannotHoldAnAnswerAreNotUnpacke
   EXPECT_LE(unpacked_by("SELECT * FROM events ORDER BY sequence DESC LIMIT 3"), 2);
 }
 
+TEST_F(SqlTest, ValuesOfOneNameAreAListAsInTheLinesOfJson) {
+  ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_, SmallTailOptions()));
+  ASSERT_OK(engine->Start({.roots = {"/a", "/\"b"}, .metadata = {{"tag", "x"}, {"host", "nas"}, {"tag", "y"}}}));
+  ASSERT_OK(engine->Close());
+  EXPECT_EQ(One("SELECT metadata FROM runs"), "{\"tag\": [\"x\", \"y\"], \"host\": \"nas\"}");
+  EXPECT_EQ(One("SELECT json_extract(roots, '$[1]') FROM runs"), "/\"b");
+}
+
 TEST_F(SqlTest, LogThatIsNamedIsTheSameWithOr) {
   MakeLog(100);
   const std::string named = "SELECT count(*) FROM events('" + log_dir_ + "') WHERE ";
