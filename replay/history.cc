@@ -42,8 +42,7 @@ absl::StatusOr<HistoryQuery> HistoryQuery::Over(const EventLog& log, const Histo
   RETURN_IF_ERROR(CheckFilter(filter));
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
   absl::Status damage;
-  ASSIGN_OR_RETURN(const std::optional<OperationsIndexed> indexed,
-                   FindOperationsIndexed(log, extent.end.sequence, damage));
+  const std::optional<OperationsIndexed> indexed = FindOperationsIndexed(log, extent.end.sequence, damage);
   std::unique_ptr<HistorySource> source;
   if (indexed) source = std::make_unique<IndexedHistory>(log, extent, *indexed, order, cursor);
   if (!indexed) source = std::make_unique<HistoryScan>(log, extent, order);

@@ -23,21 +23,6 @@ IndexOrder ToIndexOrder(Order order) {
 
 }  // namespace
 
-absl::StatusOr<std::optional<OperationsIndexed>> FindOperationsIndexed(const EventLog& log, Sequence at_most,
-                                                                       absl::Status& damage) {
-  BatchWalk walk(log, 1, at_most, IndexOrder::kFalling);
-  while (at_most > 0) {
-    const std::optional<Stretch> stretch = walk.Next();
-    if (damage.ok()) damage = walk.damage();
-    if (!stretch) break;
-    const std::optional<BatchSummary>& summary = stretch->summary;
-    if (summary && summary->operations && summary->last <= at_most) {
-      return std::optional(OperationsIndexed{summary->last, *summary->operations});
-    }
-  }
-  return std::optional<OperationsIndexed>();
-}
-
 absl::StatusOr<std::vector<HistoryEntry>> OperationsBehind(const EventLog& log, Sequence through,
                                                            const LogExtent& extent) {
   ASSIGN_OR_RETURN(Fold fold, FoldLog(log, through));

@@ -19,11 +19,6 @@
 
 namespace foldlog {
 
-// How far the index tells of operations, looking at events up to `at_most` only; nothing if it does not, as in a log
-// without one. Damage that it passes over on the way is noted in `damage`.
-absl::StatusOr<std::optional<OperationsIndexed>> FindOperationsIndexed(const EventLog& log, Sequence at_most,
-                                                                       absl::Status& damage);
-
 // The operations that have no row if the index tells of those that were over by event `through`: begun later, or still
 // active then. Oldest first, up to the end of `extent`.
 absl::StatusOr<std::vector<HistoryEntry>> OperationsBehind(const EventLog& log, Sequence through,

@@ -42,18 +42,16 @@ OperationFinder::Span OperationFinder::SpanOf(const Operation& operation, std::o
 }
 
 // An index that tells of no operations leaves them all to the events.
-absl::Status OperationFinder::LearnWhatIsIndexed() {
-  ASSIGN_OR_RETURN(const std::optional<OperationsIndexed> indexed,
-                   FindOperationsIndexed(*log_, extent_.end.sequence, damage_));
-  indexed_ = indexed.value_or(OperationsIndexed{extent_.base.sequence, 0});
-  return absl::OkStatus();
+void OperationFinder::LearnWhatIsIndexed() {
+  indexed_ =
+      FindOperationsIndexed(*log_, extent_.end.sequence, damage_).value_or(OperationsIndexed{extent_.base.sequence, 0});
 }
 
 // Makes span_ the last operation that began by event `sequence`.
 absl::Status OperationFinder::Seek(Sequence sequence) {
   if (span_ && span_->first <= sequence && sequence < span_->next) return absl::OkStatus();
   reader_.reset();
-  if (!indexed_) RETURN_IF_ERROR(LearnWhatIsIndexed());
+  if (!indexed_) LearnWhatIsIndexed();
   const absl::StatusOr<bool> found = SeekRow(sequence);
   if (absl::IsDataLoss(found.status())) {
     if (damage_.ok()) damage_ = found.status();

@@ -51,7 +51,7 @@ class OperationFinder {
   static constexpr Sequence kNever = std::numeric_limits<Sequence>::max();
 
   static Span SpanOf(const Operation& operation, std::optional<Sequence> reset_by);
-  absl::Status LearnWhatIsIndexed();
+  void LearnWhatIsIndexed();
   absl::Status Seek(Sequence sequence);
   absl::StatusOr<bool> SeekRow(Sequence sequence);
   absl::Status TakeRow(const OperationRow& row);

@@ -116,13 +116,18 @@ std::optional<Stretch> BatchWalk::Next() {
   return stretch;
 }
 
-absl::StatusOr<std::optional<OperationsIndexed>> FindOperationsIndexed(const EventLog& log) {
-  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
-  IndexRowReader rows(log, IndexTable::kBatches, extent.end.sequence, IndexOrder::kFalling);
-  ASSIGN_OR_RETURN(const std::optional<IndexRow> row, rows.Next());
-  const std::optional<BatchSummary> last = row ? DecodeSummary(*row) : std::nullopt;
-  if (!last || !last->operations) return std::optional<OperationsIndexed>();
-  return std::optional(OperationsIndexed{last->last, *last->operations});
+std::optional<OperationsIndexed> FindOperationsIndexed(const EventLog& log, Sequence at_most, absl::Status& damage) {
+  BatchWalk walk(log, 1, at_most, IndexOrder::kFalling);
+  while (at_most > 0) {
+    const std::optional<Stretch> stretch = walk.Next();
+    if (damage.ok()) damage = walk.damage();
+    if (!stretch) break;
+    const std::optional<BatchSummary>& summary = stretch->summary;
+    if (summary && summary->operations && summary->last <= at_most) {
+      return OperationsIndexed{summary->last, *summary->operations};
+    }
+  }
+  return std::nullopt;
 }
 
 absl::StatusOr<bool> OperationRows::SkipTo(Sequence key) {

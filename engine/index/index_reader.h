@@ -86,8 +86,9 @@ struct OperationsIndexed {
   std::uint64_t operations = 0;
 };
 
-// How far the index tells of operations; nothing if it does not, as in a log without one.
-absl::StatusOr<std::optional<OperationsIndexed>> FindOperationsIndexed(const EventLog& log);
+// How far the index tells of operations, looking at events up to `at_most` only; nothing if it does not, as in a log
+// without one. Damage that it passes over on the way is noted in `damage`.
+std::optional<OperationsIndexed> FindOperationsIndexed(const EventLog& log, Sequence at_most, absl::Status& damage);
 
 // Rows of operations from that of event `from` on. The log must outlive it. Threads: one at a time.
 class OperationRows {

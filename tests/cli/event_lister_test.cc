@@ -43,10 +43,11 @@ Steps StepsReplayed(const EventLog& log) {
   absl::StatusOr<Replayer> replayer = Replayer::From(log, 1);
   EXPECT_OK(replayer);
   while (true) {
-    const absl::StatusOr<std::optional<ShownEvent>> shown = NextShown(*replayer);
-    EXPECT_OK(shown);
-    if (!shown.ok() || !*shown) return steps;
-    steps[(*shown)->event.sequence] = (*shown)->notes.clock_step_ns;
+    const Moment before = replayer->state().seen;
+    const auto event = replayer->Next();
+    EXPECT_OK(event);
+    if (!event.ok() || !*event) return steps;
+    steps[(*event)->sequence] = before == Moment() ? 0 : ClockStepNs(before, replayer->state().seen);
   }
 }
 

@@ -96,19 +96,23 @@ TEST_F(IndexReaderTest, LogWithoutAnIndexIsOneStretch) {
   EXPECT_EQ(Walk(1, 1000, IndexOrder::kRising).size(), 1);
   EXPECT_EQ(Walk(5, 5, IndexOrder::kFalling).size(), 1);
   EXPECT_OK(damage_);
-  ASSERT_OK_AND_ASSIGN(const auto indexed, FindOperationsIndexed(log_));
-  EXPECT_FALSE(indexed);
+  EXPECT_FALSE(FindOperationsIndexed(log_, 1000, damage_));
+  EXPECT_OK(damage_);
 }
 
-TEST_F(IndexReaderTest, OperationsAreIndexedAsFarAsTheLastRowSays) {
-  log_.rows = {EncodeSummary({.first = 1, .last = 50, .operations = 3})};
-  ASSERT_OK_AND_ASSIGN(const auto indexed, FindOperationsIndexed(log_));
-  ASSERT_TRUE(indexed);
-  EXPECT_EQ(indexed->through, 50);
-  EXPECT_EQ(indexed->operations, 3);
-  log_.rows = {EncodeSummary({.first = 1, .last = 50})};
-  ASSERT_OK_AND_ASSIGN(const auto unknown, FindOperationsIndexed(log_));
-  EXPECT_FALSE(unknown);
+TEST_F(IndexReaderTest, OperationsAreIndexedAsFarAsTheLastRowThatKnowsThemSays) {
+  log_.rows = {EncodeSummary({.first = 1, .last = 50, .operations = 3}), EncodeSummary({.first = 51, .last = 60}),
+               EncodeSummary({.first = 61, .last = 70, .operations = 9})};
+  const auto indexed = [&](Sequence at_most) { return FindOperationsIndexed(log_, at_most, damage_); };
+  EXPECT_EQ(indexed(1000)->through, 70);
+  EXPECT_EQ(indexed(1000)->operations, 9);
+  EXPECT_EQ(indexed(69)->through, 50) << "a batch counts as a whole";
+  EXPECT_EQ(indexed(60)->operations, 3);
+  EXPECT_FALSE(indexed(49));
+  EXPECT_OK(damage_);
+  log_.rows[2].words[3] ^= 1;
+  EXPECT_EQ(indexed(1000)->through, 50);
+  EXPECT_THAT(damage_, Fails(absl::StatusCode::kDataLoss, testing::HasSubstr("damaged")));
 }
 
 TEST_F(IndexReaderTest, SkippingComesToTheRowThatReadingOnComesTo) {

@@ -77,15 +77,6 @@ absl::Status AddClockStep(const EventLog& log, const Operation& operation, Event
 
 }  // namespace
 
-absl::StatusOr<std::optional<ShownEvent>> NextShown(Replayer& replayer) {
-  const Moment before = replayer.state().seen;
-  ASSIGN_OR_RETURN(std::optional<RecordedEvent> event, replayer.Next());
-  if (!event) return std::optional<ShownEvent>();
-  ShownEvent shown{.event = *std::move(event)};
-  if (before != Moment()) shown.notes.clock_step_ns = ClockStepNs(before, replayer.state().seen);
-  return std::optional(std::move(shown));
-}
-
 absl::StatusOr<EventSummary> ReadEventSummary(const EventLog& log, const Operation& operation) {
   EventSummary summary;
   summary.counts.resize(KindNames().size());

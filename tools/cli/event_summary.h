@@ -10,7 +10,6 @@
 
 #include "absl/status/statusor.h"
 #include "foldlog/event_log.h"
-#include "foldlog/replayer.h"
 #include "foldlog/state.h"
 
 namespace foldlog::cli {
@@ -36,9 +35,6 @@ struct EventSummary {
 
 // Of milestones and of errors, only so many are kept and shown: the rest is for `foldlog events`.
 inline constexpr std::size_t kSummaryEventsMax = 20;
-
-// The next event of `replayer`, with what the clocks before it tell.
-absl::StatusOr<std::optional<ShownEvent>> NextShown(Replayer& replayer);
 
 // Reads what is shown of the events of `operation`, and by the index no more.
 absl::StatusOr<EventSummary> ReadEventSummary(const EventLog& log, const Operation& operation);
