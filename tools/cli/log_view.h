@@ -21,6 +21,10 @@ using report::ReadLogView;
 // Where the log stops making sense, for standard error and the exit code.
 absl::Status CheckNoMisfit(const State& state, const EventLog& log);
 
+// What is wrong with the log's index, as far as that shows at once: in its rows of batches, and of the latest
+// operations.
+absl::Status FindIndexDamage(const EventLog& log, const LogExtent& extent);
+
 // Says on `messages` what is wrong with the log's index, if anything: the answer is that of the events all the same.
 void TellOfIndexDamage(const absl::Status& damage, Output& messages);
 

@@ -42,6 +42,7 @@ absl::Status RunStatus(const StatusOptions& options, Context& context) {
   } else {
     context.out.Show(StatusText(view, {now, context.look()}, stalled_after));
   }
+  TellOfIndexDamage(FindIndexDamage(*log, view.extent), context.messages);
   RETURN_IF_ERROR(CheckNoMisfit(view.state, *log));
   RETURN_IF_ERROR(CheckNothingIsMissing(*log, view.extent));
   if (stalled_after && report::IsStalled(view, now, *stalled_after)) context.exit_status = kStalled;
