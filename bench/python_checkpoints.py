@@ -120,15 +120,32 @@ def calls_for(name, wanted):
     return wanted * 50 if name == "foldlog, interval" else wanted
 
 
+def one(name, calls, errors):
+    """A measurement of one contender, as a line of JSON for bench/run.py."""
+    survives, make = next((survives, make) for other, survives, make in CONTENDERS if other == name)
+    rate, half, most = measure(make, calls_for(name, calls), errors)
+    print(json.dumps({"system": name, "workload": "python", "level": survives.replace("-", "_"), "promise": survives,
+                      "settings": "defaults" if name.startswith("foldlog") else "one row of JSON, as " + name,
+                      "version": f"Python {sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}",
+                      "build": foldlog._foldlog.build, "check": "passed",
+                      "figures": {"per_second": rate, "p50_ns": half * 1000, "p99_ns": most * 1000}}))
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     arguments.add_argument("--calls", type=int, default=10_000, help="calls a line; 50 times as many at intervals")
     arguments.add_argument("--repetitions", type=int, default=5)
     arguments.add_argument("--small", action="store_true", help="only to see that it runs and that results are right")
+    arguments.add_argument("--one", metavar="NAME", choices=[name for name, _, _ in CONTENDERS],
+                           help="only this line, once, as JSON")
+    arguments.add_argument("--errors", type=int, default=0, help="of --one: in the list before it begins")
     options = arguments.parse_args()
     if options.small:
         options.calls, options.repetitions = 50, 1
 
+    if options.one:
+        one(options.one, options.calls, options.errors)
+        return
     print(f"build {foldlog._foldlog.build}; Python {sys.version.split()[0]}; SQLite {sqlite3.sqlite_version}")
     print(f"{'':22}{'survives':11}{'errors':>7}{'calls/s':>12}{'p50 us':>10}{'p99 us':>10}")
     for errors in (0, 20 if options.small else 1000):

@@ -10,6 +10,7 @@ packages_test=(libgtest-dev libgmock-dev libbenchmark-dev nlohmann-json3-dev pyt
                lmdb-utils python3-lz4 python3-xxhash)
 # What the benchmarks compare with; each is left out where it is missing.
 packages_peers=(librocksdb-dev libleveldb-dev libdb5.3-dev libwiredtiger-dev)
+packages_plots=(gnuplot-nox)
 packages_module=(pybind11-dev python3-dev)
 packages_python=("${packages_module[@]}" python3-pytest)
 packages_coverage=(gcovr)

@@ -25,14 +25,14 @@ absl::Status Checked(int result, const char* call) {
   return absl::InternalError(absl::StrCat("Berkeley DB: ", call, ": ", db_strerror(result)));
 }
 
-DBT ThangOf(std::string_view bytes) {
-  DBT thang;
-  std::memset(&thang, 0, sizeof thang);
-  thang.data = const_cast<char*>(bytes.data());
-  thang.size = static_cast<u_int32_t>(bytes.size());
-  return thang;
+DBT DbtOf(std::string_view bytes) {
+  DBT dbt;
+  std::memset(&dbt, 0, sizeof dbt);
+  dbt.data = const_cast<char*>(bytes.data());
+  dbt.size = static_cast<u_int32_t>(bytes.size());
+  return dbt;
 }
-std::string_view BytesIn(const DBT& thang) { return {static_cast<const char*>(thang.data), thang.size}; }
+std::string_view BytesIn(const DBT& dbt) { return {static_cast<const char*>(dbt.data), dbt.size}; }
 
 class BerkeleyDb : public KeyValueSystem {
  public:
@@ -63,9 +63,14 @@ class BerkeleyDb : public KeyValueSystem {
   }
 
   absl::Status Put(int, std::string_view key, std::string_view value) override {
-    DBT key_given = ThangOf(key);
-    DBT value_given = ThangOf(value);
-    RETURN_IF_ERROR(Checked(table_->put(table_, nullptr, &key_given, &value_given, DB_AUTO_COMMIT), "put"));
+    DBT key_given = DbtOf(key);
+    DBT value_given = DbtOf(value);
+    int result = 0;
+    // Whoever is chosen to end a deadlock tries again, as the manual has it.
+    do {
+      result = table_->put(table_, nullptr, &key_given, &value_given, DB_AUTO_COMMIT);
+    } while (result == DB_LOCK_DEADLOCK);
+    RETURN_IF_ERROR(Checked(result, "put"));
     return puts_.fetch_add(1) % kPutsBetweenChecks == 0 ? CheckpointIfDue() : absl::OkStatus();
   }
 
@@ -75,8 +80,8 @@ class BerkeleyDb : public KeyValueSystem {
     std::string_view key;
     std::string_view value;
     while (next(key, value)) {
-      DBT key_given = ThangOf(key);
-      DBT value_given = ThangOf(value);
+      DBT key_given = DbtOf(key);
+      DBT value_given = DbtOf(value);
       const int result = table_->put(table_, txn, &key_given, &value_given, 0);
       if (result == 0) continue;
       txn->abort(txn);
@@ -90,8 +95,8 @@ class BerkeleyDb : public KeyValueSystem {
 
   absl::Status LastBefore(std::string_view bound, const VisitEntry& visit) override {
     return Read([&](DBC* cursor) {
-      DBT key = ThangOf(bound);
-      DBT value = ThangOf({});
+      DBT key = DbtOf(bound);
+      DBT value = DbtOf({});
       int result = cursor->get(cursor, &key, &value, DB_SET_RANGE);
       result = cursor->get(cursor, &key, &value, result == DB_NOTFOUND ? DB_LAST : DB_PREV);
       if (result == 0) visit(BytesIn(key), BytesIn(value));
@@ -101,8 +106,8 @@ class BerkeleyDb : public KeyValueSystem {
 
   absl::Status Each(const VisitEntry& visit) override {
     return Read([&](DBC* cursor) {
-      DBT key = ThangOf({});
-      DBT value = ThangOf({});
+      DBT key = DbtOf({});
+      DBT value = DbtOf({});
       int result = cursor->get(cursor, &key, &value, DB_FIRST);
       for (; result == 0; result = cursor->get(cursor, &key, &value, DB_NEXT)) visit(BytesIn(key), BytesIn(value));
       return result;
@@ -139,7 +144,6 @@ class BerkeleyDb : public KeyValueSystem {
     return Checked(environment_->txn_checkpoint(environment_, kCheckpointKib, 0, 0), "txn_checkpoint");
   }
 
-  // A reader that a writer makes wait for too long starts again, as the manual has it.
   template <typename Use>
   absl::Status Read(const Use& use) {
     for (;;) {

@@ -25,8 +25,11 @@ void AddMedian(Figures& figures, const std::string& name, std::vector<double> sa
   figures.emplace_back(name + "_max", samples.back());
 }
 
-// What a writer that dies leaves behind: foldlog has that in its tail, others in a journal.
-constexpr std::int64_t kLeftByWriter = 4000;
+// What a writer that dies leaves behind: foldlog has that in its tail, others in a journal. Of durable checkpoints
+// less, because they take so long.
+std::int64_t LeftByWriter(const Parameters& parameters) {
+  return std::min<std::int64_t>(parameters.level == Level::kDurable ? 200 : 4000, parameters.checkpoints);
+}
 
 struct Opened {
   double taken_us = 0;
@@ -47,7 +50,7 @@ absl::StatusOr<Figures> MeasureReopening(const Parameters& parameters) {
   const ScratchPlace scratch(parameters.directory);
   const Place place = PlaceIn(scratch.path(), parameters);
   RETURN_IF_ERROR(Build(parameters, scratch.path()));
-  const std::int64_t left = std::min(kLeftByWriter, parameters.checkpoints);
+  const std::int64_t left = LeftByWriter(parameters);
   std::int64_t there = parameters.checkpoints;
   std::vector<double> after_close;
   std::vector<double> after_kill;

@@ -157,6 +157,20 @@ void AddBytes(Figures& figures, const char* name, std::uint64_t bytes, std::int6
   figures.emplace_back(name, static_cast<double>(bytes) / static_cast<double>(checkpoints));
 }
 
+// A percentile that fewer calls than these lie above is not told: it would be the slowest call under another name.
+constexpr double kCallsAbove = 5;
+
+void AddLatency(Figures& figures, const Latency& latency) {
+  constexpr std::pair<const char*, double> kPercentiles[] = {
+      {"p50_ns", 0.5}, {"p99_ns", 0.99}, {"p99.9_ns", 0.999}, {"p99.99_ns", 0.9999}};
+  figures.emplace_back("mean_ns", latency.mean_ns());
+  for (const auto& [name, share] : kPercentiles) {
+    const double above = (1 - share) * static_cast<double>(latency.count());
+    if (above >= kCallsAbove) figures.emplace_back(name, latency.Percentile(share));
+  }
+  figures.emplace_back("max_ns", static_cast<double>(latency.max_ns()));
+}
+
 // What the file system still holds after the check has closed everything.
 absl::StatusOr<Figures> CheckAndCount(const Parameters& parameters, const std::string& directory,
                                       const Written& written, std::uint64_t device_before) {
@@ -182,13 +196,7 @@ absl::StatusOr<Figures> MeasureRecording(const Parameters& parameters) {
   const Ending ending = parameters.workload == "bytes" ? Ending::kExit : Ending::kSigkill;
   RETURN_IF_ERROR(RunInChild([&] { return Write(parameters, place.path(), *written); }, ending));
   ASSIGN_OR_RETURN(Figures figures, CheckAndCount(parameters, place.path(), *written, before));
-  const Latency& latency = written->latency;
-  figures.insert(figures.end(), {{"mean_ns", latency.mean_ns()},
-                                 {"p50_ns", latency.Percentile(0.5)},
-                                 {"p99_ns", latency.Percentile(0.99)},
-                                 {"p99.9_ns", latency.Percentile(0.999)},
-                                 {"p99.99_ns", latency.Percentile(0.9999)},
-                                 {"max_ns", static_cast<double>(latency.max_ns())}});
+  AddLatency(figures, written->latency);
   return figures;
 }
 

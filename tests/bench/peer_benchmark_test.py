@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 SKIPPED = 77
-CHECKPOINTS = {"durable": 40, "kill_safe": 300}
+CHECKPOINTS = {"durable": 20, "kill_safe": 300}
 SECONDS = 20  # a bound that no run should reach: how many checkpoints there are decides
 
 
