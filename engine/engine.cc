@@ -11,6 +11,7 @@
 #include "engine/codec/frame.h"
 #include "engine/codec/state_codec.h"
 #include "engine/fold.h"
+#include "engine/lazy_fold.h"
 #include "engine/shorten.h"
 #include "engine/transition.h"
 #include "foldlog/event_index.h"
@@ -34,7 +35,7 @@ constexpr std::size_t kWordsOnAFullDiskBytes = 512;
 
 // Threads: a command decides on the state, appends and folds under `mutex`, as one step. It waits for the disk outside
 // of the mutex, so that threads that wait at the same time share a flush, and others go on meanwhile. Invariant:
-// `state` is the fold of the log up to `end`.
+// `fold` is that of the log up to `end`.
 struct Engine::Impl {
   const ForkGuard process;
   mutable std::mutex mutex;
@@ -43,13 +44,17 @@ struct Engine::Impl {
   Owner self;
   WriterInfo previous;
   RecoveryReport recovery;
-  State state;
+  LazyFold fold{State{}, {}};
   ChainEnd end;
   Sequence snapshot_at = 0;
   Sequence durable_when_closed = 0;
   bool closed = false;
 
-  FrameRun run;  // of the checkpoints at hand; kept, so that the next ones find its memory allocated
+  // Kept from call to call, so that the next checkpoints find their memory allocated.
+  FrameRun run;                        // of the checkpoints at hand
+  std::string noted_path, noted_file;  // the texts that `fold` has noted
+
+  const State& state() { return fold.Settled(); }
 
   // The place of the log is this engine's, even if another process answers for the operation.
   Owner NewOwner() const {
@@ -64,10 +69,14 @@ struct Engine::Impl {
 
   // By the writer lock as it was before this engine took it: now it only tells of this process.
   OwnerFate Fate() const {
+    const State& state = fold.Unsettled();
     return state.operation ? AssessOwner(state.operation->owner, previous, self) : OwnerFate::kUnknown;
   }
 
-  OperationHandle CurrentHandle() const { return {state.operation->operation_id, state.operation->epoch}; }
+  OperationHandle CurrentHandle() const {
+    const Operation& operation = *fold.Unsettled().operation;
+    return {operation.operation_id, operation.epoch};
+  }
 
   // The lock of a command. The process is checked first: in a child of fork() a thread that does not exist there may
   // hold the mutex.
@@ -91,6 +100,7 @@ struct Engine::Impl {
 
   absl::Status AppendCheckpoints(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints,
                                  Decrease decrease, const CommandContext& context);
+  absl::Status FoldCheckpoint(CheckpointView& checkpoint);
   void SnapshotIfDue();
 };
 
@@ -98,11 +108,11 @@ struct Engine::Impl {
 absl::Status Engine::Impl::AppendEvent(const Event& event, Space space) {
   FrameRun frame{.words = {}, .before = end, .after = end};
   RETURN_IF_ERROR(AppendFrame(event, frame));
-  State next = state;
+  State next = state();
   RETURN_IF_ERROR(Apply({frame.after.sequence, frame.after.hash, event}, next));
   RETURN_IF_ERROR(log->Append(frame, space));
   end = frame.after;
-  state = std::move(next);
+  fold = LazyFold(std::move(next), log->name());
   SnapshotIfDue();
   return absl::OkStatus();
 }
@@ -146,44 +156,57 @@ absl::StatusOr<OperationHandle> Engine::Impl::TakeOperation(const absl::StatusOr
 // This path is taken millions of times, so it copies no state. A checkpoint changes nothing that the
 // decision on the next one depends on, except for the count, which `files` follows. A checkpoint that passes the
 // decision can be folded, because the fold asks for no more than an active operation of the same epoch. So it is folded
-// in place, after it was stored.
+// after it was stored, or noted for when the state is asked for.
 absl::Status Engine::Impl::AppendCheckpoints(const OperationHandle& handle,
                                              std::span<const foldlog::Checkpoint> checkpoints, Decrease decrease,
                                              const CommandContext& context) {
   const Moment now = Now(context);
-  std::int64_t files = state.operation ? state.operation->files_processed : 0;
+  const State& before = fold.Unsettled();
+  std::int64_t files = before.operation ? fold.files_processed() : 0;
   run.words.clear();
   run.before = run.after = end;
   for (const foldlog::Checkpoint& checkpoint : checkpoints) {
-    if (absl::Status sound = CheckCheckpoint(state, handle, checkpoint); !sound.ok()) return NamingTheLog(sound);
+    if (absl::Status sound = CheckCheckpoint(before, handle, checkpoint); !sound.ok()) return NamingTheLog(sound);
     ASSIGN_OR_RETURN(files, DecideCount(checkpoint.files_processed, files, decrease));
     if (files == checkpoint.files_processed) {
-      RETURN_IF_ERROR(AppendCheckpointFrame(now, state.epoch, checkpoint, run));
+      RETURN_IF_ERROR(AppendCheckpointFrame(now, before.epoch, checkpoint, run));
     } else {
-      RETURN_IF_ERROR(AppendCheckpointFrame(now, state.epoch, WithCount(checkpoint, files), run));
+      RETURN_IF_ERROR(AppendCheckpointFrame(now, before.epoch, WithCount(checkpoint, files), run));
     }
   }
   // Up to here nothing has changed: a refusal or a full disk leaves log and state as they were.
   RETURN_IF_ERROR(log->Append(run, Space::kUnreserved));
   end = run.after;
-  files = state.operation->files_processed;
+  files = fold.files_processed();
   for (const foldlog::Checkpoint& checkpoint : checkpoints) {
     ASSIGN_OR_RETURN(files, DecideCount(checkpoint.files_processed, files, decrease));
-    CheckpointView view = ViewOf(now, state.epoch, checkpoint);
+    CheckpointView view = ViewOf(now, before.epoch, checkpoint);
     view.files_processed = files;
-    RETURN_IF_ERROR(ApplyCheckpoint(state.sequence + 1, view, state));
+    RETURN_IF_ERROR(FoldCheckpoint(view));
   }
   SnapshotIfDue();
+  return absl::OkStatus();
+}
+
+// The texts are the caller's, and what is noted is folded later: so they are copied.
+absl::Status Engine::Impl::FoldCheckpoint(CheckpointView& checkpoint) {
+  const Sequence sequence = fold.sequence() + 1;
+  if (checkpoint.has_error || !fold.CanNote(sequence, checkpoint)) return fold.AddUnusual(checkpoint);
+  if (IsPresent(checkpoint.current_path)) checkpoint.current_path = noted_path.assign(checkpoint.current_path);
+  if (IsPresent(checkpoint.last_processed_file)) {
+    checkpoint.last_processed_file = noted_file.assign(checkpoint.last_processed_file);
+  }
+  fold.Note(sequence, checkpoint);
   return absl::OkStatus();
 }
 
 // A snapshot that can't be stored makes the next opening slower and nothing else, so its error is ignored, and the next
 // one is due after the usual interval. If the log itself has failed, the next append reports it.
 void Engine::Impl::SnapshotIfDue() {
-  if (state.sequence - snapshot_at < options.snapshot_interval_events) return;
+  if (fold.sequence() - snapshot_at < options.snapshot_interval_events) return;
   Snapshot snapshot{.at = end, .words = {}};
-  snapshot_at = state.sequence;
-  if (EncodeState(state, snapshot.words).ok()) log->PutSnapshot(snapshot).IgnoreError();
+  snapshot_at = fold.sequence();
+  if (EncodeState(state(), snapshot.words).ok()) log->PutSnapshot(snapshot).IgnoreError();
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -205,7 +228,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(WritableLog log, EngineOpti
   impl->log = std::move(log.log);
   impl->self = std::move(log.self);
   impl->previous = std::move(log.previous);
-  impl->state = std::move(fold.state);
+  impl->fold = LazyFold(std::move(fold.state), impl->log->name());
   impl->end = fold.at;
   // Counted from the snapshot that the fold began with: the events folded since then count towards the next one.
   impl->snapshot_at = fold.snapshot_used;
@@ -217,7 +240,7 @@ absl::StatusOr<OperationHandle> Engine::Start(const StartRequest& request, const
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
   // Id, fate and time are made before the decision: it is pure, and gets them as arguments.
-  return impl.TakeOperation(DecideStart(impl.state, request, context.new_id ? *context.new_id : impl.options.new_id(),
+  return impl.TakeOperation(DecideStart(impl.state(), request, context.new_id ? *context.new_id : impl.options.new_id(),
                                         impl.Fate(), impl.ActorOf(context)),
                             std::move(lock));
 }
@@ -231,7 +254,7 @@ absl::Status Engine::Checkpoint(const OperationHandle& handle, std::span<const f
                                 Durability durability, Decrease decrease, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   // A stale handle is refused even with nothing to record.
-  if (checkpoints.empty()) RETURN_IF_ERROR(CheckCheckpoint(impl_->state, handle, {}));
+  if (checkpoints.empty()) RETURN_IF_ERROR(CheckCheckpoint(impl_->fold.Unsettled(), handle, {}));
   RETURN_IF_ERROR(impl_->AppendCheckpoints(handle, checkpoints, decrease, context));
   return durability == Durability::kSync ? impl_->MakeDurable(std::move(lock)) : absl::OkStatus();
 }
@@ -239,7 +262,7 @@ absl::Status Engine::Checkpoint(const OperationHandle& handle, std::span<const f
 absl::StatusOr<std::int64_t> Engine::Advance(const OperationHandle& handle, const Increment& increment,
                                              Durability durability, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  ASSIGN_OR_RETURN(const foldlog::Checkpoint checkpoint, DecideAdvance(impl_->state, handle, increment));
+  ASSIGN_OR_RETURN(const foldlog::Checkpoint checkpoint, DecideAdvance(impl_->state(), handle, increment));
   // The total was computed under the same lock, so it is never a decrease.
   RETURN_IF_ERROR(impl_->AppendCheckpoints(handle, std::span(&checkpoint, 1), Decrease::kRefused, context));
   if (durability == Durability::kSync) RETURN_IF_ERROR(impl_->MakeDurable(std::move(lock)));
@@ -248,7 +271,7 @@ absl::StatusOr<std::int64_t> Engine::Advance(const OperationHandle& handle, cons
 
 absl::Status Engine::Pause(const OperationHandle& handle, const std::string& reason, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecidePause(impl_->state, handle, reason, impl_->Now(context)), Space::kReserve,
+  return impl_->AppendDurably(DecidePause(impl_->state(), handle, reason, impl_->Now(context)), Space::kReserve,
                               std::move(lock));
 }
 
@@ -256,7 +279,7 @@ absl::StatusOr<OperationHandle> Engine::Resume(const std::string& operation_id, 
                                                const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
-  return impl.TakeOperation(DecideResume(impl.state, operation_id, reason, impl.Fate(), impl.ActorOf(context)),
+  return impl.TakeOperation(DecideResume(impl.state(), operation_id, reason, impl.Fate(), impl.ActorOf(context)),
                             std::move(lock));
 }
 
@@ -264,54 +287,55 @@ absl::StatusOr<OperationHandle> Engine::RecoverByForce(const std::string& operat
                                                        const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
-  return impl.TakeOperation(DecideRecoverByForce(impl.state, operation_id, reason, impl.Fate(), impl.ActorOf(context)),
-                            std::move(lock));
+  return impl.TakeOperation(
+      DecideRecoverByForce(impl.state(), operation_id, reason, impl.Fate(), impl.ActorOf(context)), std::move(lock));
 }
 
 absl::Status Engine::Complete(const OperationHandle& handle, const Stats& stats, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideComplete(impl_->state, handle, stats, impl_->Now(context)), Space::kReserve,
+  return impl_->AppendDurably(DecideComplete(impl_->state(), handle, stats, impl_->Now(context)), Space::kReserve,
                               std::move(lock));
 }
 
 absl::Status Engine::Fail(const OperationHandle& handle, const std::string& error, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideFail(impl_->state, handle, error, impl_->Now(context)), Space::kReserve,
+  return impl_->AppendDurably(DecideFail(impl_->state(), handle, error, impl_->Now(context)), Space::kReserve,
                               std::move(lock));
 }
 
 absl::Status Engine::Clear(const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideClear(impl_->state, impl_->Now(context)), Space::kReserve, std::move(lock));
+  return impl_->AppendDurably(DecideClear(impl_->state(), impl_->Now(context)), Space::kReserve, std::move(lock));
 }
 
 absl::Status Engine::Reset(const std::string& reason, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideReset(impl_->state, reason, impl_->Now(context)), Space::kReserve, std::move(lock));
+  return impl_->AppendDurably(DecideReset(impl_->state(), reason, impl_->Now(context)), Space::kReserve,
+                              std::move(lock));
 }
 
 absl::StatusOr<OperationHandle> Engine::Import(Imported operation, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
   Impl& impl = *impl_;
   std::string id = context.new_id ? *context.new_id : impl.options.new_id();
-  return impl.TakeOperation(DecideImport(impl.state, std::move(operation), std::move(id), impl.ActorOf(context)),
+  return impl.TakeOperation(DecideImport(impl.state(), std::move(operation), std::move(id), impl.ActorOf(context)),
                             std::move(lock));
 }
 
 State Engine::state() const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->state;
+  return impl_->state();
 }
 
 std::optional<OperationHandle> Engine::current_handle() const {
   const std::lock_guard lock(impl_->mutex);
-  if (!impl_->state.active()) return std::nullopt;
+  if (!impl_->state().active()) return std::nullopt;
   return impl_->CurrentHandle();
 }
 
 std::optional<OwnerFate> Engine::interruption() const {
   const std::lock_guard lock(impl_->mutex);
-  const State& state = impl_->state;
+  const State& state = impl_->state();
   // An operation that this engine owns is not interrupted; AssessOwner() would look through /proc for nothing.
   if (state.status() != OperationStatus::kInProgress || state.operation->owner == impl_->NewOwner()) {
     return std::nullopt;
@@ -321,7 +345,7 @@ std::optional<OwnerFate> Engine::interruption() const {
 
 std::int64_t Engine::active_ns() const {
   const std::lock_guard lock(impl_->mutex);
-  return ActiveNs(impl_->state, impl_->options.clock());
+  return ActiveNs(impl_->state(), impl_->options.clock());
 }
 
 Sequence Engine::durable_through() const {

@@ -41,6 +41,11 @@ absl::Status LazyFold::AddUnusual(const EventView& view) {
   return Behind(ApplyRecorded(CopyOf(view), state_));
 }
 
+absl::Status LazyFold::AddUnusual(const CheckpointView& checkpoint) {
+  Settle();
+  return Behind(ApplyCheckpoint(state_.sequence + 1, checkpoint, state_));
+}
+
 // The state has changed other than by what was noted.
 absl::Status LazyFold::Behind(absl::Status applied) {
   noted_through_ = state_.sequence;

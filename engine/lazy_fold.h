@@ -43,7 +43,7 @@ class LazyFold {
   // Add() in two steps, for who has decoded the frame: a plain checkpoint is noted if it is like those before it; if
   // not, and for all other frames, there is AddUnusual().
   bool Note(Sequence sequence, const CheckpointView& plain) {
-    if (sequence != noted_through_ + 1 || !usual_.LetsPass(plain)) return false;
+    if (!CanNote(sequence, plain)) return false;
     usual_.time_min = plain.at.time;
     noted_.files_processed = plain.files_processed;
     if (IsPresent(plain.current_path)) noted_.current_path = plain.current_path;
@@ -52,7 +52,13 @@ class LazyFold {
     noted_through_ = sequence;
     return true;
   }
+  bool CanNote(Sequence sequence, const CheckpointView& plain) const {
+    return sequence == noted_through_ + 1 && usual_.LetsPass(plain);
+  }
   absl::Status AddUnusual(const FrameView& frame);
+
+  // AddUnusual() for a checkpoint in no frame, the next event: ApplyCheckpoint() on the settled state.
+  absl::Status AddUnusual(const CheckpointView& checkpoint);
 
   // Add() for an event that a ViewReader gave.
   absl::Status Add(const EventView& view) {
@@ -71,6 +77,14 @@ class LazyFold {
   const State& Settled() {
     Settle();
     return state_;
+  }
+
+  // The state with what is noted left out: right in all that a checkpoint does not change, and it costs nothing.
+  const State& Unsettled() const { return state_; }
+
+  // Of the operation, which there must be, noted or not.
+  std::int64_t files_processed() const {
+    return noted_through_ == state_.sequence ? state_.operation->files_processed : noted_.files_processed;
   }
 
   // The last event, settled or noted.

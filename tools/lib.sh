@@ -7,7 +7,7 @@ repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 packages_build=(g++ cmake ninja-build pkgconf liblmdb-dev liblz4-dev capnproto libcapnp-dev libxxhash-dev libabsl-dev libcli11-dev
                 libutf8proc-dev libsqlite3-dev)
 packages_test=(libgtest-dev libgmock-dev libbenchmark-dev nlohmann-json3-dev python3 sqlite3 clang-format
-               lmdb-utils python3-lz4 python3-xxhash)
+               lmdb-utils python3-lz4 python3-xxhash valgrind)
 # What the benchmarks compare with; each is left out where it is missing.
 packages_peers=(librocksdb-dev libleveldb-dev libdb5.3-dev libwiredtiger-dev)
 packages_plots=(gnuplot-nox)

@@ -15,12 +15,17 @@ namespace {
 // handler of pthread_atfork() is not called for a plain clone().
 class ProcessNumber {
  public:
-  static std::uint64_t Get() {
-    static ProcessNumber& numbers = *new ProcessNumber;
-    return numbers.Current();
-  }
+  static std::uint64_t Get() { return Numbers().Current(); }
+
+  // Where the number is, 0 in a child that has none yet. Null for kernels before 4.14, which lack MADV_WIPEONFORK.
+  static const std::atomic<std::uint64_t>* Page() { return Numbers().current_; }
 
  private:
+  static ProcessNumber& Numbers() {
+    static ProcessNumber& numbers = *new ProcessNumber;
+    return numbers;
+  }
+
   ProcessNumber() {
     constexpr std::size_t kPageBytes = 4096;
     void* page = mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -29,9 +34,8 @@ class ProcessNumber {
     }
   }
 
-  // Kernels before 4.14 lack MADV_WIPEONFORK; there getpid() does.
   std::uint64_t Current() {
-    if (current_ == nullptr) return static_cast<std::uint64_t>(getpid());
+    if (current_ == nullptr) return 0;
     const std::uint64_t number = current_->load(std::memory_order_relaxed);
     return number != 0 ? number : NewNumber();
   }
@@ -52,9 +56,9 @@ class ProcessNumber {
 
 }  // namespace
 
-ForkGuard::ForkGuard() : number_(ProcessNumber::Get()), pid_(getpid()) {}
+ForkGuard::ForkGuard() : page_(ProcessNumber::Page()), number_(ProcessNumber::Get()), pid_(getpid()) {}
 
-bool ForkGuard::IsInside() const { return ProcessNumber::Get() == number_; }
+bool ForkGuard::IsSameProcess() const { return getpid() == pid_; }
 
 absl::Status ForkGuard::Refuse(const std::string& log_name) const {
   return absl::FailedPreconditionError(

@@ -3,6 +3,7 @@
 #ifndef FOLDLOG_BASE_FORK_GUARD_H_
 #define FOLDLOG_BASE_FORK_GUARD_H_
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -15,7 +16,9 @@ class ForkGuard {
  public:
   ForkGuard();
 
-  bool IsInside() const;
+  bool IsInside() const {
+    return page_ != nullptr ? page_->load(std::memory_order_relaxed) == number_ : IsSameProcess();
+  }
 
   // FailedPrecondition in any process but the one that made this. To be called before a mutex is locked: in a child, a
   // thread that does not exist there may hold it.
@@ -23,7 +26,9 @@ class ForkGuard {
 
  private:
   absl::Status Refuse(const std::string& log_name) const;
+  bool IsSameProcess() const;
 
+  const std::atomic<std::uint64_t>* page_;  // wiped in a child; null where the kernel can't
   std::uint64_t number_;
   std::int64_t pid_;
 };

@@ -32,12 +32,8 @@ std::size_t PlainCheckpointWords(const Checkpoint& checkpoint) {
   return kFixedWords + TextWords(checkpoint.current_path) + TextWords(checkpoint.last_processed_file);
 }
 
-// resize() gives zeros, which absent texts and the padding rely on.
-void EncodePlainCheckpoint(const Moment& at, Epoch epoch, const Checkpoint& checkpoint,
-                           std::vector<std::uint64_t>& words) {
-  const std::size_t start = words.size();
-  words.resize(start + PlainCheckpointWords(checkpoint));
-  std::uint64_t* const root = words.data() + start;
+// Absent texts and the padding stay zero.
+void EncodePlainCheckpoint(const Moment& at, Epoch epoch, const Checkpoint& checkpoint, std::uint64_t* root) {
   std::uint64_t* const data = root + kRootWords;
   std::uint64_t* const pointers = data + kDataWords;
   *root = kRoot;

@@ -10,7 +10,6 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "engine/checkpoint_view.h"
 #include "engine/codec/frame.h"
@@ -20,10 +19,11 @@ namespace foldlog {
 
 inline bool IsPlain(const Checkpoint& checkpoint) { return !checkpoint.error; }
 
-// The size in words of the message that EncodePlainCheckpoint() appends to `words`.
+// The size of its message in words.
 std::size_t PlainCheckpointWords(const Checkpoint& checkpoint);
-void EncodePlainCheckpoint(const Moment& at, Epoch epoch, const Checkpoint& checkpoint,
-                           std::vector<std::uint64_t>& words);
+
+// Writes the message to `words`, which are zero and have room for it.
+void EncodePlainCheckpoint(const Moment& at, Epoch epoch, const Checkpoint& checkpoint, std::uint64_t* words);
 
 // The layout, which is that of https://capnproto.org/encoding.html; schema/FORMAT.md has an example. The decoder is
 // inlined where millions are read, so that the view stays in registers.

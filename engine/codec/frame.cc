@@ -79,10 +79,10 @@ absl::Status AppendPayload(std::span<const std::uint64_t> payload, FrameRun& run
 absl::Status AppendCheckpointFrame(const Moment& at, Epoch epoch, const Checkpoint& checkpoint, FrameRun& run) {
   if (!IsPlain(checkpoint)) return AppendFrame({at.time, epoch, checkpoint, at.boot}, run);
   const std::size_t payload_words = PlainCheckpointWords(checkpoint);
-  RETURN_IF_ERROR(CheckSize(payload_words, kMaxCommonPayloadBytes));
+  if (payload_words * kWordBytes > kMaxCommonPayloadBytes) return CheckSize(payload_words, kMaxCommonPayloadBytes);
   const std::size_t start = run.words.size();
-  run.words.resize(start + kFrameHeaderWords);
-  EncodePlainCheckpoint(at, epoch, checkpoint, run.words);
+  run.words.resize(start + kFrameHeaderWords + payload_words);
+  EncodePlainCheckpoint(at, epoch, checkpoint, &run.words[start + kFrameHeaderWords]);
   Seal(start, run);
   return absl::OkStatus();
 }

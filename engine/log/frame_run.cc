@@ -11,8 +11,7 @@
 
 namespace foldlog {
 
-absl::Status CheckStartsAt(const FrameSpan& run, const ChainEnd& end, const std::string& name) {
-  if (run.before == end) return absl::OkStatus();
+absl::Status NotAtTheEnd(const FrameSpan& run, const ChainEnd& end, const std::string& name) {
   return absl::AbortedError(absl::StrCat("cannot append event ", run.before.sequence + 1, " to the log ", name,
                                          ", which now ends with event ", end.sequence,
                                          "; decide again on its latest state"));

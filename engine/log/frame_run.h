@@ -45,8 +45,12 @@ absl::Status WalkChain(const FrameSpan& run, const Use& use) {
                          : absl::InvalidArgumentError("the frames to append do not end where they claim to");
 }
 
+absl::Status NotAtTheEnd(const FrameSpan& run, const ChainEnd& end, const std::string& name);
+
 // Aborted unless `run` starts where the log ends (optimistic concurrency): another writer of the state came first.
-absl::Status CheckStartsAt(const FrameSpan& run, const ChainEnd& end, const std::string& name);
+inline absl::Status CheckStartsAt(const FrameSpan& run, const ChainEnd& end, const std::string& name) {
+  return run.before == end ? absl::OkStatus() : NotAtTheEnd(run, end, name);
+}
 
 // CheckStartsAt(), and InvalidArgument unless the run is a chain.
 absl::Status CheckContinues(const FrameSpan& run, const ChainEnd& end, const std::string& name);

@@ -19,9 +19,9 @@ TEST(CheckpointCodec, WritesTheBytesThatTheBuilderWrites) {
                                 .batch_num = make.Maybe([&] { return make.Count(); })};
     const Moment at{static_cast<TimeNs>(random()), make.AnyBoot()};
     const Epoch epoch = random();
-    std::vector<std::uint64_t> by_hand = {7};  // what was there stays
-    EncodePlainCheckpoint(at, epoch, checkpoint, by_hand);
-    std::vector<std::uint64_t> by_builder = {7};
+    std::vector<std::uint64_t> by_hand(PlainCheckpointWords(checkpoint));
+    EncodePlainCheckpoint(at, epoch, checkpoint, by_hand.data());
+    std::vector<std::uint64_t> by_builder;
     ASSERT_OK(EncodeEvent({at.time, epoch, checkpoint, at.boot}, by_builder));
     ASSERT_EQ(by_hand, by_builder) << "round " << i;
   }

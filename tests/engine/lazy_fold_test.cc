@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <random>
+#include <string>
 
 #include "engine/codec/event_codec.h"
 #include "engine/codec/frame_reader.h"
+#include "engine/fold.h"
 #include "tests/support/random_events.h"
 #include "tests/support/test_support.h"
 
@@ -286,6 +289,24 @@ TEST_F(LazyFoldTest, MisfitThatTheCallerFoundIsNotedBehindTheRest) {
   const State& state = fold_.Settled();
   EXPECT_EQ(state.operation->files_processed, 2);
   EXPECT_EQ(state.misfit, (Misfit{3, "unreadable"}));
+}
+
+// Checkpoints are folded when somebody asks, and the caller's texts may be gone by then.
+TEST(LazyFoldProperty, EnginesStateIsTheFoldOfTheLogWheneverItIsAskedFor) {
+  ASSERT_OK_AND_ASSIGN(const auto engine, Engine::Open(NewWritableMemoryLog(), DeterministicOptions()));
+  ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({}));
+  std::mt19937_64 random(TestSeed());
+  for (std::int64_t i = 1; i <= 2000; ++i) {
+    foldlog::Checkpoint checkpoint{.files_processed = static_cast<std::int64_t>(random() % 4 == 0 ? i / 2 : i)};
+    if (random() % 2 == 0) checkpoint.current_path = std::string(random() % 100, static_cast<char>('a' + i % 26));
+    if (random() % 2 == 0) checkpoint.last_processed_file = std::to_string(i);
+    if (random() % 20 == 0) checkpoint.batch_num = i;
+    if (random() % 50 == 0) checkpoint.error = FileError{"/f", "no", ""};
+    ASSERT_OK(engine->Checkpoint(handle, checkpoint, Durability::kInterval, Decrease::kAllowed));
+    if (random() % 40 != 0) continue;
+    ASSERT_OK_AND_ASSIGN(const Fold fold, FoldLog(engine->log()));
+    ASSERT_EQ(engine->state(), fold.state);
+  }
 }
 
 }  // namespace
