@@ -86,7 +86,7 @@ class LevelDb : public KeyValueSystem {
   }
 
   absl::Status Close() override {
-    const absl::Status durable = MakeDurable();
+    absl::Status durable = MakeDurable();
     database_.reset();
     return durable;
   }

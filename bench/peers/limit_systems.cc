@@ -132,7 +132,7 @@ class LimitFile : public System {
   }
 
   absl::Status Close() override {
-    const absl::Status durable = MakeDurable();
+    absl::Status durable = MakeDurable();
     Release();
     return durable;
   }
@@ -163,7 +163,7 @@ class LimitFile : public System {
     Encode(checkpoint, 0, encoded);
     const SlotHead head{.number = number, .bytes = static_cast<std::int64_t>(encoded.size())};
     if (sizeof head + encoded.size() > kSlotBytes) return absl::InternalError("a checkpoint does not fit a slot");
-    std::memcpy(slot + sizeof head, encoded.data(), encoded.size());
+    std::copy(encoded.begin(), encoded.end(), slot + sizeof head);
     std::memcpy(slot, &head, sizeof head);
     return absl::OkStatus();
   }

@@ -106,7 +106,7 @@ class Lmdb : public KeyValueSystem {
   }
 
   absl::Status Close() override {
-    const absl::Status durable = is_reader_ ? absl::OkStatus() : MakeDurable();
+    absl::Status durable = is_reader_ ? absl::OkStatus() : MakeDurable();
     Release();
     return durable;
   }

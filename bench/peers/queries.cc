@@ -89,7 +89,7 @@ absl::Status Ask(const Parameters& parameters, const std::string& directory, Mee
 template <typename Work>
 auto Announcing(Meeting& meeting, const Work& work) {
   return [&meeting, work]() -> absl::Status {
-    const absl::Status status = work();
+    absl::Status status = work();
     if (!status.ok()) meeting.failed = true;
     return status;
   };

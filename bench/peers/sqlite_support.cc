@@ -25,7 +25,7 @@ absl::Status SqliteStatement::Error() const {
 
 absl::Status SqliteStatement::Run() {
   const int result = sqlite3_step(statement_);
-  const absl::Status status = result == SQLITE_DONE ? absl::OkStatus() : Error();
+  absl::Status status = result == SQLITE_DONE ? absl::OkStatus() : Error();
   Reset();
   return status;
 }
@@ -34,7 +34,7 @@ absl::StatusOr<bool> SqliteStatement::Step() {
   const int result = sqlite3_step(statement_);
   if (result == SQLITE_ROW) return true;
   if (result == SQLITE_DONE) return false;
-  const absl::Status status = Error();
+  absl::Status status = Error();
   Reset();
   return status;
 }

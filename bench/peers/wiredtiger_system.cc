@@ -68,7 +68,7 @@ class WiredTiger : public KeyValueSystem {
     std::string_view key;
     std::string_view value;
     while (next(key, value)) {
-      const absl::Status put = Insert(of_thread_[0].cursor, key, value);
+      absl::Status put = Insert(of_thread_[0].cursor, key, value);
       if (put.ok()) continue;
       session->rollback_transaction(session, nullptr);
       return put;
