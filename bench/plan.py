@@ -10,7 +10,8 @@ import json
 import random
 
 TEN_THOUSAND = 10_000
-PYTHON = ("foldlog, sync", "SQLite, WAL, FULL", "foldlog, interval", "SQLite, WAL, NORMAL")
+PYTHON = {"python_durable": ("foldlog, sync", "SQLite, WAL, FULL"),
+          "python_kill_safe": ("foldlog, interval", "SQLite, WAL, NORMAL")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,8 +109,9 @@ def readings(systems, size):
 
 
 def python(size):
-    for name in PYTHON:
-        yield Row("python", name, (f"--one={name}", f"--calls={size.python_calls}"), program="python_checkpoints.py")
+    for group, names in PYTHON.items():
+        for name in names:
+            yield Row(group, name, (f"--one={name}", f"--calls={size.python_calls}"), program="python_checkpoints.py")
 
 
 def rows(systems, size, with_python=True):

@@ -64,7 +64,9 @@ SECTIONS = (
             "queries_per_second"),
     Section("old_run", "How one old run of many ended", "",
             (("answer", "answer_us", TIME), ("opening", "open_us", TIME)), "answer_us", False),
-    Section("python", "From Python", "",
+    Section("python_durable", "From Python, durable on return", "SQLite keeps the checkpoint as JSON in one row.",
+            (("calls/s", "per_second", RATE), ("p50", "p50_ns", TIME), ("p99", "p99_ns", TIME)), "per_second"),
+    Section("python_kill_safe", "From Python, kill-safe on return", "SQLite keeps the checkpoint as JSON in one row.",
             (("calls/s", "per_second", RATE), ("p50", "p50_ns", TIME), ("p99", "p99_ns", TIME)), "per_second"),
 )
 
@@ -80,7 +82,7 @@ def shown(value, kind):
 
 
 def in_ns(name, value):
-    return value * 1000 if name.endswith("_us") else value
+    return value * 1000 if re.search(r"_us(_min|_max)?$", name) else value
 
 
 class Results:
