@@ -11,7 +11,11 @@
 //
 // Only reads. A query sees the log as it is when Over() is called; what is appended later belongs to later queries. Its
 // memory does not grow with the log: newest first it holds the events of one batch. The log must outlive it. Threads:
-// one at a time. Values copy; a query moves, but does not copy.
+// one at a time; a query that reads many batches starts some of its own, which read ahead, and ends them with itself.
+// Values copy; a query moves, but does not copy.
+//
+// Hash and chain of every event that it reads are checked. What is inside is looked at only where the filter asks for
+// it: an event that cannot be decoded is reported unless its kind is not wanted.
 
 #ifndef FOLDLOG_EVENT_QUERY_H_
 #define FOLDLOG_EVENT_QUERY_H_
