@@ -115,8 +115,10 @@ absl::StatusOr<bool> RunCollector::Add(std::span<const std::uint64_t> words) {
     if (!full) end += size;
   }
   const auto wanted = words.subspan(begin, end - begin);
-  std::copy(wanted.begin(), wanted.end(), Room(wanted.size()).begin());
-  if (!wanted.empty()) AddRoom(wanted.size());
+  if (!wanted.empty()) {
+    std::memcpy(Room(wanted.size()).data(), wanted.data(), wanted.size_bytes());
+    AddRoom(wanted.size());
+  }
   return !full && size_words_ < words_max_;
 }
 

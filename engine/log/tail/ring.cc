@@ -134,16 +134,41 @@ TailPosition TailRing::StartBefore(Sequence sequence) const {
   return start;
 }
 
+// Nothing if another program has written over a skip mark: the frames are then looked at one by one.
+std::optional<TailRing::Run> TailRing::PieceAt(const RingCursor& cursor, const TailPosition& end) const {
+  const TailPosition& at = cursor.at();
+  const std::optional<TailPosition> mark = FindMark(at.position, at.position);
+  const TailPosition behind = mark && mark->position < end.position ? *mark : end;
+  const std::uint64_t first = FrameStart(words_[at.position % words_.size()], at.position, words_.size());
+  const std::span<const std::uint64_t> words = cursor.Words();
+  if (behind.position <= first || behind.position - first > words.size()) return std::nullopt;
+  return Run{{words.first(behind.position - first), at.chain, behind.chain}, behind};
+}
+
+void TailRing::CopyPieces(const TailPosition& end, RingCursor& cursor, RunCollector& collector) const {
+  while (cursor.sequence() < end.chain.sequence) {
+    const std::optional<Run> piece = PieceAt(cursor, end);
+    const Sequence first = cursor.sequence() + 1;
+    if (!piece || !collector.WantsAll(first, piece->frames.words.size_bytes())) return;
+    const std::span<const std::uint64_t> words = piece->frames.words;
+    std::memcpy(collector.Room(words.size()).data(), words.data(), words.size_bytes());
+    collector.AddRoom(words.size());
+    cursor = RingCursor(words_, piece->end);
+  }
+}
+
 // The shared lock keeps the words from being given up. Frames behind the end at the time of the call are left for the
 // next call.
 absl::StatusOr<bool> TailRing::Read(Sequence from, std::size_t bytes_max, FrameRun& run) const {
   const std::shared_lock lock(freeing_);
   if (from <= stored_.sequence()) return false;
   RingCursor cursor(words_, StartBefore(from));
-  const Sequence end = end_.sequence();
+  const TailPosition end = end_.Load();
   RunCollector collector(from, bytes_max, std::exchange(run, {}));
   bool wanted = true;
-  while (wanted && cursor.sequence() < end) {
+  while (wanted && cursor.sequence() < end.chain.sequence) {
+    if (cursor.sequence() + 1 == from) CopyPieces(end, cursor, collector);
+    if (cursor.sequence() == end.chain.sequence) break;
     const std::span<const std::uint64_t> words = cursor.Words();
     ASSIGN_OR_RETURN(const FrameView frame, PeekFrame(words));
     if (frame.header.sequence >= from) {
