@@ -4,10 +4,11 @@ import os
 import pathlib
 import platform
 import re
+import resource
 import subprocess
 import time
 
-BUSY_SHARE = 0.10  # of all processors, before the first measurement
+BUSY_SHARE = 0.10  # of all processors, taken by others
 
 
 def read(path):
@@ -79,15 +80,36 @@ def revision(source):
     return f"{name}, changed" if name and changed else name
 
 
+def processor_seconds():
+    """Time that all processors have had, and what of it they were busy; a hypervisor's other guests count as busy."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    fields = [int(field) / ticks for field in (read("/proc/stat") or "cpu 0 0 0 0 0 0 0 0").splitlines()[0].split()[1:9]]
+    return sum(fields), sum(fields) - fields[3] - fields[4]
+
+
+class Others:
+    """How much of the processors' time others take, while this process and its children work."""
+
+    def __init__(self):
+        self.all, self.busy = processor_seconds()
+        self.own = self.own_seconds()
+
+    @staticmethod
+    def own_seconds():
+        usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(one.ru_utime + one.ru_stime for one in usage)
+
+    def share(self):
+        """Of all processors, since this was made. Threads of the kernel that write for us are others, too."""
+        all_now, busy_now = processor_seconds()
+        others = (busy_now - self.busy) - (self.own_seconds() - self.own)
+        return min(max(others / max(all_now - self.all, 0.01), 0.0), 1.0)
+
+
 def busy_share(seconds=0.25):
-    """How much of the processors' time others took, while this process slept."""
-    def times():
-        fields = [int(field) for field in (read("/proc/stat") or "cpu 0 0 0 0 0").splitlines()[0].split()[1:9]]
-        return sum(fields), fields[3] + (fields[4] if len(fields) > 4 else 0)
-    before = times()
+    others = Others()
     time.sleep(seconds)
-    after = times()
-    return 1 - (after[1] - before[1]) / max(after[0] - before[0], 1)
+    return others.share()
 
 
 def describe(directory, build, source, systems):

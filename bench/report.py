@@ -173,6 +173,11 @@ def head(results, found):
     for warning in machine.warnings(found):
         yield f"**Warning: {warning}.**"
         yield ""
+    disturbed = [line for line in results.lines if line.get("others_share", 0) > machine.BUSY_SHARE]
+    if disturbed:
+        yield (f"**Warning: others took more than {machine.BUSY_SHARE:.0%} of the processors during {len(disturbed)} of"
+               f" {len(results.lines)} measurements.**")
+        yield ""
     for line in results.failures:
         yield f"**Failed: {line['row']}, round {line['round']}: {line['failed']}**"
         yield ""

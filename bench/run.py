@@ -128,7 +128,8 @@ def run(order, options, progress, identity):
             if options.quick and turn > 0 and time.monotonic() - start > QUICK_S:
                 left_out = len(order) - number + 1
                 break
-            result = measure(row, options)
+            others = machine.Others()
+            result = {**measure(row, options), "others_share": round(others.share(), 3)}
             raw.write(json.dumps({"row": row.key, "group": row.group, "system": row.system, "variant": row.variant,
                                   "round": turn, "arguments": row.arguments, **result}) + "\n")
             raw.flush()

@@ -134,6 +134,11 @@ configured() {
   done
 }
 
+# knows_peers PRESET: whether none was missing when it was configured. Those that are installed since would be left out.
+knows_peers() {
+  ! grep -q '^[A-Z_]*_LIBRARY:FILEPATH=.*-NOTFOUND$' "$repo/build/$1/CMakeCache.txt"
+}
+
 # configure PRESET [-DNAME=VALUE...]: from scratch, so that nothing remembered from before is in the way.
 configure() {
   local preset=$1

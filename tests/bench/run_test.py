@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import unittest
+from unittest import mock
 from xml.etree import ElementTree
 
 PROGRAM = '''#!/usr/bin/python3 -B
@@ -164,6 +165,22 @@ class StoppedRun(unittest.TestCase):
         self.assertEqual(set(plan.schedule(rows, 2, 1)), set(plan.schedule(rows, 2, 2)))
 
 
+class BusyMachine(unittest.TestCase):
+    def test_others_are_told_from_own_children(self):
+        sys.path.insert(0, str(SOURCE / "bench"))
+        import machine  # pylint: disable=import-outside-toplevel
+        with mock.patch.object(machine, "processor_seconds", side_effect=[(100.0, 40.0), (110.0, 47.0)]), \
+                mock.patch.object(machine.Others, "own_seconds", side_effect=[5.0, 9.0]):
+            self.assertAlmostEqual(machine.Others().share(), 0.3)  # of ten seconds seven were busy, four of them its own
+
+    def test_own_children_are_seen(self):
+        sys.path.insert(0, str(SOURCE / "bench"))
+        import machine  # pylint: disable=import-outside-toplevel
+        before = machine.Others.own_seconds()
+        subprocess.run([sys.executable, "-c", "sum(range(3_000_000))"], check=True)
+        self.assertGreater(machine.Others.own_seconds(), before + 0.01)
+
+
 class FinishedRun(unittest.TestCase):
     """One run, of which one check has failed."""
 
@@ -180,6 +197,7 @@ class FinishedRun(unittest.TestCase):
         self.assertEqual(len(rows), EXPECTED)
         self.assertEqual(len(set(rows)), EXPECTED)
         self.assertEqual(len(self.home.calls()), EXPECTED)
+        self.assertTrue(all(0 <= line["others_share"] <= 1 for line in self.home.raw()))
 
     def test_systems_of_a_group_run_beside_each_other(self):
         groups = [(line["group"], line["round"]) for line in self.home.raw()]
