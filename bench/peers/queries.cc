@@ -68,7 +68,7 @@ absl::Status Ask(const Parameters& parameters, const std::string& directory, Mee
   meeting.phase = kBeside;
   const auto begin = Clock::now();
   auto now = begin;
-  while (meeting.phase == kBeside && !meeting.failed) {
+  do {  // at least once, however soon the writer is done
     ASSIGN_OR_RETURN(Current later, system->ReadCurrent());
     const auto answered = Clock::now();
     meeting.queries.Add((answered - now).count());
@@ -76,7 +76,7 @@ absl::Status Ask(const Parameters& parameters, const std::string& directory, Mee
     RETURN_IF_ERROR(CheckCurrent(later, later.checkpoints, 0, later.checkpoints));
     current = std::move(later);
     now = Clock::now();
-  }
+  } while (meeting.phase == kBeside && !meeting.failed);
   meeting.query_seconds = std::chrono::duration<double>(now - begin).count();
   ASSIGN_OR_RETURN(current, system->ReadCurrent());
   RETURN_IF_ERROR(CheckCurrent(current, meeting.written, 0, meeting.written));
@@ -106,6 +106,7 @@ absl::StatusOr<Figures> MeasureQueries(const Parameters& parameters) {
   if (!WaitFor(*meeting, kReaderMayCome)) return writer.Wait();
   Child reader(Announcing(*meeting, ask));
   const absl::Status asked = reader.Wait();
+  if (!asked.ok()) meeting->failed = true;  // if it died without a word
   const absl::Status written = writer.Wait();
   RETURN_IF_ERROR(asked);
   RETURN_IF_ERROR(written);
