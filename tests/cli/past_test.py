@@ -257,6 +257,13 @@ class ShowTest(PastTest):
         self.refused("show", "active")
         self.assertIn("last", self.refused("show"))
 
+    def test_a_reset_is_part_of_the_story(self):
+        self.text("reset", "--reason", "wrong disk")
+        story = self.json("show", "last")
+        self.assertEqual((story["events"]["reset"], story["milestones"][-1]["sequence"], story["reset"]), (1, 12, 12))
+        self.assertRegex(self.text("show", "last"), r"Events +9 to 12: [^\n]*1 reset\n(.*\n)* +12 .* reset +wrong disk\n")
+        self.assertIn("no operation is active", self.refused("events", "--operation", "active"))
+
     def test_hostile_names_are_harmless_everywhere(self):
         self.text("checkpoint", "--files", "2", "--path", WEIRD_NAME, "--error", WEIRD_NAME)
         for args in (["at", "12"], ["events", "--path", WEIRD_NAME], ["events", "--grep", WEIRD_NAME, "--reverse"]):

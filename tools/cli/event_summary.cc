@@ -77,10 +77,13 @@ absl::Status AddClockStep(const EventLog& log, const Operation& operation, Event
 
 }  // namespace
 
-absl::StatusOr<EventSummary> ReadEventSummary(const EventLog& log, const Operation& operation) {
+absl::StatusOr<EventSummary> ReadEventSummary(const EventLog& log, const HistoryEntry& entry) {
+  const Operation& operation = entry.operation;
   EventSummary summary;
   summary.counts.resize(KindNames().size());
-  EventFilter turns{.from = operation.first_sequence, .through = operation.last_sequence, .kinds = TurnKinds()};
+  EventFilter turns{.from = operation.first_sequence,
+                    .through = entry.reset_by.value_or(operation.last_sequence),
+                    .kinds = TurnKinds()};
   RETURN_IF_ERROR(CountKinds(log, turns, summary));
   summary.counts[KindOf<Checkpoint>] = static_cast<std::uint64_t>(operation.checkpoints);
   ASSIGN_OR_RETURN(summary.milestones, Latest(log, turns));

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "foldlog/event_log.h"
+#include "foldlog/history.h"
 #include "foldlog/state.h"
 
 namespace foldlog::cli {
@@ -36,8 +37,9 @@ struct EventSummary {
 // Of milestones and of errors, only so many are kept and shown: the rest is for `foldlog events`.
 inline constexpr std::size_t kSummaryEventsMax = 20;
 
-// Reads what is shown of the events of `operation`, and by the index no more.
-absl::StatusOr<EventSummary> ReadEventSummary(const EventLog& log, const Operation& operation);
+// Reads what is shown of the events of an operation, the one that took it off while it was active among them, and by
+// the index no more.
+absl::StatusOr<EventSummary> ReadEventSummary(const EventLog& log, const HistoryEntry& entry);
 
 }  // namespace foldlog::cli
 

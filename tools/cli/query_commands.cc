@@ -63,7 +63,7 @@ absl::Status RunShow(const ShowOptions& options, Context& context) {
   }
   const std::string named = options.operation ? *options.operation : view.state.operation->operation_id;
   ASSIGN_OR_RETURN(const HistoryEntry entry, FindNamedOperation(*log, named));
-  ASSIGN_OR_RETURN(const EventSummary summary, ReadEventSummary(*log, entry.operation));
+  ASSIGN_OR_RETURN(const EventSummary summary, ReadEventSummary(*log, entry));
   ASSIGN_OR_RETURN(const OperationStory story, TellStory(*log, entry, {.points = kCurvePoints}));
   const Look look = context.look();
   context.Page();

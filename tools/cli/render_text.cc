@@ -259,8 +259,9 @@ Lines ShowText(const OperationStory& story, const LogView& view, const EventSumm
   AddOperation(operation, status, view, showing, fields);
   if (operation.interruptions() != 0) fields.Add("Interruptions", Grouped(operation.interruptions()));
   fields.Add("Epoch", Grouped(operation.epoch));
-  fields.Add("Events", std::to_string(operation.first_sequence) + " to " + std::to_string(operation.last_sequence) +
-                           ": " + CountsText(summary));
+  fields.Add("Events", std::to_string(operation.first_sequence) + " to " +
+                           std::to_string(entry.reset_by.value_or(operation.last_sequence)) + ": " +
+                           CountsText(summary));
   for (const StyledLine& line : StoryText(story, showing.look, unicode)) fields.AddLine(line);
   AddEvents("Milestones", summary.milestones, showing.look, fields);
   AddEvents("Latest file errors", summary.errors, showing.look, fields);
