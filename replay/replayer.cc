@@ -6,14 +6,22 @@
 #include "engine/base/status_macros.h"
 #include "engine/fold.h"
 #include "engine/lazy_fold.h"
+#include "engine/missing_events.h"
 #include "foldlog/system_clock.h"
 #include "replay/event_operation.h"
 #include "replay/time_line.h"
 
 namespace foldlog {
+
 absl::StatusOr<State> StateAt(const EventLog& log, std::optional<Sequence> at) {
-  ASSIGN_OR_RETURN(Fold fold, FoldLog(log, at));
-  return std::move(fold.state);
+  absl::StatusOr<Fold> fold = FoldLog(log, at);
+  if (absl::IsOutOfRange(fold.status())) {
+    // An event that was durable and is missing did exist.
+    ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+    if (at && *at <= extent.missing_through) RETURN_IF_ERROR(CheckNothingIsMissing(log, extent));
+  }
+  RETURN_IF_ERROR(fold.status());
+  return std::move(fold->state);
 }
 
 absl::StatusOr<State> StateAtTime(const EventLog& log, TimeNs time, std::optional<TimeNs> now) {

@@ -311,6 +311,26 @@ class WriterAtWorkTest(ProgramTest):
         self.assertEqual((status["status"], status["interrupted"], status["evidence"], status["writer"]),
                          ("in_progress", True, "process_died", None))
 
+    def test_what_is_missing_at_the_end_is_said_whatever_is_asked(self):
+        indexer = self.stopped_indexer()
+        indexer.send_signal(signal.SIGCONT)
+        wait_for(lambda: self.json("status")["durable_sequence"] > 10, "some events to be durable")
+        indexer.kill()
+        indexer.wait()
+        with open(os.path.join(self.log, "tail"), "r+b") as tail:
+            damaged = tail.read().replace(b"file0", b"fileX")
+            tail.seek(0)
+            tail.write(damaged)
+        for args in (["history", "-n", "1"], ["events", "--reverse", "-n", "1"], ["errors"]):
+            done = self.run_raw(*args, "--log", self.log)
+            self.assertEqual(done.returncode, 3, args)
+            self.assertRegex(done.stderr, rb"events \d+ to \d+ were durable and are missing")
+            self.assertNotEqual(done.stdout, b"", args)  # what is there is shown
+        missing = self.run_raw("status", "--log", self.log, "--json").stdout
+        last = json.loads(missing)["missing_through"]
+        self.assertIn("are missing", self.refused("at", str(last), status=3))
+        self.assertIn("does not exist", self.refused("at", str(last + 1)))
+
 
 if __name__ == "__main__":
     cli_support.main()

@@ -1,5 +1,6 @@
 // errors and diff: what went wrong, in groups, as paths, and between two operations. They only read.
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -80,8 +81,11 @@ void Limit(std::size_t groups_max, ErrorGroups& groups) {
 
 absl::Status RunErrors(const ErrorsOptions& options, Context& context) {
   ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
-  ASSIGN_OR_RETURN(const ErrorFilter filter, FilterOf(options, *log, context));
+  ASSIGN_OR_RETURN(ErrorFilter filter, FilterOf(options, *log, context));
   if (options.paths) return ListPaths(options, *log, filter, context.out);
+  ASSIGN_OR_RETURN(const LogExtent extent, log->Extent());
+  const bool to_the_end = filter.through > extent.end.sequence;
+  filter.through = std::min(filter.through, extent.end.sequence);
   ASSIGN_OR_RETURN(ErrorReport report, ReportErrors(*log, filter));
   if (options.limit) {
     Limit(static_cast<std::size_t>(*options.limit), report.by_kind);
@@ -100,7 +104,7 @@ absl::Status RunErrors(const ErrorsOptions& options, Context& context) {
     const auto groups_max = options.limit ? static_cast<std::size_t>(*options.limit) : kGroupsShown;
     context.out.Show(ErrorReportText(report, groups_max, look));
   }
-  return absl::OkStatus();
+  return to_the_end ? CheckNothingIsMissing(*log, extent) : absl::OkStatus();
 }
 
 struct DiffCommandOptions {

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/missing_events.h"
 #include "foldlog/event_query.h"
 #include "foldlog/log_directory.h"
 #include "tools/cli/arguments.h"
@@ -99,7 +100,6 @@ absl::Status NoneOfOperation(const EventsOptions& options) {
 absl::Status ChooseOperation(const EventsOptions& options, const EventLog& log, EventFilter& filter) {
   if (!options.operation) return absl::OkStatus();
   const absl::StatusOr<HistoryEntry> entry = FindNamedOperation(log, *options.operation);
-  if (absl::IsNotFound(entry.status())) return NoneOfOperation(options);
   RETURN_IF_ERROR(entry.status());
   const Operation& operation = entry->operation;
   if (!options.follow && filter.from > std::max(operation.last_sequence, entry->reset_by.value_or(0))) {
@@ -146,6 +146,11 @@ absl::Status Follow(const EventFilter& filter, const EventLog& log, EventPrinter
   }
 }
 
+absl::Status CheckEndIsThere(const EventLog& log, Sequence through) {
+  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+  return through > extent.end.sequence ? CheckNothingIsMissing(log, extent) : absl::OkStatus();
+}
+
 absl::Status RunEvents(const EventsOptions& options, Context& context) {
   ASSIGN_OR_RETURN(EventFilter filter, FilterOf(options, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
@@ -161,7 +166,9 @@ absl::Status RunEvents(const EventsOptions& options, Context& context) {
   EventPrinter printer(options, look, context.out);
   EventLister lister(*log, order);
   lister.List(std::move(query));
-  return printer.PrintAll(lister, nullptr);
+  RETURN_IF_ERROR(printer.PrintAll(lister, nullptr));
+  // What is missing at the end of the log would have come first.
+  return options.reverse ? CheckEndIsThere(*log, filter.through) : absl::OkStatus();
 }
 
 void AddFilters(CLI::App& events, EventsOptions& options) {

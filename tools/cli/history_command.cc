@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "engine/base/status_macros.h"
+#include "engine/missing_events.h"
 #include "foldlog/history.h"
 #include "foldlog/log_directory.h"
 #include "tools/cli/arguments.h"
@@ -143,7 +144,9 @@ absl::Status RunHistory(const HistoryOptions& options, Context& context) {
   }
   printer.End();
   TellOfIndexDamage(query.index_damage(), context.messages);
-  return CheckNoMisfit(view.state, *log);
+  RETURN_IF_ERROR(CheckNoMisfit(view.state, *log));
+  // What is missing at the end of the log would have come first.
+  return options.reverse ? absl::OkStatus() : CheckNothingIsMissing(*log, view.extent);
 }
 
 // "failed,completed" names two.
