@@ -121,6 +121,14 @@ class StepTest(ProgramTest):
             self.assertIn("nobody", self.refused(*command))
         self.assertEqual(self.json("status")["last_sequence"], 1)
 
+    def test_an_empty_name_is_refused_and_not_taken_for_the_active_operation(self):
+        self.start()
+        for step in (["checkpoint", "--files", "1"], ["pause"], ["resume"], ["complete"], ["fail", "--error", "x"]):
+            message = self.refused(step[0], "", *step[1:])
+            self.assertIn("by its token or its id", message)
+            self.assertIn("an empty variable", message)
+        self.assertEqual(self.json("status")["files_processed"], 0)
+
     def test_a_stale_epoch_is_refused(self):
         self.start_token()
         self.text("pause")

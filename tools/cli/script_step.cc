@@ -30,6 +30,11 @@ Parsed ParseToken(const std::string& text) {
 
 // The operation and the epoch that were named; the row's operation, if none was.
 absl::StatusOr<Parsed> Resolve(const NamedOperation& named, const State& state) {
+  if (named.text && named.text->empty()) {
+    return absl::InvalidArgumentError(
+        "an operation is named by its token or its id, and \"\" is neither (an empty variable?); without a name, the "
+        "active one is meant");
+  }
   Parsed parsed;
   if (state.operation) parsed.id = state.operation->operation_id;
   // An imported operation may have an id that looks like a token.
