@@ -251,8 +251,8 @@ class PagerTest(TerminalTest):
         self.assertIn(b"started", self.paged())
 
     def test_errors_come_after_the_pages(self):
-        self.assertIn(b"there is no event", self.on_terminal("events", "--operation", "nobody", status=1,
-                                                             PAGER="cat > " + self.pages))
+        self.assertIn(b"knows no operation nobody",
+                      self.on_terminal("events", "--operation", "nobody", status=1, PAGER="cat > " + self.pages))
 
 
 class WidthTest(TerminalTest):
@@ -265,6 +265,25 @@ class WidthTest(TerminalTest):
                 self.assertLessEqual(len(line), columns, line)
         self.assertIn(self.json("status")["operation_id"], self.plain("history", columns=200))
         self.assertNotIn(self.json("status")["operation_id"], self.plain("history", columns=80))
+
+    def test_columns_of_the_environment_come_first_on_a_terminal(self):
+        operation = self.start("--root", "/" + "x" * 300)
+        self.text("checkpoint", "--files", "1", "--error", "no entry", "--error-path", "/" + "y" * 300)
+        self.text("complete")
+        for args in (["history"], ["diff", "last", "last"], ["errors"],
+                     ["sql", "SELECT time, operation_id, path FROM errors"]):
+            for line in self.plain(*args, columns=200, COLUMNS="60").splitlines():
+                self.assertLessEqual(len(line), 60, line)
+            self.assertGreater(max(map(len, self.plain(*args, columns=200, COLUMNS="0").splitlines())), 60, args)
+        self.env["COLUMNS"] = "60"
+        self.assertIn(operation, self.text("history"))  # programs get everything
+        self.assertIn("no entry", self.plain("errors", columns=80))
+
+    def test_an_empty_list_says_so_to_people_only(self):
+        self.text("start")
+        self.assertEqual(self.plain("events", "--kind", "failed", "--grep", "x"), "No event with --kind failed --grep x.\n")
+        self.assertEqual(self.plain("events", "-n", "0"), "")
+        self.assertEqual(self.text("events", "--kind", "failed"), "")
 
 
 if __name__ == "__main__":

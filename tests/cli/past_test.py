@@ -45,6 +45,7 @@ class HistoryTest(PastTest):
         self.assertEqual(self.ids("-n", "2"), [self.third, self.second])
         self.assertEqual(self.ids("--limit", "1", "--reverse"), [self.first])
         self.assertEqual(self.ids("-n", "0"), [])
+        self.assertEqual(self.text("history", "-n", "0"), "")
 
     def test_filters_choose_operations(self):
         for args, expected in ((["--type", "initial"], [self.first]),
@@ -81,7 +82,8 @@ class HistoryTest(PastTest):
         lines = self.text("history").splitlines()
         self.assertEqual([line.split()[0] for line in lines], ["OPERATION", self.third, self.second, self.first])
         self.assertEqual(self.text("history", "--no-header").splitlines(), lines[1:])
-        self.assertEqual(self.text("history", "--name", "nothing"), "No operation.\n")
+        self.assertEqual(self.text("history", "--name", "nothing"), 
+                         "No operation with --name nothing; \"foldlog history\" lists all.\n")
 
     def test_csv_has_the_fields_of_json(self):
         header, *rows = self.csv("history")

@@ -182,7 +182,7 @@ TEST(RenderTextTest, ShowListsMilestonesAndFileErrors) {
   }
   const Lines lines = ShowText({.entry = {SomeOperation(), 9}}, LogView(), summary, {kStart});
   EXPECT_THAT(lines, Contains("Status         reset by event 9 before it had ended"));
-  EXPECT_THAT(lines, Contains("Events         1 to 7: 30 paused"));
+  EXPECT_THAT(lines, Contains("Events         1 to 9: 30 paused"));
   EXPECT_THAT(lines, Contains("      30  2026-01-02 03:04:05.123Z  paused     p"));
 }
 

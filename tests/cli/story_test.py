@@ -128,7 +128,7 @@ class ErrorsTest(StoryTest):
         self.assertRegex(text, r"\nCOUNT  FIRST \(UTC\) +LAST \(UTC\) +KIND\n +3 .*  not found\n +/music/1: not found\n")
         self.assertRegex(text, r"\nCOUNT  FIRST \(UTC\) +LAST \(UTC\) +DIRECTORY\n +3 .*  /music\n")
         self.assertIn("\n… and 3 more errors, of other groups\n", self.text("errors", "-n", "1"))
-        self.assertEqual(self.text("errors", "--since", "now"), "Errors         0\n")
+        self.assertEqual(self.text("errors", "--since", "now"), "No error with --since now; \"foldlog errors\" counts all.\n")
 
     def test_paths_come_once_and_as_they_are(self):
         self.assertEqual(self.text("errors", "--paths"), "/photos/1/a b\n/photos/2/a b\n/music/1\n")
@@ -141,6 +141,11 @@ class ErrorsTest(StoryTest):
         self.assertIn("line breaks, 1 of them", self.refused("errors", "last", "--paths"))
         self.assert_safe(self.on_terminal(80, "errors", "last", "--paths"))
         self.refused("errors", "-0", status=2)
+
+
+    def test_an_empty_answer_says_what_was_asked(self):
+        self.assertEqual(self.text("errors", "--path", "/no\n", "--since", "7d"),
+                         "No error with --since 7d --path /no\\n; \"foldlog errors\" counts all.\n")
 
 
 class DiffTest(StoryTest):

@@ -3,6 +3,7 @@
 #include "tools/cli/arguments.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <string_view>
@@ -190,6 +191,23 @@ CLI::Option* AddTextList(CLI::App& app, const std::string& name, std::vector<std
 
 CLI::Option* AddLimit(CLI::App& app, std::optional<std::int64_t>& target, const std::string& help) {
   return AddCount(app, "-n,--limit", target, help);
+}
+
+std::string GivenFilters(const CLI::App& command) {
+  static constexpr std::array<std::string_view, 9> kOnlyShow = {"json",    "csv",    "hash",  "no-header", "limit",
+                                                                "reverse", "follow", "paths", "null"};
+  std::vector<std::string> words;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->count() == 0) continue;
+    const std::string name = option->get_lnames().empty() ? "" : option->get_lnames().front();
+    if (std::find(kOnlyShow.begin(), kOnlyShow.end(), name) != kOnlyShow.end()) continue;
+    const bool is_flag = option->get_expected_max() == 0;
+    for (const std::string& value : option->results()) {
+      if (!name.empty()) words.push_back("--" + name);
+      if (!is_flag) words.push_back(Unguarded(value));
+    }
+  }
+  return absl::StrJoin(words, " ");
 }
 
 CLI::Option* AddSpan(CLI::App& app, const std::string& name, std::optional<std::int64_t>& target,

@@ -55,6 +55,10 @@ CLI::Option* AddCount(CLI::App& app, const std::string& name, std::optional<std:
 // -n N, --limit N: how many.
 CLI::Option* AddLimit(CLI::App& app, std::optional<std::int64_t>& target, const std::string& help);
 
+// What a parsed command was asked for, as it was typed: "--kind failed --since 7d". Without what only says how to show
+// the answer.
+std::string GivenFilters(const CLI::App& command);
+
 // A span of time as time_words.h has them; nanoseconds.
 CLI::Option* AddSpan(CLI::App& app, const std::string& name, std::optional<std::int64_t>& target,
                      const std::string& help);

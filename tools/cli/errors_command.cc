@@ -29,6 +29,7 @@ struct ErrorsOptions {
   std::optional<std::string> operation;
   TimeRangeText times;
   std::string path;
+  std::string asked;  // the operation and the filters that were given, in words
   std::optional<std::int64_t> limit;
   bool paths = false;
   bool null = false;
@@ -100,6 +101,8 @@ absl::Status RunErrors(const ErrorsOptions& options, Context& context) {
     context.out.Csv(ErrorGroupColumns());
     for (const auto& cells : ErrorGroupCells(report.by_kind, "message")) context.out.Csv(cells);
     for (const auto& cells : ErrorGroupCells(report.by_directory, "directory")) context.out.Csv(cells);
+  } else if (report.errors == 0 && !options.asked.empty()) {
+    context.out.Line("No error with " + options.asked + "; \"foldlog errors\" counts all.");
   } else {
     const auto groups_max = options.limit ? static_cast<std::size_t>(*options.limit) : kGroupsShown;
     context.out.Show(ErrorReportText(report, groups_max, look));
@@ -153,8 +156,10 @@ void AddErrorsCommand(CLI::App& app, Command& chosen) {
       "  foldlog errors last\n"
       "  foldlog errors --since 7d --path /photos/ --csv > errors.csv\n"
       "  foldlog errors last --paths -0 | xargs -0 ls -ld");
-  errors->callback(
-      [options, &chosen] { chosen = [options](Context& context) { return RunErrors(*options, context); }; });
+  errors->callback([options, errors, &chosen] {
+    options->asked = GivenFilters(*errors);
+    chosen = [options](Context& context) { return RunErrors(*options, context); };
+  });
 }
 
 void AddDiffCommand(CLI::App& app, Command& chosen) {

@@ -41,6 +41,7 @@ struct EventsOptions {
   TimeRangeText times;
   std::optional<std::string> operation;
   std::string grep;
+  std::string asked;  // the filters that were given, in words
   std::optional<std::int64_t> limit;
   bool reverse = false;
   bool follow = false;
@@ -56,6 +57,9 @@ class EventPrinter {
       : options_(options), look_(look), out_(out) {
     if (options_.csv) out_.Csv(EventColumns(options_.hash));
   }
+
+  // Nothing was found, and not because nothing was wanted.
+  bool found_none() const { return printed_ == 0 && options_.limit != 0; }
 
   // Nothing more is wanted, or nobody reads it.
   bool done() const { return out_.closed() || (options_.limit && printed_ >= *options_.limit); }
@@ -167,6 +171,9 @@ absl::Status RunEvents(const EventsOptions& options, Context& context) {
   EventLister lister(*log, order);
   lister.List(std::move(query));
   RETURN_IF_ERROR(printer.PrintAll(lister, nullptr));
+  if (printer.found_none() && context.out.is_terminal()) {
+    context.messages.Line(options.asked.empty() ? "No event." : "No event with " + options.asked + ".");
+  }
   // What is missing at the end of the log would have come first.
   return options.reverse ? CheckEndIsThere(*log, filter.through) : absl::OkStatus();
 }
@@ -202,8 +209,10 @@ void AddEventsCommand(CLI::App& app, Command& chosen) {
       "  foldlog events --kind failed,recovered --since 7d\n"
       "  foldlog events --operation last --errors --reverse -n 20\n"
       "  foldlog events --from 1000 --follow --json");
-  events->callback(
-      [options, &chosen] { chosen = [options](Context& context) { return RunEvents(*options, context); }; });
+  events->callback([options, events, &chosen] {
+    options->asked = GivenFilters(*events);
+    chosen = [options](Context& context) { return RunEvents(*options, context); };
+  });
 }
 
 }  // namespace foldlog::cli

@@ -48,6 +48,7 @@ std::size_t TextBytes(const Operation& operation) {
 struct HistoryOptions {
   HistoryFilter filter;
   TimeRangeText times;
+  std::string asked;  // the filters that were given, in words
   std::vector<std::string> statuses;
   std::optional<std::int64_t> min_errors;
   std::optional<std::int64_t> limit;
@@ -79,8 +80,10 @@ class HistoryPrinter {
   }
 
   void End() {
-    const bool table = !options_.json && !options_.csv;
-    if (table && (!rows_.empty() || !any_)) ShowPiece();
+    if (!rows_.empty()) ShowPiece();
+    if (any_ || options_.json || options_.csv || options_.limit == 0) return;
+    out_.Line(options_.asked.empty() ? "No operation."
+                                     : "No operation with " + options_.asked + "; \"foldlog history\" lists all.");
   }
 
  private:
@@ -204,8 +207,9 @@ void AddHistoryCommand(CLI::App& app, Command& chosen) {
       "  foldlog history -n 10\n"
       "  foldlog history --since 7d --status failed --csv > failed.csv\n"
       "  foldlog history --name /photos --totals");
-  history->callback([options, &chosen] {
+  history->callback([options, history, &chosen] {
     ParseStatuses(*options);
+    options->asked = GivenFilters(*history);
     chosen = [options](Context& context) { return RunHistory(*options, context); };
   });
 }

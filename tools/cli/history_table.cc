@@ -124,7 +124,7 @@ std::size_t TellingPrefix(std::vector<std::string> ids) {
 
 Lines HistoryText(const std::vector<HistoryEntry>& entries, const LogView& view, TimeNs now, const Look& look,
                   HistoryShape& shape) {
-  if (entries.empty()) return {"No operation."};
+  if (entries.empty()) return {};
   const HistoryTable history(entries, view, now, look);
   for (const Degree degree :
        {Degree::kWhole, Degree::kWithoutEmptyColumns, Degree::kShortIds, Degree::kRelativeTimes}) {

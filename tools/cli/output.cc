@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "tools/cli/csv.h"
 #include "tools/cli/printable.h"
 
@@ -43,6 +45,11 @@ Output::Output(int fd) : fd_(fd), terminal_fd_(fd), line_by_line_(isatty(fd) == 
 bool Output::is_terminal() const { return isatty(terminal_fd_) == 1; }
 
 std::optional<std::size_t> Output::terminal_columns() const {
+  if (!is_terminal()) return std::nullopt;
+  if (const char* const set = std::getenv("COLUMNS"); set != nullptr) {
+    std::size_t columns = 0;
+    if (absl::SimpleAtoi(set, &columns) && columns > 0) return columns;
+  }
   winsize size = {};
   if (ioctl(terminal_fd_, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return std::nullopt;
   return size.ws_col;

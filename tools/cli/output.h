@@ -46,7 +46,8 @@ class Output {
   // What it goes to is a terminal, perhaps by way of a pager.
   bool is_terminal() const;
 
-  // How many columns the terminal has that this goes to; nothing if it goes elsewhere.
+  // How many columns the terminal has that this goes to, or the environment variable COLUMNS allows; nothing if it goes
+  // elsewhere.
   std::optional<std::size_t> terminal_columns() const;
 
   // From now on, lines are written with the colours that they ask for.

@@ -25,6 +25,7 @@ constexpr std::size_t kTurnsShown = 20;
 constexpr std::size_t kExamplesShown = 3;
 // So much of an example: a message may be a megabyte long.
 constexpr std::size_t kExampleColumns = 400;
+constexpr std::string_view kExampleIndent = "       ";
 // Of a time without its zone; it is not cut.
 constexpr std::size_t kTimeColumns = 19;
 
@@ -129,11 +130,22 @@ void AddInterruptions(const OperationStory& story, const Look& look, Lines& line
   AddLeftOut(more + story.interruptions_left_out, " more interruptions", lines);
 }
 
-std::string ExampleText(const ReportedError& error) {
-  const std::string& message = error.error.message.empty() ? error.error.details : error.error.message;
-  std::string text = Printable(error.error.path.empty() ? message : error.error.path + ": " + message);
-  if (Width(text) <= kExampleColumns) return text;
-  return std::string(TruncateToWidth(text, kExampleColumns)) + "…";
+std::string CutTo(const std::string& text, std::size_t columns) {
+  return Width(text) <= columns ? text : std::string(TruncateToWidth(text, columns - 1)) + "…";
+}
+
+// Where path and message do not fit, the path is cut as well: at least half of the line is the message's.
+std::string ExampleText(const ReportedError& error, std::size_t columns) {
+  const std::string message = Printable(error.error.message.empty() ? error.error.details : error.error.message);
+  if (error.error.path.empty()) return CutTo(message, columns);
+  const std::size_t for_message = std::min(Width(message), columns / 2);
+  return CutTo(CutTo(Printable(error.error.path), columns - for_message - 2) + ": " + message, columns);
+}
+
+std::size_t ExampleColumns(const Look& look) {
+  constexpr std::size_t kLeast = 20;
+  if (!look.columns) return kExampleColumns;
+  return std::clamp(*look.columns - std::min(*look.columns, kExampleIndent.size()), kLeast, kExampleColumns);
 }
 
 }  // namespace
@@ -167,7 +179,8 @@ Lines ErrorGroupsText(const ErrorGroups& groups, std::string_view heading, std::
       left_out += group.count;
       continue;
     }
-    table.AddRow({Grouped(group.count), times.Cell(group.first_time), times.Cell(group.last_time), group.key});
+    table.AddRow({Grouped(group.count), times.Cell(group.first_time), times.Cell(group.last_time),
+                  group.key.empty() ? "(no message)" : group.key});
   }
   Lines lines;
   Lines rows = table.Render(look.columns, true);
@@ -177,7 +190,7 @@ Lines ErrorGroupsText(const ErrorGroups& groups, std::string_view heading, std::
     lines.push_back(std::move(rows[i + 1]));
     const std::vector<ReportedError>& examples = groups.groups[i].examples;
     for (std::size_t at = 0; at < std::min(examples.size(), kExamplesShown); ++at) {
-      lines.emplace_back("       " + ExampleText(examples[at]));
+      lines.emplace_back(std::string(kExampleIndent) + ExampleText(examples[at], ExampleColumns(look)));
     }
   }
   AddLeftOut(left_out, " more errors, of other groups", lines);
