@@ -13,11 +13,17 @@ std::size_t BytesOf(const ReportedError& error) {
          error.error.details.size();
 }
 
-// Details are JSON, and worth nothing if cut.
+// Details are JSON, and worth nothing if cut. They are not copied to be left out: a cleared text keeps its memory, and
+// there may be megabytes.
 ReportedError Example(const ReportedError& error) {
-  ReportedError example = error;
-  example.error.message = ShortenText(std::move(example.error.message), kExampleBytesMax);
-  if (example.error.details.size() > kExampleBytesMax) example.error.details.clear();
+  ReportedError example{.sequence = error.sequence,
+                        .time = error.time,
+                        .operation = error.operation,
+                        .operation_id = error.operation_id,
+                        .is_failure = error.is_failure};
+  example.error.path = error.error.path;
+  example.error.message = ShortenText(error.error.message, kExampleBytesMax);
+  if (error.error.details.size() <= kExampleBytesMax) example.error.details = error.error.details;
   return example;
 }
 

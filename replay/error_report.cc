@@ -25,9 +25,9 @@ absl::StatusOr<ErrorQuery> ErrorQuery::Over(const EventLog& log, const ErrorFilt
 
 absl::StatusOr<std::optional<ReportedError>> ErrorQuery::Next() {
   while (ready_.empty()) {
-    ASSIGN_OR_RETURN(const std::optional<QueriedEvent> queried, events_.Next());
+    ASSIGN_OR_RETURN(std::optional<QueriedEvent> queried, events_.Next());
     if (!queried) return std::optional<ReportedError>();
-    Take(*queried);
+    Take(*std::move(queried));
   }
   ReportedError error = std::move(ready_.front());
   ready_.pop_front();
@@ -35,24 +35,26 @@ absl::StatusOr<std::optional<ReportedError>> ErrorQuery::Next() {
 }
 
 // An import tells of its errors in order, and of the failure last.
-void ErrorQuery::Take(const QueriedEvent& queried) {
-  const auto& [sequence, hash, event] = queried.event;
+void ErrorQuery::Take(QueriedEvent queried) {
+  auto& [sequence, hash, event] = queried.event;
   const ReportedError found{
       .sequence = sequence, .time = event.time, .operation = queried.operation, .operation_id = queried.operation_id};
   ReportedError failure = found;
   failure.is_failure = true;
-  if (const auto* checkpoint = std::get_if<Checkpoint>(&event.body)) {
-    if (checkpoint->error) Add(found, *checkpoint->error);
-  } else if (const auto* failed = std::get_if<Failed>(&event.body)) {
-    Add(failure, {.message = failed->error});
-  } else if (const auto* imported = std::get_if<Imported>(&event.body)) {
-    for (const ImportedError& error : imported->errors) {
+  if (auto* checkpoint = std::get_if<Checkpoint>(&event.body)) {
+    if (checkpoint->error) Add(found, *std::move(checkpoint->error));
+  } else if (auto* failed = std::get_if<Failed>(&event.body)) {
+    Add(std::move(failure), {.message = std::move(failed->error)});
+  } else if (auto* imported = std::get_if<Imported>(&event.body)) {
+    for (ImportedError& error : imported->errors) {
       ReportedError old = found;
       old.time = error.time;
-      Add(std::move(old), error.error);
+      Add(std::move(old), std::move(error.error));
     }
     failure.time = imported->ended_at;
-    if (imported->status == OperationStatus::kFailed) Add(std::move(failure), {.message = imported->failure});
+    if (imported->status == OperationStatus::kFailed) {
+      Add(std::move(failure), {.message = std::move(imported->failure)});
+    }
   }
 }
 

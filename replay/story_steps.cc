@@ -17,21 +17,64 @@ namespace {
 
 using Steps = std::map<Sequence, StoryStep>;
 
-absl::Status AddStep(const EventLog& log, const Operation& operation, Sequence sequence, Steps& steps) {
-  if (steps.count(sequence) != 0) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const State state, StateAt(log, sequence));
-  if (!state.operation || state.operation->first_sequence != operation.first_sequence) {
-    return absl::OutOfRangeError(
-        absl::StrCat("event ", sequence, " of the log ", log.name(), " is not of operation ", operation.operation_id));
+// Operations of so few events are walked through once, and their steps kept up to so many bytes: each step from the
+// snapshot before it would fold the same events again and again, and each of those may hold megabytes.
+constexpr Sequence kWalkEventsMax = 512;
+constexpr std::size_t kWalkBytesMax = std::size_t{2} << 20;
+
+// How far the operation is after each of its events.
+class StepReader {
+ public:
+  StepReader(const EventLog& log, const Operation& operation) : log_(log), operation_(operation) {
+    if (operation.last_sequence - operation.first_sequence < kWalkEventsMax) Walk();
   }
-  const Operation& then = *state.operation;
-  steps[sequence] = {.sequence = sequence,
+
+  absl::StatusOr<StoryStep> At(Sequence sequence) const {
+    const Sequence at = sequence - operation_.first_sequence;
+    if (at < walked_.size()) return walked_[at];
+    ASSIGN_OR_RETURN(const State state, StateAt(log_, sequence));
+    return StepOf(sequence, state);
+  }
+
+ private:
+  // Ends where something cannot be read: whoever wants a step behind that gets the error, or a snapshot's state.
+  void Walk() {
+    absl::StatusOr<Replayer> replayer = Replayer::From(log_, operation_.first_sequence);
+    std::size_t bytes = 0;
+    for (Sequence next = operation_.first_sequence; replayer.ok() && next <= operation_.last_sequence; ++next) {
+      const absl::StatusOr<const EventView*> view = replayer->NextView();
+      if (!view.ok() || *view == nullptr) return;
+      absl::StatusOr<StoryStep> step = StepOf(next, replayer->state());
+      if (!step.ok()) return;
+      bytes += sizeof(StoryStep) + step->last_processed_file.value_or("").size();
+      if (bytes > kWalkBytesMax) return;
+      walked_.push_back(*std::move(step));
+    }
+  }
+
+  absl::StatusOr<StoryStep> StepOf(Sequence sequence, const State& state) const {
+    if (!state.operation || state.operation->first_sequence != operation_.first_sequence) {
+      return absl::OutOfRangeError(absl::StrCat("event ", sequence, " of the log ", log_.name(),
+                                                " is not of operation ", operation_.operation_id));
+    }
+    const Operation& then = *state.operation;
+    return StoryStep{.sequence = sequence,
                      .time = state.seen.time,
                      .status = then.status,
                      .files = then.files_processed,
                      .active_ns = then.active_ns,
                      .errors = then.error_count,
                      .last_processed_file = then.last_processed_file};
+  }
+
+  const EventLog& log_;
+  const Operation& operation_;
+  std::vector<StoryStep> walked_;  // after the first events, one behind the other
+};
+
+absl::Status AddStep(const StepReader& reader, Sequence sequence, Steps& steps) {
+  if (steps.count(sequence) != 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(steps[sequence], reader.At(sequence));
   return absl::OkStatus();
 }
 
@@ -71,18 +114,19 @@ absl::StatusOr<std::vector<StoryStep>> StoryStepsOf(const EventLog& log, const O
                                                     std::size_t points) {
   const Sequence first = operation.first_sequence;
   const Sequence last = operation.last_sequence;
+  const StepReader reader(log, operation);
   Steps steps;
   const std::size_t even = std::max<std::size_t>(points / 2, 1);
   for (std::size_t i = 0; i < even; ++i) {
     const auto ahead =
         static_cast<Sequence>(static_cast<double>(last - first) * static_cast<double>(i) / static_cast<double>(even));
-    RETURN_IF_ERROR(AddStep(log, operation, first + ahead, steps));
+    RETURN_IF_ERROR(AddStep(reader, first + ahead, steps));
   }
-  RETURN_IF_ERROR(AddStep(log, operation, last, steps));
+  RETURN_IF_ERROR(AddStep(reader, last, steps));
   while (steps.size() < points) {
     const std::optional<Sequence> middle = NextToHalve(steps);
     if (!middle) break;
-    RETURN_IF_ERROR(AddStep(log, operation, *middle, steps));
+    RETURN_IF_ERROR(AddStep(reader, *middle, steps));
   }
   std::vector<StoryStep> result;
   for (auto& [sequence, step] : steps) {

@@ -70,6 +70,19 @@ class ShowTest(StoryTest):
         self.assertEqual(shown["events"], {"started": 1, "checkpoint": 4, "paused": 1, "resumed": 1, "recovered": 1,
                                            "completed": 1})
 
+    def test_of_long_texts_the_events_in_it_have_the_beginning(self):
+        self.start("--root", "/music")
+        self.text("checkpoint", "--files", "1", "--error", "é" * 30_000, "--error-path", "/music/1")
+        self.text("fail", "--error", "broken " + "z" * 100_000)
+        shown = self.json("show", "last")
+        error, failure = shown["errors"][-1]["error"]["error"], shown["milestones"][-1]["failure"]
+        self.assertRegex(error, r"\Aé+ … \[cut, of 60000 bytes\]\Z")
+        self.assertRegex(failure, r"\Abroken z+ … \[cut, of 100007 bytes\]\Z")
+        for text in (error, failure):
+            self.assertGreater(len(text.encode()), 16 * 1024 - 4)
+            self.assertLessEqual(len(text.encode()), 16 * 1024)
+        self.assertEqual(self.json_lines("events", "--errors", "--operation", "last")[0]["error"]["error"], "é" * 30_000)
+
     def test_people_see_curve_and_tables(self):
         text = self.text("show", self.first)
         self.assertRegex(text, "\nRate curve     [▁▂▃▄▅▆▇█]{24}  up to ")

@@ -195,5 +195,18 @@ TEST(ErrorReport, GroupsAndExamplesAreBounded) {
   EXPECT_EQ(report.last_time, 51);
 }
 
+TEST(ErrorReport, ExamplesKeepNoMemoryOfWhatIsCut) {
+  const FileError huge{"/f", std::string(1 << 20, 'x'), "\"" + std::string(1 << 20, 'y') + "\""};
+  const auto log =
+      LogOf({{1, 1, Started{.operation_id = "a"}}, {2, 1, Checkpoint{.files_processed = 1, .error = huge}}});
+  ASSERT_OK_AND_ASSIGN(const ErrorReport report, ReportErrors(*log));
+  ASSERT_EQ(report.by_kind.groups.size(), 1u);
+  ASSERT_EQ(report.by_kind.groups[0].examples.size(), 1u);
+  const FileError& example = report.by_kind.groups[0].examples[0].error;
+  EXPECT_EQ(example.message.size(), kExampleBytesMax);
+  EXPECT_EQ(example.details, "");
+  EXPECT_LT(example.message.capacity() + example.details.capacity(), 3 * kExampleBytesMax);
+}
+
 }  // namespace
 }  // namespace foldlog

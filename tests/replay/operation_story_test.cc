@@ -199,6 +199,7 @@ TEST(OperationStory, ALongOneIsNotRead) {
   ASSERT_OK_AND_ASSIGN(const OperationStory story, TellStory(counted, entry, {.points = 2}));
   EXPECT_EQ(story.steps.size(), 2u);
   EXPECT_LT(counted.reads, kBatches / 2) << "its two steps need snapshots or folds, its turns one batch";
+  ExpectTrueStory(*log, entry, 12);
 }
 
 }  // namespace

@@ -40,7 +40,8 @@ void ShortenTexts(Event& event) {
   if (auto* checkpoint = std::get_if<Checkpoint>(&event.body); checkpoint != nullptr && checkpoint->error) {
     FileError& error = *checkpoint->error;
     error.message = ShortenText(std::move(error.message), kTextBytesMax);
-    if (error.details.size() > kTextBytesMax) error.details.clear();  // JSON is worth nothing if cut
+    // JSON is worth nothing if cut. A text that is only cleared keeps its memory.
+    if (error.details.size() > kTextBytesMax) error.details = std::string();
   } else {
     event = Shorten(std::move(event), kTextBytesMax);
   }

@@ -72,7 +72,7 @@ class ErrorQuery {
  private:
   ErrorQuery(EventQuery events, std::string path_prefix)
       : events_(std::move(events)), path_prefix_(std::move(path_prefix)) {}
-  void Take(const QueriedEvent& queried);
+  void Take(QueriedEvent queried);
   void Add(ReportedError error, FileError file);
 
   EventQuery events_;
