@@ -74,6 +74,7 @@ absl::StatusOr<ErrorReport> ReportErrors(const EventLog& log, const ErrorFilter&
   while (true) {
     ASSIGN_OR_RETURN(const std::optional<ReportedError> error, query.Next());
     if (!error) break;
+    if (options.progress) options.progress(error->sequence);
     ++report.errors;
     report.failures += error->is_failure ? 1 : 0;
     report.first_time = std::min(report.first_time.value_or(error->time), error->time);

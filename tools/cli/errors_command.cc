@@ -16,6 +16,7 @@
 #include "tools/cli/curve.h"
 #include "tools/cli/log_view.h"
 #include "tools/cli/named_operation.h"
+#include "tools/cli/search_progress.h"
 #include "tools/cli/story_json.h"
 #include "tools/cli/story_text.h"
 #include "tools/cli/time_range.h"
@@ -87,7 +88,10 @@ absl::Status RunErrors(const ErrorsOptions& options, Context& context) {
   ASSIGN_OR_RETURN(const LogExtent extent, log->Extent());
   const bool to_the_end = filter.through > extent.end.sequence;
   filter.through = std::min(filter.through, extent.end.sequence);
-  ASSIGN_OR_RETURN(ErrorReport report, ReportErrors(*log, filter));
+  SearchProgress progress(extent.end.sequence, context.messages);
+  ASSIGN_OR_RETURN(ErrorReport report,
+                   ReportErrors(*log, filter, {.progress = [&](Sequence sequence) { progress.At(sequence); }}));
+  progress.Clear();
   if (options.limit) {
     Limit(static_cast<std::size_t>(*options.limit), report.by_kind);
     Limit(static_cast<std::size_t>(*options.limit), report.by_directory);

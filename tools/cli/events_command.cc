@@ -25,6 +25,7 @@
 #include "tools/cli/event_text.h"
 #include "tools/cli/named_operation.h"
 #include "tools/cli/render_json.h"
+#include "tools/cli/search_progress.h"
 #include "tools/cli/signals.h"
 #include "tools/cli/time_range.h"
 
@@ -53,8 +54,8 @@ struct EventsOptions {
 // Prints the events that a lister gives, as far as they are asked for.
 class EventPrinter {
  public:
-  EventPrinter(const EventsOptions& options, const Look& look, Output& out)
-      : options_(options), look_(look), out_(out) {
+  EventPrinter(const EventsOptions& options, const Look& look, Output& out, SearchProgress* progress = nullptr)
+      : options_(options), look_(look), out_(out), progress_(progress) {
     if (options_.csv) out_.Csv(EventColumns(options_.hash));
   }
 
@@ -76,8 +77,10 @@ class EventPrinter {
  private:
   void Print(ListedEvent listed) {
     ShownEvent& shown = listed.shown;
+    if (progress_ != nullptr) progress_->At(shown.event.sequence);
     if (!options_.grep.empty() && !Mentions(shown.event.event.body, options_.grep)) return;
     ++printed_;
+    if (progress_ != nullptr) progress_->Clear();
     shown.notes.with_hash = options_.hash;
     if (options_.json) return out_.Line(EventJson(shown, listed.operation_id));
     if (options_.csv) return out_.Csv(EventCells(shown, listed.operation_id));
@@ -87,6 +90,7 @@ class EventPrinter {
   const EventsOptions& options_;
   Look look_;
   Output& out_;
+  SearchProgress* const progress_;  // may be nullptr
   std::int64_t printed_ = 0;
 };
 
@@ -167,10 +171,14 @@ absl::Status RunEvents(const EventsOptions& options, Context& context) {
   ASSIGN_OR_RETURN(EventQuery query, EventQuery::Over(*log, filter, order));
   const Look look = context.look();
   context.Page();
-  EventPrinter printer(options, look, context.out);
+  ASSIGN_OR_RETURN(const LogExtent extent, log->Extent());
+  SearchProgress progress(extent.end.sequence, context.messages);
+  if (context.pager) progress.EndWhenCleared();
+  EventPrinter printer(options, look, context.out, &progress);
   EventLister lister(*log, order);
   lister.List(std::move(query));
   RETURN_IF_ERROR(printer.PrintAll(lister, nullptr));
+  progress.Clear();
   if (printer.found_none() && context.out.is_terminal()) {
     context.messages.Line(options.asked.empty() ? "No event." : "No event with " + options.asked + ".");
   }

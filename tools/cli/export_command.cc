@@ -23,6 +23,7 @@
 #include "tools/cli/flat_row.h"
 #include "tools/cli/named_operation.h"
 #include "tools/cli/new_file.h"
+#include "tools/cli/search_progress.h"
 #include "tools/cli/signals.h"
 #include "tools/cli/sqlite_export.h"
 #include "tools/cli/time_format.h"
@@ -32,7 +33,6 @@ namespace foldlog::cli {
 namespace {
 
 constexpr const char* kStandardOutput = "-";
-constexpr std::chrono::milliseconds kRedrawInterval{200};
 
 const std::vector<std::string>& CsvColumns() {
   static const std::vector<std::string> columns = {"sequence",
@@ -97,42 +97,11 @@ EventFilter FilterOf(const ExportOptions& options) {
   return filter;
 }
 
-// A line on the terminal that renews itself; nothing elsewhere.
-class Progress {
- public:
-  Progress(Sequence end, Output& messages)
-      : end_(end), messages_(messages), shown_(isatty(messages.fd()) != 0 && messages.terminal_columns()) {}
-  ~Progress() {
-    if (drawn_) Draw("");
-  }
-
-  void At(Sequence sequence) {
-    const auto now = std::chrono::steady_clock::now();
-    if (!shown_ || now - drawn_at_ < kRedrawInterval) return;
-    drawn_at_ = now;
-    const double percent = end_ == 0 ? 100 : 100 * static_cast<double>(sequence) / static_cast<double>(end_);
-    Draw(absl::StrCat("event ", Grouped(sequence), " of ", Grouped(end_), ", ", OneDecimal(percent), " %"));
-  }
-
- private:
-  void Draw(const std::string& text) {
-    messages_.Raw("\r\033[K" + text);
-    messages_.Flush().IgnoreError();  // nobody watches; the export goes on
-    drawn_ = true;
-  }
-
-  Sequence end_;
-  Output& messages_;
-  bool shown_;
-  bool drawn_ = false;
-  std::chrono::steady_clock::time_point drawn_at_ = {};
-};
-
 // What all three have in common while they go on.
 struct Work {
   const EventLog& log;
   Context& context;
-  Progress& progress;
+  SearchProgress& progress;
   const std::atomic<int>& stop;
 
   // Says when to end; `sequence` was the last event.
@@ -258,7 +227,7 @@ absl::Status RunExport(ExportOptions options, Context& context) {
     ASSIGN_OR_RETURN(const HistoryEntry entry, FindNamedOperation(*log, *options.operation_id));
     options.operation = entry.operation.first_sequence;
   }
-  Progress progress(extent.end.sequence, context.messages);
+  SearchProgress progress(extent.end.sequence, context.messages);
   const Work work{*log, context, progress, StopFlagOnSignals()};
   if (options.jsonl) return ExportJsonl(options, work);
   return options.csv ? ExportCsv(options, work) : ExportSqlite(options, work);

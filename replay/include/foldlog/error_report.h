@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -105,6 +106,8 @@ struct ErrorGroups {
 struct ErrorReportOptions {
   std::size_t groups_max = 1000;  // of either kind; also, they take no more than 8 MiB together
   std::size_t examples_max = 3;   // of each kind of message; directories have none
+  // Called with the event of each error, as the report comes to it.
+  std::function<void(Sequence)> progress = {};
 };
 
 struct ErrorReport {
