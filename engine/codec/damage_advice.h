@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "absl/status/status.h"
+
 namespace foldlog {
 
 inline constexpr const char* kDamageAdvice =
@@ -13,6 +15,13 @@ inline constexpr const char* kDamageAdvice =
 // `message` with the advice, unless a layer below has added it already.
 inline std::string WithDamageAdvice(std::string message) {
   return message.find(kDamageAdvice) == std::string::npos ? message.append(kDamageAdvice) : message;
+}
+
+// The status's message without the advice, for who gives another.
+inline std::string WithoutDamageAdvice(const absl::Status& status) {
+  std::string message(status.message());
+  if (const std::size_t at = message.find(kDamageAdvice); at != std::string::npos) message.erase(at);
+  return message;
 }
 
 }  // namespace foldlog

@@ -68,6 +68,17 @@ std::optional<Snapshot> SnapshotCache::Find(Sequence at_most) const {
   return newest;
 }
 
+std::vector<SnapshotCache::Slot> SnapshotCache::Slots() const {
+  std::vector<Slot> slots;
+  for (std::size_t slot = 0; file_.valid() && slot < kSlots; ++slot) {
+    SlotHeader header = {};
+    const bool read = pread(file_.get(), &header, sizeof header, OffsetOf(slot)) == sizeof header;
+    const bool zeros = header.hash == 0 && header.words == 0 && header.sequence == 0 && header.event_hash == 0;
+    slots.push_back({static_cast<std::uint64_t>(OffsetOf(slot)), !read || zeros, ReadSlot(slot)});
+  }
+  return slots;
+}
+
 std::optional<Snapshot> SnapshotCache::ReadSlot(std::size_t slot) const {
   SlotHeader header = {};
   if (!file_.valid() || pread(file_.get(), &header, sizeof header, OffsetOf(slot)) != sizeof header ||

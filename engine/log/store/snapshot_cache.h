@@ -8,9 +8,11 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/base/file_system.h"
 #include "foldlog/event_log.h"
@@ -29,6 +31,14 @@ class SnapshotCache {
 
   // The newest intact snapshot at or before `at_most`.
   std::optional<Snapshot> Find(Sequence at_most) const;
+
+  // What each slot holds: for who checks the file.
+  struct Slot {
+    std::uint64_t offset = 0;
+    bool is_empty = false;                  // never written, or beyond the end
+    std::optional<Snapshot> snapshot = {};  // nothing if its hash is wrong
+  };
+  std::vector<Slot> Slots() const;
 
  private:
   static constexpr std::size_t kSlots = 2;

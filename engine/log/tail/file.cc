@@ -173,6 +173,11 @@ TailClaim TailFile::ReadClaim() const {
   return read ? ReadTailClaim(page) : TailClaim{};
 }
 
+std::size_t TailFile::CountTornMarks() const {
+  std::array<std::byte, kTailMarkBytes> page = {};
+  return ReadFully(files_[0].get(), page, kMarkOffset, path_).ok() ? CountTornSlots(page) : 0;
+}
+
 // The message names both ways on, because only the user knows whether a copy of the file exists.
 absl::Status TailFile::CheckNothingIsMissing(Sequence end, Sequence durable) const {
   if (end >= durable) return absl::OkStatus();

@@ -65,6 +65,9 @@ class TailFile {
   // ring: the ring may only grow meanwhile, so the claim never exceeds what the reader then finds.
   TailClaim ReadClaim() const;
 
+  // As CountTornSlots(), of the page as it is now: a writer may be changing it.
+  std::size_t CountTornMarks() const;
+
   // DataLoss, naming the events, if the log ends with `end` but events up to `durable` were durable.
   absl::Status CheckNothingIsMissing(Sequence end, Sequence durable) const;
 

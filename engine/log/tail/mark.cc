@@ -41,6 +41,17 @@ TailClaim ReadTailClaim(std::span<const std::byte, kTailMarkBytes> page) {
   return {newest.durable, std::max(newest.durable, newest.flushing)};
 }
 
+std::size_t CountTornSlots(std::span<const std::byte, kTailMarkBytes> page) {
+  std::size_t torn = 0;
+  for (std::size_t i = 0; i < kSlots; ++i) {
+    Slot slot = {};
+    std::memcpy(&slot, &page[i * kSlotDistance], sizeof slot);
+    const bool written = slot.version != 0 || slot.durable != 0 || slot.flushing != 0 || slot.hash != 0;
+    if (written && slot.hash != HashOf(slot)) ++torn;
+  }
+  return torn;
+}
+
 // The constructor only reads the page. Opening a log without appending to it must not dirty the page, or it would cost
 // a write to the disk.
 TailMark::TailMark(std::span<std::byte, kTailMarkBytes> page)

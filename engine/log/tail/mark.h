@@ -27,6 +27,9 @@ inline constexpr std::size_t kTailMarkBytes = 4096;
 // What the newer intact slot of the page says, with durable <= flushing; zeros if neither slot is intact.
 TailClaim ReadTailClaim(std::span<const std::byte, kTailMarkBytes> page);
 
+// How many slots were written and do not match their hash. A power cut may leave one.
+std::size_t CountTornSlots(std::span<const std::byte, kTailMarkBytes> page);
+
 // The page, as the writer changes it. Threads: any. Invariant: within one writer's life both numbers only grow, but for
 // Reset().
 class TailMark {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -30,6 +31,8 @@ struct WalkedTree {
   Tree recorded;             // what the file says of the tree
   Tree found = {};           // what it holds: only the counts are used
   bool append_only = false;  // runs of overflow pages are not read
+  std::string table = {};    // its name in the file; none of the main database
+  bool damaged = false;      // parts of it were passed over
 };
 
 // A page, for messages.
@@ -37,6 +40,7 @@ struct PageAt {
   const WalkedTree* tree;
   std::uint64_t pgno;
   absl::string_view role;
+  const char* bytes = nullptr;  // of the page, once it was read
 };
 
 // The free pages of one record, which AddFreePages() gets in several pieces. LMDB lists them in falling order.
@@ -51,8 +55,10 @@ struct FreeRecord {
 // page has one use.
 class TransactionWalk {
  public:
-  TransactionWalk(const File& file, const Meta& meta, const LmdbTraits& traits)
-      : file_(file), meta_(meta), page_bytes_(meta.page_bytes()), traits_(traits) {}
+  // With a visitor, damage is told and passed over; without one, the first ends the walk.
+  TransactionWalk(const File& file, const Meta& meta, const LmdbTraits& traits, LmdbDepth depth = LmdbDepth::kAll,
+                  LmdbVisitor* visitor = nullptr)
+      : file_(file), meta_(meta), page_bytes_(meta.page_bytes()), traits_(traits), depth_(depth), visitor_(visitor) {}
 
   absl::StatusOr<LmdbFileSummary> Run();
 
@@ -69,6 +75,8 @@ class TransactionWalk {
   }
 
   absl::Status PrepareBitmaps();
+  absl::Status PassOver(WalkedTree& tree, std::optional<std::uint64_t> page, const KeyRange& range,
+                        const absl::Status& status) const;
   absl::Status WalkTree(WalkedTree walk);
   absl::Status WalkTable(const Table& table);
   absl::Status CheckCounts(const WalkedTree& tree) const;
@@ -76,6 +84,7 @@ class TransactionWalk {
   absl::Status VisitPage(WalkedTree& tree, std::uint64_t pgno, std::uint16_t depth, const KeyRange& range);
   absl::Status VisitBranch(WalkedTree& tree, const TreePage& page, std::uint16_t depth, const KeyRange& range);
   absl::Status VisitLeaf(WalkedTree& tree, const PageAt& place, const TreePage& page);
+  absl::Status VisitEntry(WalkedTree& tree, const PageAt& place, std::size_t index, const Node& node);
   absl::Status VisitOverflow(WalkedTree& tree, const Node& node);
   absl::Status VisitTableRecord(const PageAt& place, const Node& node);
   absl::Status VisitFreeRecord(const PageAt& place, const Node& node);
@@ -85,6 +94,8 @@ class TransactionWalk {
   const Meta& meta_;
   const std::uint64_t page_bytes_;
   const LmdbTraits& traits_;
+  const LmdbDepth depth_;
+  LmdbVisitor* const visitor_;
   std::vector<bool> used_;                            // pages that a tree reaches; all of them must be in the file
   std::vector<bool> free_;                            // pages on the free list; some may never have been written
   std::array<std::vector<char>, kDepthMax> buffers_;  // one page a level, so that keys above stay in place
@@ -110,17 +121,35 @@ absl::StatusOr<LmdbFileSummary> TransactionWalk::Run() {
     }
     summary.tables.push_back({table.first, sound.ok() ? table.second->entries : 0});
   }
-  summary.free_list = WalkTree({TreeKind::kFreeList, "the free list", meta_.free_list});
+  summary.free_list = WalkTree(
+      {.kind = TreeKind::kFreeList, .name = "the free list", .recorded = meta_.free_list, .table = kLmdbFreeList});
   return summary;
 }
 
 absl::Status TransactionWalk::WalkTable(const Table& table) {
   const auto& [name, tree] = table;
-  RETURN_IF_ERROR(tree.status());
-  return WalkTree({.kind = TreeKind::kTable,
-                   .name = absl::StrCat("table ", absl::CHexEscape(name)),
-                   .recorded = *tree,
-                   .append_only = name == traits_.append_only});
+  WalkedTree walk{.kind = TreeKind::kTable,
+                  .name = absl::StrCat("table ", absl::CHexEscape(name)),
+                  .recorded = tree.value_or(Tree{}),
+                  .append_only = name == traits_.append_only,
+                  .table = name};
+  if (!tree.ok()) return PassOver(walk, std::nullopt, {}, tree.status());
+  if (visitor_ != nullptr) visitor_->OnTable(name, *tree);
+  return WalkTree(std::move(walk));
+}
+
+// What a visitor is told of, the walk goes on behind.
+absl::Status TransactionWalk::PassOver(WalkedTree& tree, std::optional<std::uint64_t> page, const KeyRange& range,
+                                       const absl::Status& status) const {
+  if (visitor_ == nullptr || !absl::IsDataLoss(status)) return status;
+  tree.damaged = true;
+  LmdbDamage damage{.table = tree.table, .page = page, .problem = WithoutDamageAdvice(status)};
+  if (tree.kind == TreeKind::kTable) {
+    if (range.from) damage.key_from = LoadU64(*range.from);
+    if (range.until) damage.key_until = LoadU64(*range.until);
+  }
+  visitor_->OnDamage(std::move(damage));
+  return absl::OkStatus();
 }
 
 // The file may end before last_page, for LMDB never writes a page that was allocated and freed within one transaction.
@@ -137,8 +166,10 @@ absl::Status TransactionWalk::PrepareBitmaps() {
 }
 
 absl::Status TransactionWalk::WalkTree(WalkedTree walk) {
-  if (walk.recorded.root != kNoRoot) RETURN_IF_ERROR(VisitPage(walk, walk.recorded.root, 1, {}));
-  return CheckCounts(walk);
+  const std::uint64_t root = walk.recorded.root;
+  if (root != kNoRoot) RETURN_IF_ERROR(PassOver(walk, root, {}, VisitPage(walk, root, 1, {})));
+  // What was passed over was not counted.
+  return walk.damaged ? absl::OkStatus() : PassOver(walk, std::nullopt, {}, CheckCounts(walk));
 }
 
 // LMDB counts the pages and entries of each tree. A difference shows a page that is of another transaction, although it
@@ -150,6 +181,7 @@ absl::Status TransactionWalk::CheckCounts(const WalkedTree& tree) const {
   };
   RETURN_IF_ERROR(compare("branch pages", tree.found.branch_pages, tree.recorded.branch_pages));
   RETURN_IF_ERROR(compare("leaf pages", tree.found.leaf_pages, tree.recorded.leaf_pages));
+  if (depth_ == LmdbDepth::kBranches) return absl::OkStatus();
   if (!tree.append_only) {
     RETURN_IF_ERROR(compare("overflow pages", tree.found.overflow_pages, tree.recorded.overflow_pages));
   }
@@ -175,10 +207,15 @@ absl::Status TransactionWalk::Claim(const PageAt& place, std::uint64_t count) {
 absl::Status TransactionWalk::VisitPage(WalkedTree& tree, std::uint64_t pgno, std::uint16_t depth,
                                         const KeyRange& range) {
   const bool leaf = depth == tree.recorded.depth;
-  const PageAt place = {&tree, pgno, leaf ? "leaf" : "branch"};
+  PageAt place = {&tree, pgno, leaf ? "leaf" : "branch"};
   RETURN_IF_ERROR(Claim(place, 1));
+  if (leaf && depth_ == LmdbDepth::kBranches && tree.kind != TreeKind::kMain) {
+    ++tree.found.leaf_pages;
+    return absl::OkStatus();
+  }
   std::vector<char>& buffer = buffers_[depth - 1];
   buffer.resize(page_bytes_);
+  place.bytes = buffer.data();
   RETURN_IF_ERROR(file_.Read(pgno * page_bytes_, buffer));
   const absl::StatusOr<TreePage> page =
       TreePage::Parse({buffer.data(), buffer.size()}, pgno, leaf ? kLeafPage : kBranchPage, TreePage::Use::kWriting);
@@ -191,31 +228,45 @@ absl::Status TransactionWalk::VisitPage(WalkedTree& tree, std::uint64_t pgno, st
 absl::Status TransactionWalk::VisitBranch(WalkedTree& tree, const TreePage& page, std::uint16_t depth,
                                           const KeyRange& range) {
   for (std::size_t index = 0; index < page.size(); ++index) {
-    RETURN_IF_ERROR(
-        VisitPage(tree, page.node(index).child, static_cast<std::uint16_t>(depth + 1), RangeBelow(page, index, range)));
+    const std::uint64_t child = page.node(index).child;
+    const KeyRange below = RangeBelow(page, index, range);
+    RETURN_IF_ERROR(PassOver(tree, child, below, VisitPage(tree, child, static_cast<std::uint16_t>(depth + 1), below)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TransactionWalk::VisitLeaf(WalkedTree& tree, const PageAt& place, const TreePage& page) {
+  tree.found.entries += page.size();
+  for (std::size_t index = 0; index < page.size(); ++index) {
+    const Node node = page.node(index);
+    const absl::Status visited = VisitEntry(tree, place, index, node);
+    if (visited.ok()) continue;
+    KeyRange range{.from = node.key, .until = {}};
+    const std::uint64_t behind = tree.kind == TreeKind::kMain ? 0 : LoadU64(node.key) + 1;
+    range.until = absl::string_view(reinterpret_cast<const char*>(&behind), sizeof behind);
+    RETURN_IF_ERROR(PassOver(tree, place.pgno, range, visited));
   }
   return absl::OkStatus();
 }
 
 // Values of a log's tables are whole words; VisitFreeRecord() checks those of the free list.
-absl::Status TransactionWalk::VisitLeaf(WalkedTree& tree, const PageAt& place, const TreePage& page) {
-  tree.found.entries += page.size();
-  for (std::size_t index = 0; index < page.size(); ++index) {
-    const Node node = page.node(index);
-    if (node.flags == kSubData && tree.kind != TreeKind::kMain) {
-      return Damaged(place, "node ", index, " has flags 0x", absl::Hex(node.flags), ", which do not belong there");
-    }
-    if (tree.kind == TreeKind::kMain) {
-      RETURN_IF_ERROR(VisitTableRecord(place, node));
-      continue;
-    }
-    if (node.flags == kBigData) RETURN_IF_ERROR(VisitOverflow(tree, node));
-    if (tree.kind == TreeKind::kFreeList) {
-      RETURN_IF_ERROR(VisitFreeRecord(place, node));
-    } else if (node.data_bytes % sizeof(std::uint64_t) != 0) {
-      return Damaged(place, "node ", index, " has a value of ", node.data_bytes, " bytes, not a multiple of 8");
-    }
+absl::Status TransactionWalk::VisitEntry(WalkedTree& tree, const PageAt& place, std::size_t index, const Node& node) {
+  if (tree.kind == TreeKind::kMain) return VisitTableRecord(place, node);
+  if (node.flags == kSubData) {
+    return Damaged(place, "node ", index, " has flags 0x", absl::Hex(node.flags), ", which do not belong there");
   }
+  if (node.flags == kBigData) RETURN_IF_ERROR(VisitOverflow(tree, node));
+  if (tree.kind == TreeKind::kFreeList) return VisitFreeRecord(place, node);
+  if (node.data_bytes % sizeof(std::uint64_t) != 0) {
+    return Damaged(place, "node ", index, " has a value of ", node.data_bytes, " bytes, not a multiple of 8");
+  }
+  if (visitor_ == nullptr) return absl::OkStatus();
+  LmdbEntry entry{.key = LoadU64(node.key), .page = place.pgno, .bytes = node.data_bytes};
+  entry.in_run = node.flags == kBigData;
+  if (entry.in_run) entry.page = LoadU64(node.data);
+  const auto in_page = static_cast<std::uint64_t>(node.data.data() - place.bytes);
+  entry.offset = entry.page * page_bytes_ + (entry.in_run ? sizeof(PageHeader) : in_page);
+  visitor_->OnEntry(tree.table, entry);
   return absl::OkStatus();
 }
 
@@ -245,7 +296,8 @@ absl::Status TransactionWalk::VisitTableRecord(const PageAt& place, const Node& 
   if (node.key.find('\0') != absl::string_view::npos) return Damaged(place, "table name ", name, " holds a zero byte");
   absl::StatusOr<Tree> tree = ParseTableRecord(node);
   if (!tree.ok()) tree = Damaged(place, "table ", name, " ", tree.status().message());
-  if (!tree.ok() && !IsCache({node.key.data(), node.key.size()})) return tree.status();
+  const bool told_later = visitor_ != nullptr || IsCache({node.key.data(), node.key.size()});
+  if (!tree.ok() && !told_later) return tree.status();
   // Walked later: the pages of the table would displace this page in buffers_.
   tables_.emplace_back(node.key, std::move(tree));
   return absl::OkStatus();
@@ -297,6 +349,11 @@ absl::Status TransactionWalk::AddFreePages(const PageAt& place, FreeRecord& reco
 }  // namespace foldlog::lmdb_file
 
 namespace foldlog {
+
+absl::Status SurveyLmdbFile(const lmdb_file::File& file, const lmdb_file::Meta& meta, const LmdbTraits& traits,
+                            LmdbDepth depth, LmdbVisitor& visitor) {
+  return lmdb_file::TransactionWalk(file, meta, traits, depth, &visitor).Run().status();
+}
 
 absl::StatusOr<LmdbFileSummary> CheckLmdbFile(int fd, const std::string& path, std::uint64_t map_bytes,
                                               const LmdbTraits& traits) {

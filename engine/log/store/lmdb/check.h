@@ -8,6 +8,7 @@
 #define FOLDLOG_LOG_STORE_LMDB_CHECK_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/log/store/lmdb/file.h"
 
 namespace foldlog {
 
@@ -59,6 +61,45 @@ struct LmdbFileSummary {
 // version.
 absl::StatusOr<LmdbFileSummary> CheckLmdbFile(int fd, const std::string& path, std::uint64_t map_bytes,
                                               const LmdbTraits& traits = {});
+
+// The free list, where a table is named.
+inline constexpr const char* kLmdbFreeList = "(free list)";
+
+// A place that SurveyLmdbFile() found damaged.
+struct LmdbDamage {
+  std::string table = {};                       // empty: of the main database
+  std::optional<std::uint64_t> page = {};       // nothing: the tree as a whole
+  std::uint64_t key_from = 0;                   // entries with keys from here …
+  std::optional<std::uint64_t> key_until = {};  // … to before here can't be found for it; nothing: to the last
+  std::string problem = {};                     // what is wrong there, beginning with the file's path
+};
+
+// An entry of a named database, and where its value is.
+struct LmdbEntry {
+  std::uint64_t key = 0;
+  std::uint64_t page = 0;    // the leaf, or the first page of a run
+  std::uint64_t offset = 0;  // of the value in the file
+  std::uint64_t bytes = 0;
+  bool in_run = false;
+};
+
+// Who is told of what SurveyLmdbFile() meets, in the order of the keys.
+class LmdbVisitor {
+ public:
+  virtual ~LmdbVisitor() = default;
+  virtual void OnTable(const std::string& table, const lmdb_file::Tree& tree) = 0;
+  virtual void OnEntry(const std::string& table, const LmdbEntry& entry) = 0;
+  virtual void OnDamage(LmdbDamage damage) = 0;
+};
+
+// How far SurveyLmdbFile() goes down.
+enum class LmdbDepth { kBranches, kAll };
+
+// The same check of the transaction that `meta` shows, which goes on behind damage: what can't be read hides the keys
+// below it and nothing else. `meta` has passed CheckMeta(). An error ends it: the file can't be read for another reason
+// than damage, or the transaction claims more pages than any file of this size has.
+absl::Status SurveyLmdbFile(const lmdb_file::File& file, const lmdb_file::Meta& meta, const LmdbTraits& traits,
+                            LmdbDepth depth, LmdbVisitor& visitor);
 
 }  // namespace foldlog
 
