@@ -30,6 +30,8 @@ LAYERS = {
     "engine/projection": ["engine", "engine/base", "engine/codec", "engine/index", "engine/json"],
     "replay": ["engine", "engine/base", "engine/codec", "engine/index", "engine/json", "replay/report"],
     "replay/report": ["engine", "engine/base", "engine/json"],
+    "replay/verify": ["engine", "engine/base", "engine/codec", "engine/index", "engine/log/store",
+                      "engine/log/store/lmdb", "engine/log/tail", "replay/processors.h"],
     "replay/sql": ["engine", "engine/base", "engine/json", "replay/report"],
 }
 LMDB_ROOM = "engine/log/store/lmdb/env.h"
@@ -79,6 +81,12 @@ TESTED_ELSEWHERE = {
     "replay/sql/sqlite_api": "tests/replay/sql/virtual_table_test.cc",
     "replay/sql/table": "tests/replay/sql/virtual_table_test.cc",
     "engine/projection/sqlite_source": "tests/cli/sqlite_reading_test.py",
+    "replay/verify/batch_check": "tests/replay/verify/findings_test.cc",
+    "replay/verify/chain_check": "tests/replay/verify/findings_test.cc",
+    "replay/verify/derived_check": "tests/replay/verify/findings_test.cc",
+    "replay/verify/part_check": "tests/replay/verify/findings_test.cc",
+    "replay/verify/store_survey": "tests/replay/verify/findings_test.cc",
+    "replay/verify/tail_check": "tests/replay/verify/findings_test.cc",
     "replay/event_filter": "tests/replay/event_query_test.cc",
     "replay/event_search": "tests/replay/event_query_test.cc",
     "replay/event_source": "tests/replay/event_query_test.cc",
