@@ -189,12 +189,34 @@ class JsonPageTest(ProgramTest):
             tail.write(bytes(size - 8192))
         self.look()
 
+    def verified(self):
+        """What verify says of a log that is whole, and of one that is not."""
+        def check():
+            said = self.run_raw("verify", "--json", "--log", self.log).stdout.splitlines()
+            for line in map(json.loads, said):
+                self.page.check(line, "verify summary" if line["kind"] == "summary" else "verify finding")
+
+        self.log = os.path.join(self.dir, "verified")
+        self.foldlog("start")
+        self.foldlog("complete", "--stat", "text=" + "x" * 3000)
+        self.foldlog("clear")
+        check()
+        path = os.path.join(self.log, "log.mdb")
+        with open(path, "rb") as file:
+            content = file.read()
+        with open(path, "r+b") as file:  # some of the batches are of earlier transactions: each place may be the one that counts
+            for found in re.finditer(b"FLG[1Z]", content):
+                file.seek(found.start() + 60)
+                file.write(b"damaged!")
+        check()
+
     def test_the_page_is_as_the_output(self):
         with open(os.path.join(SCHEMA, "JSON.md"), encoding="utf-8") as file:
             self.page = Page(file.read())
         self.life()
         self.strange_logs()
         self.indexers()
+        self.verified()
         self.assertEqual(self.page.never_seen(), [])
 
     # The test is none if it lets everything pass.

@@ -191,6 +191,7 @@ void Configure(CLI::App& app, Context& context, Command& chosen) {
   AddProjectCommand(app, chosen);
   AddExportCommand(app, chosen);
   AddImportCommand(app, chosen);
+  AddVerifyCommand(app, chosen);
   AddReindexCommand(app, chosen);
   AddSqlCommand(app, chosen);
   AddHelpCommand(app);

@@ -64,6 +64,7 @@ void AddExportCommand(CLI::App& app, Command& chosen);   // export
 void AddImportCommand(CLI::App& app, Command& chosen);   // import
 void AddReindexCommand(CLI::App& app, Command& chosen);  // reindex
 void AddSqlCommand(CLI::App& app, Command& chosen);      // sql
+void AddVerifyCommand(CLI::App& app, Command& chosen);   // verify
 
 }  // namespace foldlog::cli
 
