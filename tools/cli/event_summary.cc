@@ -40,8 +40,8 @@ void ShortenTexts(Event& event) {
   if (auto* checkpoint = std::get_if<Checkpoint>(&event.body); checkpoint != nullptr && checkpoint->error) {
     FileError& error = *checkpoint->error;
     error.message = ShortenText(std::move(error.message), kTextBytesMax);
-    // JSON is worth nothing if cut. A text that is only cleared keeps its memory.
-    if (error.details.size() > kTextBytesMax) error.details = std::string();
+    // JSON is worth nothing if cut. A text that is cleared, or assigned an empty one, keeps its memory.
+    if (error.details.size() > kTextBytesMax) std::string().swap(error.details);
   } else {
     event = Shorten(std::move(event), kTextBytesMax);
   }
