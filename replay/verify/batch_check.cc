@@ -126,6 +126,16 @@ CheckedBatch BatchChecker::Look(const LmdbEntry& entry, std::optional<Sequence> 
         absl::StrCat("the batch of event ", entry.key, " can't be read: ", Sentence(frames.status(), source_->path))));
     return checked;
   }
+  if (!BatchCodec::IsAsPacked(*stored)) {
+    VerifyFinding odd =
+        Finding(VerifyPart::kBatch, entry.offset, entry.key, through,
+                absl::StrCat("the batch of event ", entry.key,
+                             " ends with bytes that no writer leaves; its events do not depend on them"));
+    odd.is_note = true;
+    odd.hides_from.reset(), odd.hides_through.reset();
+    odd.next.clear();
+    checked.findings.Add(std::move(odd));
+  }
   checked.frames = *frames;
   Walk(entry, through, frames->data() != stored->data(), checked);
   return checked;

@@ -40,7 +40,7 @@ struct CheckedBatch {
   std::vector<Run> runs = {};
   std::span<const std::uint64_t> frames = {};  // all of them, if they are whole; valid until the next call
   Findings findings = {};
-  bool whole() const { return findings.empty() && runs.size() == 1; }
+  bool whole() const { return !findings.has_damage() && runs.size() == 1; }
 };
 
 // Threads: one. It keeps its buffers from batch to batch.

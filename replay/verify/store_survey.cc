@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/log/store/lmdb/map_bytes.h"
@@ -31,11 +32,18 @@ bool SameMetas(const Metas& a, const Metas& b) {
 // Takes down what the walk meets.
 class Notebook final : public LmdbVisitor {
  public:
-  explicit Notebook(StoreSurvey& survey) : survey_(&survey) {}
+  Notebook(StoreSurvey& survey, const std::string& path) : survey_(&survey), path_(path) {}
 
   void OnTable(const std::string& table, const lmdb_file::Tree&) override {
     has_events_ = has_events_ || table == kEventsTable;
     has_meta_ = has_meta_ || table == kMetaTable;
+    const bool is_cache = std::find(kCacheTables.begin(), kCacheTables.end(), table) != kCacheTables.end();
+    if (table == kEventsTable || table == kMetaTable || is_cache) return;
+    survey_->findings.Add(
+        {.part = VerifyPart::kRecord,
+         .is_note = true,
+         .file = path_,
+         .message = absl::StrCat("there is a table that this version does not know: ", absl::CHexEscape(table))});
   }
 
   void OnEntry(const std::string& table, const LmdbEntry& entry) override {
@@ -58,6 +66,7 @@ class Notebook final : public LmdbVisitor {
 
  private:
   StoreSurvey* survey_;
+  const std::string& path_;
   bool has_events_ = false;
   bool has_meta_ = false;
   std::vector<LmdbEntry> records_;
@@ -77,7 +86,7 @@ class Look {
     survey_.walked = true;
     survey_.page_bytes = meta.page_bytes();
     survey_.txn_id = meta.txn_id;
-    Notebook notebook(survey_);
+    Notebook notebook(survey_, file_.path());
     const LmdbTraits traits{.append_only = kEventsTable, .caches = kCacheTables};
     const absl::Status walked = SurveyLmdbFile(file_, meta, traits, depth, notebook);
     if (absl::IsDataLoss(walked)) {
@@ -162,7 +171,7 @@ class Look {
   StoreSurvey survey_;
 };
 
-bool IsClean(const StoreSurvey& survey) { return survey.damages.empty() && survey.findings.empty(); }
+bool IsClean(const StoreSurvey& survey) { return survey.damages.empty() && !survey.findings.has_damage(); }
 
 // Whether the writer may have used pages of that moment again.
 bool HasMovedOn(const StoreSurvey& survey, const Metas& now) {

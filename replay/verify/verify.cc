@@ -105,6 +105,16 @@ class Verification {
   std::vector<SnapshotPlace> Snapshots() {
     std::vector<SnapshotPlace> places;
     for (const LmdbEntry& entry : survey_.snapshots) {
+      // Each is stored together with its event, or later.
+      if (survey_.commit && entry.key > survey_.commit->end.sequence) {
+        others_.Add({.part = VerifyPart::kSnapshot,
+                     .is_note = true,
+                     .file = source_.path,
+                     .page = entry.page,
+                     .offset = entry.offset,
+                     .message = absl::StrCat("a snapshot is of event ", entry.key, ", which log.mdb does not hold")});
+        continue;
+      }
       places.push_back({.at = entry.key, .entry = entry, .file = source_.path, .offset = entry.offset});
     }
     const std::string path = source_.log + "/snapshots";

@@ -89,6 +89,17 @@ std::size_t BatchCodec::UnpackedBytes(std::span<const std::uint64_t> stored) {
   return header ? header->frames_bytes : stored.size_bytes();
 }
 
+bool BatchCodec::IsAsPacked(std::span<const std::uint64_t> stored) {
+  const std::optional<PackedHeader> header = HeaderOf(stored);
+  if (!header) return true;
+  const auto block = std::as_bytes(stored.subspan(kHeaderWords));
+  if (header->reserved != 0 || header->block_bytes > block.size() || block.size() - header->block_bytes >= kWordBytes) {
+    return false;
+  }
+  const auto rest = block.subspan(header->block_bytes);
+  return std::all_of(rest.begin(), rest.end(), [](std::byte byte) { return byte == std::byte{0}; });
+}
+
 // What a damaged header says is checked before it is allocated.
 absl::StatusOr<std::span<const std::uint64_t>> BatchCodec::Unpack(std::span<const std::uint64_t> stored) {
   const std::optional<PackedHeader> header = HeaderOf(stored);

@@ -88,6 +88,10 @@ class BatchCodec {
   // Unpack() into memory of the caller, of the size UnpackedBytes(stored).
   static absl::Status UnpackInto(std::span<const std::uint64_t> stored, std::span<std::uint64_t> frames);
 
+  // Whether Pack() could have left those bytes: nothing but zeros stands behind a block, and is reserved. What is there
+  // otherwise does no harm.
+  static bool IsAsPacked(std::span<const std::uint64_t> stored);
+
   // The size in bytes that Unpack() would give; of a damaged value any size, perhaps a huge one.
   static std::size_t UnpackedBytes(std::span<const std::uint64_t> stored);
 

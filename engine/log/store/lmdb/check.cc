@@ -119,7 +119,7 @@ absl::StatusOr<LmdbFileSummary> TransactionWalk::Run() {
       summary.damaged_caches.push_back({table.first, sound});
       used_ = used_before;
     }
-    summary.tables.push_back({table.first, sound.ok() ? table.second->entries : 0});
+    summary.tables.push_back({table.first, sound.ok() && table.second.ok() ? table.second->entries : 0});
   }
   summary.free_list = WalkTree(
       {.kind = TreeKind::kFreeList, .name = "the free list", .recorded = meta_.free_list, .table = kLmdbFreeList});
