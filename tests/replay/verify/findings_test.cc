@@ -269,12 +269,15 @@ TEST_F(VerifySnapshotTest, DamagedSnapshotIsFound) {
 TEST_F(VerifySnapshotTest, SnapshotsThatLieAreFoundAndNothingElseIsBlamed) {
   MakeLarge();
   Image image(image_);
-  const std::vector<Place> snapshots = Values(image, "snapshots");
-  for (const Place& place : snapshots) {
+  std::size_t lying = 0;
+  for (const Place& place : Values(image, "snapshots")) {
     std::vector<std::uint64_t> words((place.bytes - 16) / 8);
     std::memcpy(words.data(), image.bytes.data() + place.offset + 16, words.size() * 8);
     ASSERT_OK_AND_ASSIGN(State state, DecodeState(words));
-    state.epoch ^= 1;
+    if (!state.operation) continue;
+    // No event contradicts that, so it lasts to the end of the operation.
+    ++state.operation->error_count;
+    ++lying;
     words.clear();
     ASSERT_OK(EncodeState(state, words));
     ASSERT_EQ(words.size() * 8, place.bytes - 16);
@@ -289,7 +292,8 @@ TEST_F(VerifySnapshotTest, SnapshotsThatLieAreFoundAndNothingElseIsBlamed) {
     EXPECT_EQ(finding.part, VerifyPart::kSnapshot) << finding.message;
     lies += finding.message.ends_with("is not the state that the events give") ? 1 : 0;
   }
-  EXPECT_EQ(lies, snapshots.size());
+  EXPECT_GT(lying, 100U);
+  EXPECT_EQ(lies, lying);
 }
 
 TEST_F(VerifySnapshotTest, TornSlotOfTheFileIsANote) {
