@@ -90,7 +90,8 @@ class PartsCheck {
   absl::StatusOr<PartsResult> Result() {
     PartsResult result;
     std::optional<Progress> known;
-    for (Part& part : parts_) {
+    for (Part& checked : parts_) {
+      Part part = std::move(checked);  // what it holds is not needed any longer than this
       RETURN_IF_ERROR(part.status);
       if (known && !(part.begun && IsSame(*known, *part.begun))) {
         part.derived = {};
@@ -101,7 +102,6 @@ class PartsCheck {
       std::move(part.runs.begin(), part.runs.end(), std::back_inserter(result.runs));
       result.findings.Append(std::move(part.findings));
       Take(std::move(part.derived), result.derived);
-      part = {};
     }
     result.end = std::move(known);
     return result;
