@@ -65,7 +65,7 @@ class HistoryTable {
     constexpr auto kRight = Table::Align::kRight;
     const std::string zone = one_zone_ ? " (" + ZoneText(entries_[0].operation.started_at, look_.zone) + ")" : "";
     return {{.heading = "OPERATION"},
-            {.heading = "TYPE"},
+            {.heading = "TYPE", .least = 5},
             {.heading = "STATUS", .least = 11},
             {.heading = relative ? "STARTED" : "STARTED" + zone, .align = relative ? kRight : kLeft},
             {.heading = "TOOK", .align = kRight},
