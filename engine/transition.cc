@@ -1,11 +1,11 @@
 #include "engine/transition.h"
 
-#include <algorithm>
 #include <limits>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/ascii.h"
 #include "engine/base/status_macros.h"
 #include "engine/base/text.h"
 #include "engine/json/reader.h"
@@ -106,8 +106,7 @@ absl::Status CheckType(OperationType type) {
 
 absl::Status CheckDetails(const std::string& details) {
   if (details.empty()) return absl::OkStatus();
-  const bool plain = std::all_of(details.begin(), details.end(), [](char c) { return c >= ' ' && c <= '~'; });
-  if (!plain) {
+  if (!IsPrintableAscii(details)) {
     return absl::InvalidArgumentError("the details of an error must be printable ASCII; escape the rest (\\u00e9)");
   }
   const absl::StatusOr<JsonSlice> value = ParseJson(details);

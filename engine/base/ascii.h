@@ -40,6 +40,8 @@ std::size_t PrintableAsciiPrefix(std::string_view bytes, Chars... but) {
   return at;
 }
 
+inline bool IsPrintableAscii(std::string_view bytes) { return PrintableAsciiPrefix(bytes) == bytes.size(); }
+
 }  // namespace foldlog
 
 #endif  // FOLDLOG_BASE_ASCII_H_

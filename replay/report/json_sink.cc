@@ -1,8 +1,8 @@
 #include "replay/report/json_sink.h"
 
-#include <algorithm>
 #include <cmath>
 
+#include "engine/base/ascii.h"
 #include "engine/json/reader.h"
 #include "replay/report/text.h"
 
@@ -18,10 +18,9 @@ void JsonSink::Error(const FileError& error, TimeNs) {
   Put(*this, "path", error.path);
   Put(*this, "error", error.message);
   if (const std::string& details = error.details; !details.empty()) {
-    const bool one_line = std::all_of(details.begin(), details.end(), [](char c) { return c >= ' ' && c <= '~'; });
     const absl::StatusOr<JsonSlice> value = ParseJson(details);
     Key("details");
-    value.ok() && one_line ? json_.Raw(StandardJson(*value)) : json_.String(details);
+    value.ok() && IsPrintableAscii(details) ? json_.Raw(StandardJson(*value)) : json_.String(details);
   }
   EndObject();
 }

@@ -88,7 +88,7 @@ std::string Printable(std::string_view bytes) {
 
 void AppendPrintable(std::string_view bytes, std::string& out) {
   // Nearly all text is plain.
-  if (PrintableAsciiPrefix(bytes) == bytes.size()) {
+  if (IsPrintableAscii(bytes)) {
     out += bytes;
     return;
   }

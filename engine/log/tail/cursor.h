@@ -61,20 +61,17 @@ class RingCursor {
   const TailPosition& at() const { return at_; }
   Sequence sequence() const { return at_.chain.sequence; }
 
+  // Where the next frame starts: here, or behind a skip mark.
+  std::uint64_t start() const { return Skips() ? at_.position - index_ + ring_.size() : at_.position; }
+
   // The words from the start of the next frame to the end of its lap, whether they hold a frame or not.
   std::span<const std::uint64_t> Words() const { return Skips() ? ring_ : ring_.subspan(index_); }
 
   // The next frame if it is whole, intact, and continues the chain. For recovery, whose ring may hold any bytes.
   std::optional<FrameView> NextOfChain() const { return FrameBehind(at_.chain, Words()); }
 
-  // The next frame by magic and size alone. For the drain, whose ring this process wrote or checked.
-  std::optional<FrameView> NextUnchecked() const { return FrameAtStartOf(Words()); }
-
   // The position behind `frame`, which must be the next one.
-  TailPosition Behind(const FrameView& frame) const {
-    const std::uint64_t start = Skips() ? at_.position - index_ + ring_.size() : at_.position;
-    return {start + frame.size_words(), frame.end()};
-  }
+  TailPosition Behind(const FrameView& frame) const { return {start() + frame.size_words(), frame.end()}; }
 
   void StepOver(const FrameView& frame) {
     const TailPosition behind = Behind(frame);

@@ -23,12 +23,17 @@ constexpr std::size_t kSlotDistance = 512;
 
 std::uint64_t HashOf(const Slot& slot) { return XXH3_64bits(&slot, offsetof(Slot, hash)); }
 
+Slot ReadSlot(std::span<const std::byte, kTailMarkBytes> page, std::size_t number) {
+  Slot slot = {};
+  std::memcpy(&slot, &page[number * kSlotDistance], sizeof slot);
+  return slot;
+}
+
 // The intact slot of the higher version; version 0 if neither is intact.
 Slot NewestSlot(std::span<const std::byte, kTailMarkBytes> page) {
   Slot newest = {};
   for (std::size_t i = 0; i < kSlots; ++i) {
-    Slot slot = {};
-    std::memcpy(&slot, &page[i * kSlotDistance], sizeof slot);
+    const Slot slot = ReadSlot(page, i);
     if (slot.hash == HashOf(slot) && slot.version > newest.version) newest = slot;
   }
   return newest;
@@ -44,8 +49,7 @@ TailClaim ReadTailClaim(std::span<const std::byte, kTailMarkBytes> page) {
 std::size_t CountTornSlots(std::span<const std::byte, kTailMarkBytes> page) {
   std::size_t torn = 0;
   for (std::size_t i = 0; i < kSlots; ++i) {
-    Slot slot = {};
-    std::memcpy(&slot, &page[i * kSlotDistance], sizeof slot);
+    const Slot slot = ReadSlot(page, i);
     const bool written = slot.version != 0 || slot.durable != 0 || slot.flushing != 0 || slot.hash != 0;
     if (written && slot.hash != HashOf(slot)) ++torn;
   }

@@ -11,7 +11,14 @@
 namespace foldlog {
 namespace {
 
-absl::Status ChangedByOthers() { return absl::DataLossError("the tail was changed by somebody else"); }
+// The frames from `from` to a mark or the end, whichever comes next: as each lap ends with one of them, they lie in one
+// piece. If not, another program has written over a skip mark, and there is none.
+std::optional<TailRing::Run> PieceBetween(const RingCursor& from, const TailPosition& end) {
+  const std::span<const std::uint64_t> words = from.Words();
+  const std::uint64_t start = from.start();
+  if (end.position <= start || end.position - start > words.size()) return std::nullopt;
+  return TailRing::Run{{words.first(end.position - start), from.at().chain, end.chain}, end};
+}
 
 }  // namespace
 
@@ -91,17 +98,15 @@ std::optional<TailPosition> TailRing::FindMark(std::uint64_t behind, std::uint64
   return first == marks_.end() ? std::nullopt : std::optional(*first);
 }
 
-// The mark that it ends with lies in the lap of the start, for each lap ends with a mark or with the end. If not,
-// another program has written over a skip mark.
 absl::StatusOr<TailRing::Run> TailRing::NextRun(std::size_t words_max) const {
-  const TailPosition start = stored_.Load();
+  const TailPosition stored = stored_.Load();
   TailPosition end = end_.Load();
-  if (end.position == start.position) return Run{{{}, start.chain, start.chain}, start};
-  const std::uint64_t first = FrameStart(words_[start.position % words_.size()], start.position, words_.size());
-  const std::uint64_t end_max = std::min(first + words_max, NextLap(first, words_.size()));
-  if (end.position > end_max) end = FindMark(start.position, end_max).value_or(end);
-  if (end.position <= first || end.position > NextLap(first, words_.size())) return ChangedByOthers();
-  return Run{{words_.subspan(first % words_.size(), end.position - first), start.chain, end.chain}, end};
+  if (end.position == stored.position) return Run{{{}, stored.chain, stored.chain}, stored};
+  const RingCursor cursor(words_, stored);
+  const std::uint64_t end_max = cursor.start() + std::min(words_max, cursor.Words().size());
+  if (end.position > end_max) end = FindMark(stored.position, end_max).value_or(end);
+  const std::optional<Run> run = PieceBetween(cursor, end);
+  return run ? absl::StatusOr<Run>(*run) : absl::DataLossError("the tail was changed by somebody else");
 }
 
 void TailRing::Free(const TailPosition& place) {
@@ -134,20 +139,11 @@ TailPosition TailRing::StartBefore(Sequence sequence) const {
   return start;
 }
 
-// Nothing if another program has written over a skip mark: the frames are then looked at one by one.
-std::optional<TailRing::Run> TailRing::PieceAt(const RingCursor& cursor, const TailPosition& end) const {
-  const TailPosition& at = cursor.at();
-  const std::optional<TailPosition> mark = FindMark(at.position, at.position);
-  const TailPosition behind = mark && mark->position < end.position ? *mark : end;
-  const std::uint64_t first = FrameStart(words_[at.position % words_.size()], at.position, words_.size());
-  const std::span<const std::uint64_t> words = cursor.Words();
-  if (behind.position <= first || behind.position - first > words.size()) return std::nullopt;
-  return Run{{words.first(behind.position - first), at.chain, behind.chain}, behind};
-}
-
 void TailRing::CopyPieces(const TailPosition& end, RingCursor& cursor, RunCollector& collector) const {
   while (cursor.sequence() < end.chain.sequence) {
-    const std::optional<Run> piece = PieceAt(cursor, end);
+    const std::uint64_t position = cursor.at().position;
+    const std::optional<TailPosition> mark = FindMark(position, position);
+    const std::optional<Run> piece = PieceBetween(cursor, mark && mark->position < end.position ? *mark : end);
     const Sequence first = cursor.sequence() + 1;
     if (!piece || !collector.WantsAll(first, piece->frames.words.size_bytes())) return;
     const std::span<const std::uint64_t> words = piece->frames.words;

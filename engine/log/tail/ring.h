@@ -107,10 +107,7 @@ class TailRing {
   // The last mark behind one position and at most at the other, or else the first one beyond that.
   std::optional<TailPosition> FindMark(std::uint64_t behind, std::uint64_t at_most) const;
 
-  // The frames from `cursor` on up to the next mark, or to `end` if there is none before it: they lie in one piece.
-  std::optional<Run> PieceAt(const RingCursor& cursor, const TailPosition& end) const;
-
-  // Takes such pieces, without a look at their frames, as long as they are wanted as a whole.
+  // Takes pieces from mark to mark and to `end`, without a look at their frames, as long as they are wanted as a whole.
   void CopyPieces(const TailPosition& end, RingCursor& cursor, RunCollector& collector) const;
 
   std::span<std::uint64_t> words_;

@@ -46,7 +46,7 @@ TEST_F(RingCursorTest, StepsOverFramesAndSkipMarksToTheEndOfTheChain) {
   ASSERT_NE(std::find(words_.begin(), words_.end(), kSkipMark), words_.end());
   for (const bool checked : {true, false}) {
     RingCursor cursor(words_, start_);
-    const auto next = [&] { return checked ? cursor.NextOfChain() : cursor.NextUnchecked(); };
+    const auto next = [&] { return checked ? cursor.NextOfChain() : FrameAtStartOf(cursor.Words()); };
     for (Sequence sequence = 101; sequence <= 103; ++sequence) {
       const auto frame = next();
       ASSERT_TRUE(frame.has_value()) << sequence;
@@ -66,7 +66,7 @@ TEST_F(RingCursorTest, ChangedFrameEndsTheChainAndOnlyTheChain) {
   words_[start_.position % kRing + kFrameHeaderWords] ^= 1;
   const RingCursor cursor(words_, start_);
   EXPECT_FALSE(cursor.NextOfChain().has_value());
-  EXPECT_TRUE(cursor.NextUnchecked().has_value());
+  EXPECT_TRUE(FrameAtStartOf(cursor.Words()).has_value());
 }
 
 // What a lap has left of earlier ones is intact as well.
@@ -78,12 +78,12 @@ TEST_F(RingCursorTest, IntactFrameThatDoesNotContinueTheChainIsNotTheNext) {
 }
 
 TEST_F(RingCursorTest, FrameThatGoesBeyondItsLapIsNone) {
-  const auto frame = RingCursor(words_, start_).NextUnchecked();
+  const auto frame = FrameAtStartOf(RingCursor(words_, start_).Words());
   ASSERT_TRUE(frame.has_value());
   const std::size_t at = kRing - frame->size_words() + 1;
   std::copy_n(words_.begin() + start_.position % kRing, frame->size_words() - 1,
               words_.begin() + static_cast<std::ptrdiff_t>(at));
-  EXPECT_FALSE(RingCursor(words_, {at, start_.chain}).NextUnchecked().has_value());
+  EXPECT_FALSE(FrameAtStartOf(RingCursor(words_, {at, start_.chain}).Words()).has_value());
 }
 
 }  // namespace
