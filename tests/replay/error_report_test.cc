@@ -11,18 +11,13 @@
 #include "replay/error_groups.h"
 #include "replay/message_kind.h"
 #include "tests/support/indexed_log.h"
+#include "tests/support/memory_log_of.h"
 #include "tests/support/other_index.h"
 #include "tests/support/random_log.h"
 #include "tests/support/test_support.h"
 
 namespace foldlog {
 namespace {
-
-std::unique_ptr<EventLog> LogOf(const std::vector<Event>& events) {
-  std::unique_ptr<EventLog> log = NewMemoryLog();
-  EXPECT_OK(log->Append(RunAfter(log->Extent()->end, events), Space::kUnreserved));
-  return log;
-}
 
 std::vector<ReportedError> All(const EventLog& log, const ErrorFilter& filter = {}) {
   std::vector<ReportedError> found;

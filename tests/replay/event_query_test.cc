@@ -9,6 +9,7 @@
 #include "foldlog/history.h"
 #include "foldlog/replayer.h"
 #include "tests/support/indexed_log.h"
+#include "tests/support/memory_log_of.h"
 #include "tests/support/other_index.h"
 #include "tests/support/random_log.h"
 #include "tests/support/test_support.h"
@@ -18,12 +19,6 @@ namespace {
 
 using absl::StatusCode;
 using testing::HasSubstr;
-
-std::unique_ptr<EventLog> LogOf(const std::vector<Event>& events) {
-  std::unique_ptr<EventLog> log = NewMemoryLog();
-  EXPECT_OK(log->Append(RunAfter(log->Extent()->end, events), Space::kUnreserved));
-  return log;
-}
 
 std::vector<QueriedEvent> Rest(EventQuery& query) {
   std::vector<QueriedEvent> found;

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "tests/support/indexed_log.h"
+#include "tests/support/memory_log_of.h"
 #include "tests/support/other_index.h"
 #include "tests/support/random_log.h"
 #include "tests/support/test_support.h"
@@ -46,12 +47,6 @@ TEST(History, ListsEveryOperationInOrder) {
 
   EXPECT_EQ(FindOperation(engine->log(), "op-2")->operation.failure, "no");
   EXPECT_THAT(FindOperation(engine->log(), "op-9"), Fails(StatusCode::kNotFound, HasSubstr("op-9")));
-}
-
-std::unique_ptr<EventLog> LogOf(const std::vector<Event>& events) {
-  std::unique_ptr<EventLog> log = NewMemoryLog();
-  EXPECT_OK(log->Append(RunAfter(log->Extent()->end, events), Space::kUnreserved));
-  return log;
 }
 
 std::vector<HistoryEntry> All(const EventLog& log, const HistoryFilter& filter, Order order = Order::kOldestFirst) {

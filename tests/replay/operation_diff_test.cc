@@ -6,21 +6,12 @@
 
 #include "foldlog/history.h"
 #include "replay/message_kind.h"
+#include "tests/support/memory_log_of.h"
 #include "tests/support/random_log.h"
 #include "tests/support/test_support.h"
 
 namespace foldlog {
 namespace {
-
-constexpr TimeNs kSecond = 1'000'000'000;
-
-std::unique_ptr<EventLog> LogOf(const std::vector<Event>& events) {
-  std::unique_ptr<EventLog> log = NewMemoryLog();
-  EXPECT_OK(log->Append(RunAfter(log->Extent()->end, events), Space::kUnreserved));
-  return log;
-}
-
-Event At(TimeNs seconds, Epoch epoch, EventBody body) { return {seconds * kSecond, epoch, std::move(body), {}}; }
 
 Checkpoint WithError(std::int64_t files, const std::string& path, const std::string& message) {
   return {.files_processed = files, .error = FileError{path, message, ""}};

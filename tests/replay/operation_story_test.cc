@@ -5,22 +5,13 @@
 #include "foldlog/history.h"
 #include "foldlog/replayer.h"
 #include "tests/support/indexed_log.h"
+#include "tests/support/memory_log_of.h"
 #include "tests/support/other_index.h"
 #include "tests/support/random_log.h"
 #include "tests/support/test_support.h"
 
 namespace foldlog {
 namespace {
-
-constexpr TimeNs kSecond = 1'000'000'000;
-
-std::unique_ptr<EventLog> LogOf(const std::vector<Event>& events) {
-  std::unique_ptr<EventLog> log = NewMemoryLog();
-  EXPECT_OK(log->Append(RunAfter(log->Extent()->end, events), Space::kUnreserved));
-  return log;
-}
-
-Event At(TimeNs seconds, Epoch epoch, EventBody body) { return {seconds * kSecond, epoch, std::move(body), {}}; }
 
 OperationStory StoryOf(const EventLog& log, const std::string& name, const StoryOptions& options = {}) {
   const auto entry = ResolveOperation(log, name);
