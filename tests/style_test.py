@@ -54,6 +54,7 @@ TESTED_ELSEWHERE = {
     "engine/index/row_hash": "tests/index/batch_summary_test.cc",
     "engine/event_reader": "tests/engine/fold_test.cc",
     "engine/log/frame_run": "tests/log/event_log_test.cc",
+    "engine/log/log_files": "tests/log/log_directory_test.cc",
     "engine/log/memory_log": "tests/log/event_log_test.cc",
     "engine/log/wait_for_more": "tests/log/event_log_test.cc",
     "engine/log/store/create": "tests/log/store/store_test.cc",

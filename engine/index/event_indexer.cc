@@ -12,6 +12,7 @@
 #include "engine/codec/checkpoint_codec.h"
 #include "engine/codec/event_codec.h"
 #include "engine/codec/frame.h"
+#include "engine/codec/state_codec.h"
 #include "engine/fold.h"
 #include "foldlog/event_index.h"
 
@@ -47,7 +48,7 @@ std::optional<std::uint64_t> OperationsBy(const EventLog& stored, Sequence at) {
 EventIndexer::Progress Restore(const EventLog& stored, Sequence at) {
   absl::StatusOr<EventIndexer::Progress> progress = EventIndexer::ProgressBehind(stored, at);
   if (progress.ok()) return *std::move(progress);
-  return {.fold = LazyFold(State{.sequence = at}, stored.name()), .operations = std::nullopt};
+  return {.fold = LazyFold(State{.sequence = at}, stored.name()), .operations = std::nullopt, .knows_state = false};
 }
 
 }  // namespace
@@ -97,6 +98,11 @@ void EventIndexer::EndBatch(IndexRows& rows) {
   std::move(over_.begin(), over_.end(), std::back_inserter(rows.operations));
   over_.clear();
   summing_ = {};
+}
+
+bool EventIndexer::EncodeFold(std::vector<std::uint64_t>& words) {
+  words.clear();
+  return accepted_ && accepted_->knows_state && EncodeState(accepted_->fold.Settled(), words).ok();
 }
 
 void EventIndexer::AddEvent(const FrameView& frame) {

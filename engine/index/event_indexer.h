@@ -88,6 +88,7 @@ class EventIndexer final : public LogIndexer {
     LazyFold fold;
     std::optional<std::uint64_t> operations;  // that are over; nothing if not known
     OperationRowEncoder rows = {};
+    bool knows_state = true;  // false where the fold could not be made, and began with nothing
   };
 
   // Behind event `at`, by the snapshots and rows of `stored`.
@@ -97,6 +98,7 @@ class EventIndexer final : public LogIndexer {
   void Begin(Progress progress);
   void Add(std::span<const std::uint64_t> words) override;
   void EndBatch(IndexRows& rows) override;
+  bool EncodeFold(std::vector<std::uint64_t>& words) override;
   void Accept() override { accepted_ = done_; }
 
   // The state behind the event that was added last.

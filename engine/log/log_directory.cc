@@ -1,19 +1,11 @@
 #include "foldlog/log_directory.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <filesystem>
-#include <set>
-#include <string_view>
-#include <system_error>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "engine/base/file_system.h"
 #include "engine/base/random_bytes.h"
 #include "engine/base/status_macros.h"
+#include "engine/log/log_files.h"
 #include "engine/log/reader_log.h"
 #include "engine/log/recovery.h"
 #include "engine/log/store/log_file.h"
@@ -26,96 +18,6 @@
 
 namespace foldlog {
 namespace {
-
-using Create = LogDirectoryOptions::Create;
-
-// Files that an interrupted creation may leave. Any other file means that the directory serves another purpose.
-const std::set<std::string>& LeftOfCreation() {
-  static const std::set<std::string> names = {"writer.lock", "tail.new", "tail", "log.mdb.new"};
-  return names;
-}
-
-// Entries that file systems, desktops and file servers make in directories unasked.
-bool IsPutByTheSystem(std::string_view name) {
-  static const std::set<std::string_view> names = {
-      "lost+found", ".DS_Store",   ".directory",  ".fseventsd",   ".Spotlight-V100",           ".Trashes",
-      "Thumbs.db",  "desktop.ini", "Desktop.ini", "$RECYCLE.BIN", "System Volume Information", ".snapshots",
-      ".snapshot"};
-  return names.contains(name) || name.starts_with(".Trash-") || name.starts_with(".nfs") || name.starts_with("._");
-}
-
-absl::Status CheckIsDirectory(const std::string& directory) {
-  struct stat info = {};
-  if (stat(directory.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("open the log ", directory));
-  if (!S_ISDIR(info.st_mode)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the log ", directory, " is not a directory; a log is a directory, name a new one"));
-  }
-  return absl::OkStatus();
-}
-
-// By lstat: a symbolic link counts as there, and is refused when it is opened.
-absl::StatusOr<bool> HasLogFile(const std::string& directory) {
-  struct stat info = {};
-  if (lstat(PathOfLogFile(directory).c_str(), &info) == 0) return true;
-  if (errno == ENOENT) return false;
-  return ErrnoStatus(errno, absl::StrCat("look into the log ", directory));
-}
-
-// A log takes over its whole directory. One that holds other files is likely a mistake in the path.
-absl::Status CheckMayBecomeLog(const std::string& directory) {
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename();
-    if (LeftOfCreation().contains(name) || IsPutByTheSystem(name)) continue;
-    return absl::FailedPreconditionError(absl::StrCat(directory, " is not a foldlog log, and not empty (it holds \"",
-                                                      name, "\"); name a log or a new directory"));
-  }
-  if (error) return ErrnoStatus(error.value(), absl::StrCat("list ", directory));
-  return absl::OkStatus();
-}
-
-// A log that was opened once has both files; an interrupted creation has at most the tail. Creating a new log beside
-// them would bury the lost one.
-absl::Status CheckLogFileIsNotLost(const std::string& directory) {
-  struct stat info = {};
-  for (const char* name : {"/tail", "/tail-shm"}) {
-    if (lstat((directory + name).c_str(), &info) != 0) return absl::OkStatus();
-  }
-  return absl::DataLossError(
-      absl::StrCat("the log ", directory,
-                   " has lost its file \"log.mdb\", which holds all events but the newest; put it "
-                   "back from where the log was copied"));
-}
-
-absl::Status NoLogHere(const std::string& directory) {
-  return absl::NotFoundError(absl::StrCat("there is no log at ", directory, "; start or index creates one"));
-}
-
-// Whether `directory` holds a log already. It runs before the lock is taken, so that a refused opening leaves no lock
-// file in a directory of another kind, and once more under the lock.
-absl::StatusOr<bool> PrepareDirectory(const std::string& directory, Create create) {
-  if (directory.empty()) return absl::InvalidArgumentError("the log's directory has no name");
-  if (create != Create::kNever) RETURN_IF_ERROR(CreateDirectories(directory));
-  const absl::Status is_directory = CheckIsDirectory(directory);
-  if (absl::IsNotFound(is_directory)) {
-    if (create == Create::kNever) return NoLogHere(directory);
-    return absl::FailedPreconditionError(
-        absl::StrCat("the log ", directory, " is a symbolic link that leads nowhere; name a directory"));
-  }
-  RETURN_IF_ERROR(is_directory);
-  RETURN_IF_ERROR(CheckFileSystem(directory));
-  ASSIGN_OR_RETURN(const bool exists, HasLogFile(directory));
-  if (exists && create == Create::kMustBeNew) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("there is a log at ", directory, " already; name a new directory"));
-  }
-  if (!exists) RETURN_IF_ERROR(CheckLogFileIsNotLost(directory));
-  if (!exists && create == Create::kNever) return NoLogHere(directory);
-  if (!exists) RETURN_IF_ERROR(CheckMayBecomeLog(directory));
-  return exists;
-}
 
 // The log begins to exist when log.mdb gets its name. Tail and entry must be durable before that: a power cut must not
 // leave log.mdb without its tail.
@@ -138,28 +40,7 @@ absl::Status EnsureLogExists(const std::string& directory, const LogDirectoryOpt
   return exists ? absl::OkStatus() : SyncEntryOf(directory);
 }
 
-// The file named log.mdb may be of another kind. A tail beside it shows that it was a log's and has been overwritten.
-absl::StatusOr<std::unique_ptr<LogFile>> OpenLogFile(const std::string& directory) {
-  const std::string path = PathOfLogFile(directory);
-  absl::StatusOr<std::unique_ptr<LogFile>> file = LogFile::Open(path, directory);
-  if (!absl::IsInvalidArgument(file.status())) return file;
-  const absl::string_view why = file.status().message();
-  if (TailFile::LooksLikeOne(directory)) {
-    return absl::DataLossError(
-        absl::StrCat(why, "; but there is a log's tail beside it: it was overwritten", kDamageAdvice));
-  }
-  return absl::FailedPreconditionError(absl::StrCat(why, "; name the directory of a log"));
-}
-
-absl::StatusOr<std::unique_ptr<TailFile>> OpenTail(const std::string& directory, const LogId& log_id,
-                                                   TailFile::Access access) {
-  absl::StatusOr<std::unique_ptr<TailFile>> tail = TailFile::Open(directory, log_id, access);
-  if (!absl::IsNotFound(tail.status())) return tail;
-  return absl::DataLossError(
-      absl::StrCat("the log ", directory,
-                   " has lost its file \"tail\", which holds its newest events; put it back from "
-                   "where the log was copied"));
-}
+using Create = LogDirectoryOptions::Create;
 
 }  // namespace
 
@@ -229,6 +110,13 @@ absl::StatusOr<LogId> ReadLogId(const std::string& given) {
   RETURN_IF_ERROR(PrepareDirectory(directory, Create::kNever).status());
   ASSIGN_OR_RETURN(const std::unique_ptr<LogFile> file, OpenLogFile(directory));
   return file->log_id();
+}
+
+absl::StatusOr<std::optional<Restoration>> ReadRestoration(const std::string& given) {
+  const std::string directory = WithoutTrailingSlashes(given);
+  RETURN_IF_ERROR(PrepareDirectory(directory, Create::kNever).status());
+  ASSIGN_OR_RETURN(const std::unique_ptr<LogFile> file, OpenLogFile(directory));
+  return file->ReadRestoration();
 }
 
 absl::StatusOr<WriterInfo> InspectWriter(const std::string& directory) {

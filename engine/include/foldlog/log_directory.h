@@ -83,6 +83,18 @@ absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& d
 // Which log `directory` holds. Errors as OpenLogForReading() has them.
 absl::StatusOr<LogId> ReadLogId(const std::string& directory);
 
+// That a log was restored from a backup, as was recorded when it was made.
+struct Restoration {
+  TimeNs at = 0;
+  std::string source = {};  // the directory of the backup; empty: it came as a stream
+  std::string host = {};    // the machine that the log was restored on
+  ChainEnd end = {};        // the backup's, and so the log's: events behind it came after the restore
+  bool operator==(const Restoration&) const = default;
+};
+
+// Nothing if the log was not restored. Errors as OpenLogForReading() has them; DataLoss, too, if the record is damaged.
+absl::StatusOr<std::optional<Restoration>> ReadRestoration(const std::string& directory);
+
 // The process that writes to `directory` now, or the last one that did. Takes no lock and changes nothing.
 absl::StatusOr<WriterInfo> InspectWriter(const std::string& directory);
 

@@ -56,6 +56,9 @@ class LogIndexer {
   // What was added since the last call is a batch: adds its rows.
   virtual void EndBatch(IndexRows& rows) = 0;
 
+  // What was accepted, folded: the words of a snapshot of its last event. False if that is not known.
+  virtual bool EncodeFold(std::vector<std::uint64_t>& words) { return words.clear(), false; }
+
   // All that was added since Begin() is stored. Without this call, the next Begin() goes back to what was.
   virtual void Accept() = 0;
 

@@ -88,6 +88,7 @@ enum class WriterUse {
   kProgram,
   kStep,     // one command of a script, which takes milliseconds
   kIndexer,  // foldlog index, which SIGINT pauses
+  kCopy,     // a backup or a restore, which ends by itself
 };
 
 // The record of the writer lock of a log directory: its holder, and those before.

@@ -297,6 +297,15 @@ absl::StatusOr<std::optional<Snapshot>> LogFile::FindSnapshotAt(const FileMoment
 
 // Rows have hashes, but a page that the writer used again may hold good rows of another place: so the moment must not
 // have passed.
+absl::StatusOr<std::optional<Restoration>> LogFile::ReadRestoration() const {
+  for (int attempt = 1; attempt <= kAttemptsMax; ++attempt) {
+    ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
+    absl::StatusOr<std::optional<Restoration>> restoration = LoadRestoration(*moment);
+    if (!HasMovedOn(*moment)) return restoration;
+  }
+  return TooFast();
+}
+
 absl::StatusOr<std::vector<IndexRow>> LogFile::ReadIndex(IndexTable table, Sequence from, EventLog::IndexOrder order,
                                                          std::size_t rows_max) const {
   for (int attempt = 1; attempt <= kAttemptsMax; ++attempt) {

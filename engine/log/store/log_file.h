@@ -25,6 +25,7 @@
 #include "engine/log/store/moment.h"
 #include "engine/log/store/records.h"
 #include "foldlog/event_log.h"
+#include "foldlog/log_directory.h"
 #include "foldlog/log_id.h"
 
 namespace foldlog {
@@ -63,6 +64,9 @@ class LogFile {
   // As in EventLog.
   absl::StatusOr<std::vector<IndexRow>> ReadIndex(IndexTable table, Sequence from, EventLog::IndexOrder order,
                                                   std::size_t rows_max) const;
+
+  // Where the log was restored from; nothing if it was not.
+  absl::StatusOr<std::optional<Restoration>> ReadRestoration() const;
 
   // DataLoss if this file tells of an event behind `end`, with which the whole log, including its tail, ends. Such an
   // event is in a transaction whose meta page has lost its number. (A transaction whose meta page failed to be written

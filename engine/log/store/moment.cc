@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/codec/damage_advice.h"
+#include "engine/log/store/restoration.h"
 
 namespace foldlog {
 namespace {
@@ -109,6 +110,7 @@ absl::Status LoadRecords(FileMoment& moment) {
   ASSIGN_OR_RETURN(moment.format, ReadRecord<FormatRecord>(file, meta, *tables.meta, kFormatKey));
   RETURN_IF_ERROR(CheckFormat(moment.format, file.path()));
   ASSIGN_OR_RETURN(moment.commit, ReadCommitRecord(file, meta, *tables.meta));
+  moment.records = *tables.meta;
   moment.events = *tables.events;
   moment.caches = tables.caches;
   return CheckCommit(moment.commit, meta, moment.events, file);
@@ -137,6 +139,17 @@ absl::StatusOr<FileMoment> LoadFileMoment(const File& file, const Metas& metas) 
   RETURN_IF_ERROR(LoadRecords(moment));
   LookAtOlder(moment);
   return moment;
+}
+
+absl::StatusOr<std::optional<Restoration>> LoadRestoration(const FileMoment& moment) {
+  TreeCursor cursor(moment.file, moment.meta(), TreeKind::kTable, absl::StrCat("table ", kMetaTable), moment.records);
+  ASSIGN_OR_RETURN(const bool found, cursor.SeekFloor(kRestorationKey));
+  if (!found || cursor.key() != kRestorationKey) return std::nullopt;
+  std::vector<std::uint64_t> words;
+  ASSIGN_OR_RETURN(const auto value, cursor.Value(words));
+  std::optional<Restoration> restoration = DecodeRestoration(value);
+  if (restoration) return restoration;
+  return moment.file.Damaged("the record of where the log was restored from does not match its hash");
 }
 
 }  // namespace foldlog

@@ -12,6 +12,7 @@
 #include "engine/log/store/lmdb/file.h"
 #include "engine/log/store/lmdb/tree.h"
 #include "engine/log/store/records.h"
+#include "foldlog/log_directory.h"
 
 namespace foldlog {
 
@@ -24,6 +25,7 @@ struct FileMoment {
   std::uint64_t slot;  // of the newest
   FormatRecord format = {};
   CommitRecord commit = {};
+  lmdb_file::Tree records = {};
   lmdb_file::Tree events = {};
   CacheTrees caches = {};
   std::optional<CommitRecord> beyond = {};  // a later commit, found by way of the older meta page
@@ -34,6 +36,9 @@ struct FileMoment {
 // FailedPrecondition for another format version; InvalidArgument if the file is not of a log; DataLoss if what it says
 // of itself is no moment of a log. While a writer goes on, that may be a commit in progress.
 absl::StatusOr<FileMoment> LoadFileMoment(const lmdb_file::File& file, const lmdb_file::Metas& metas);
+
+// The record that a restored log has; nothing in any other.
+absl::StatusOr<std::optional<Restoration>> LoadRestoration(const FileMoment& moment);
 
 }  // namespace foldlog
 

@@ -1,4 +1,4 @@
-// The two records of the table `meta` in log.mdb, as FORMAT.md lays them out.
+// The records of the table `meta` in log.mdb, as FORMAT.md lays them out.
 
 #ifndef FOLDLOG_LOG_STORE_RECORDS_H_
 #define FOLDLOG_LOG_STORE_RECORDS_H_
@@ -51,6 +51,7 @@ inline constexpr std::uint64_t kFormatMagic = 0x474f4c444c4f46;  // "FOLDLOG"
 inline constexpr std::uint32_t kFormatVersion = 4;
 inline constexpr std::uint64_t kFormatKey = 1;
 inline constexpr std::uint64_t kCommitKey = 2;
+inline constexpr std::uint64_t kRestorationKey = 3;
 
 inline constexpr const char* kEventsTable = "events";
 inline constexpr const char* kSnapshotsTable = "snapshots";

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "engine/log/store/batch.h"
 #include "engine/log/store/log_file.h"
 #include "foldlog/event_log.h"
+#include "foldlog/log_directory.h"
 
 namespace foldlog {
 
@@ -32,6 +34,17 @@ class Store {
   // Creates the file of the empty log `log_id` in `directory`: either complete and durable, except for its entry there,
   // or not at all.
   static absl::Status Create(const std::string& directory, const LogId& log_id);
+
+  // Create() in two steps, for a file that is to hold something when it gets its name. Begin() makes it durable under
+  // another one, which it gives, in the place of what an earlier one may have left there. The caller closes it before
+  // Publish().
+  struct Beginning {
+    LogId log_id = {};
+    ChainEnd base = {};  // the chain starts behind it
+    std::optional<Restoration> restoration = {};
+  };
+  static absl::StatusOr<std::string> Begin(const std::string& directory, const Beginning& beginning);
+  static absl::Status Publish(const std::string& directory);
 
   // Makes durable what the file shows. `name` is the log's directory, for messages. PermissionDenied if the file cannot
   // be written, FailedPrecondition if it has another name (hard link) somewhere.

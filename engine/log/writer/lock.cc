@@ -136,6 +136,7 @@ absl::Status HeldByAnother(const std::string& directory, const WriterInfo& info,
     holder = Describe(*info.writer);
     if (IsSameProcess(*info.writer, self)) holder = absl::StrCat("this process itself (", holder, ")");
     if (info.use == WriterUse::kIndexer) absl::StrAppend(&holder, ", which indexes");
+    if (info.use == WriterUse::kCopy) absl::StrAppend(&holder, ", which copies another log to it");
   }
   return absl::FailedPreconditionError(absl::StrCat("the log ", directory, " is being written by ", holder, "; ",
                                                     HowToGoOn(info, self), ". Reading is possible meanwhile"));
@@ -227,6 +228,8 @@ std::string_view Name(WriterUse use) {
       return "step";
     case WriterUse::kIndexer:
       return "index";
+    case WriterUse::kCopy:
+      return "copy";
     case WriterUse::kProgram:
       break;
   }
@@ -234,7 +237,7 @@ std::string_view Name(WriterUse use) {
 }
 
 WriterUse ParseUse(const std::string& name) {
-  for (const WriterUse use : {WriterUse::kStep, WriterUse::kIndexer}) {
+  for (const WriterUse use : {WriterUse::kStep, WriterUse::kIndexer, WriterUse::kCopy}) {
     if (Name(use) == name) return use;
   }
   return WriterUse::kProgram;
