@@ -69,8 +69,7 @@ TEST(HistoryTableTest, ItGetsNarrowerByDegrees) {
                           "0b8f3c5e-6  incremental  reset        2026-01-02 03:04:05  10.0 s  500 of 2,000       1",
                           "0b8f3c5e-7  incremental  interrupted  2026-01-02 03:04:05  10.0 s           500"));
   EXPECT_EQ(In(80)[3].text, "0b8f3c5e-7  incremental  interrupted  5 min ago  10.0 s           500");
-  EXPECT_EQ(In(60)[3].text, "0b8f3c5…  incr…  interrupted  5 min ago  10.0 s           500")
-      << "no narrower than this";
+  EXPECT_EQ(In(60)[3].text, "0b8f3c5…  incr…  interrupted  5 min ago  10.0 s           500") << "no narrower than this";
 }
 
 TEST(HistoryTableTest, FailedAndInterruptedStandOut) {
