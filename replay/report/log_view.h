@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "foldlog/event_log.h"
+#include "foldlog/log_directory.h"
 #include "foldlog/owner.h"
 #include "foldlog/state.h"
 
@@ -19,8 +20,9 @@ struct LogView {
   std::uint64_t hash = 0;  // of the last event in it: the end of the chain
   LogExtent extent;
   WriterInfo writer;
-  std::optional<OwnerFate> fate;  // of the owner of the operation in progress
-  bool interrupted = false;       // it is proven gone: Resume() would go on with the operation
+  std::optional<Restoration> restoration;  // of a log that was restored from a backup
+  std::optional<OwnerFate> fate;           // of the owner of the operation in progress
+  bool interrupted = false;                // it is proven gone: Resume() would go on with the operation
 
   // Whether `operation`, as found in the history, is the one on the row: the same use of the same id.
   bool IsAbout(const Operation& operation) const {

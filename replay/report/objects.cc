@@ -26,6 +26,18 @@ void PutWriter(Sink& sink, const WriterInfo& writer) {
 }
 
 // What the present or last writer found when it opened the log; null if that is not known.
+void PutRestoration(Sink& sink, const std::optional<Restoration>& restoration) {
+  sink.Key("restored");
+  if (!restoration) return sink.Null();
+  sink.BeginObject();
+  Put(sink, "at", Instant{restoration->at});
+  Put(sink, "source", If(!restoration->source.empty(), restoration->source));
+  Put(sink, "host", restoration->host);
+  Put(sink, "last_sequence", restoration->end.sequence);
+  Put(sink, "last_hash", HashText(restoration->end.hash));
+  sink.EndObject();
+}
+
 void PutRecovery(Sink& sink, const std::optional<RecoveryReport>& recovery) {
   sink.Key("recovery");
   if (!recovery) return sink.Null();
@@ -101,6 +113,7 @@ void PutStatus(Sink& sink, const LogView& view, const Moment& now, std::optional
   PutPulse(sink, view, now, stalled_after_ns);
   PutWriter(sink, view.writer);
   PutRecovery(sink, view.writer.recovery);
+  PutRestoration(sink, view.restoration);
   if (view.state.misfit) Put(sink, "misfit", *view.state.misfit);
 }
 

@@ -59,6 +59,7 @@ class Verification {
     absl::StatusOr<std::unique_ptr<LogFile>> log_file = LogFile::Open(source_.path, source_.log);
     if (!log_file.ok() && !absl::IsDataLoss(log_file.status())) return log_file.status();
     if (log_file.ok()) source_.file = log_file->get();
+    if (log_file.ok()) NoteDamagedRestoration(**log_file);
     RETURN_IF_ERROR(full ? CheckAll(progress) : CheckQuickly());
     return Finish();
   }
@@ -75,6 +76,16 @@ class Verification {
                                 .message = "the file is missing, and with it all events but the newest",
                                 .next = absl::StrCat("put it back from where ", source_.log, " was copied")});
     return false;
+  }
+
+  // It hides no event, and nothing depends on it.
+  void NoteDamagedRestoration(const LogFile& file) {
+    const absl::Status read = file.ReadRestoration().status();
+    if (!absl::IsDataLoss(read)) return;
+    others_.Add({.part = VerifyPart::kRecord,
+                 .file = source_.path,
+                 .message = verify::Sentence(read, source_.path),
+                 .next = absl::StrCat("foldlog backup DEST --log ", source_.log, ", and restore that")});
   }
 
   absl::Status CheckAll(const std::function<void(const VerifyProgress&)>& progress) {

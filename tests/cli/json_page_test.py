@@ -210,6 +210,18 @@ class JsonPageTest(ProgramTest):
                 file.write(b"damaged!")
         check()
 
+    def backed_up(self):
+        self.log = os.path.join(self.dir, "verified_first")
+        self.foldlog("start")
+        backup, restored = os.path.join(self.dir, "backup"), os.path.join(self.dir, "restored")
+        said = self.run_raw("backup", backup, "--check", "--json", "--log", self.log).stdout.splitlines()
+        self.page.check(json.loads(said[0]), "backup")
+        self.page.check(json.loads(said[1]), "verify summary")
+        self.page.check(json.loads(self.run_raw("backup", "-", "--json", "--log", self.log).stderr), "backup")
+        self.page.check(json.loads(self.run_raw("restore", backup, "--json", "--log", restored).stdout), "restore")
+        self.log = restored
+        self.look()
+
     def test_the_page_is_as_the_output(self):
         with open(os.path.join(SCHEMA, "JSON.md"), encoding="utf-8") as file:
             self.page = Page(file.read())
@@ -217,6 +229,7 @@ class JsonPageTest(ProgramTest):
         self.strange_logs()
         self.indexers()
         self.verified()
+        self.backed_up()
         self.assertEqual(self.page.never_seen(), [])
 
     # The test is none if it lets everything pass.

@@ -24,7 +24,7 @@ COMMANDS = (
     ("status",), ("status", "--json"), ("history",), ("history", "--json"), ("show", "OPERATION"),
     ("errors",), ("errors", "--paths"), ("diff", "OPERATION", "OPERATION"),
     ("events",), ("events", "--json", "--kind", "started"), ("project", "--json"), ("project", "--json", "--at", "1"),
-    ("project", "--check", "--sqlite", "MIRROR"),
+    ("project", "--check", "--sqlite", "MIRROR"), ("backup", "-"),
 )
 
 

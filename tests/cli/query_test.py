@@ -17,7 +17,7 @@ STATUS_KEYS = ["operation_id", "operation_type", "status", "interrupted", "total
                "active_s", "paused_s", "started_at", "updated_at", "completed_at", "clock_steps", "last_clock_step", "epoch",
                "last_sequence", "durable_sequence", "missing_through", "stored_sequence", "last_hash", "roots", "metadata",
                "owner", "evidence", "owner_fate", "pause_reason", "failure", "time_left_s",
-               "last_progress_at", "idle_s", "stalled", "writer", "recovery"]
+               "last_progress_at", "idle_s", "stalled", "writer", "recovery", "restored"]
 STORY_KEYS = ["progress", "rates", "pauses", "pauses_left_out", "recoveries", "recoveries_left_out", "error_groups",
               "error_groups_left_out"]
 HISTORY_KEYS = STATUS_KEYS[:STATUS_KEYS.index("last_sequence")] + ["checkpoints", "interruptions", "interruptions_by", "first_sequence", "last_sequence", "stats", "reset"

@@ -38,7 +38,7 @@ TEST(RenderJsonTest, AnIdleLogHasNullsAndZeros) {
       R"("clock_steps": 0, "last_clock_step": null, "epoch": 3, "last_sequence": 12, "durable_sequence": 12, "missing_through": null, )"
       R"("stored_sequence": 12, "last_hash": "000000000000000a", "roots": [], "metadata": {}, "owner": null, "evidence": null, "owner_fate": null, )"
       R"("pause_reason": null, "failure": null, "time_left_s": null, "last_progress_at": null, "idle_s": null, "stalled": null, )"
-      R"("writer": null, "recovery": null})");
+      R"("writer": null, "recovery": null, "restored": null})");
 }
 
 TEST(RenderJsonTest, AnOperationInProgressHasAllItsFields) {
@@ -58,7 +58,7 @@ TEST(RenderJsonTest, AnOperationInProgressHasAllItsFields) {
       R"("writer": {"program": "foldlog", "host": "nas", "pid": 4711, "holds_log": true, "instance": "i", )"
       R"("machine_id": "m", "boot_id": "b", "pid_namespace": 4, "start_ticks": 9, )"
       R"("kernel_boot_id": false, "file_system": 0, "device": 0, "directory": 0, "lock_file": 0}, )"
-      R"("recovery": null})");
+      R"("recovery": null, "restored": null})");
 }
 
 TEST(RenderJsonTest, WhatOpeningFoundIsTold) {
@@ -69,9 +69,18 @@ TEST(RenderJsonTest, WhatOpeningFoundIsTold) {
   const std::string json = Status(view);
   EXPECT_THAT(json, HasSubstr(R"("durable_sequence": 6, "missing_through": null, "stored_sequence": 5, "last_hash")"));
   EXPECT_THAT(json, HasSubstr(R"("recovery": {"events_from_tail": 3, "frames_discarded": 1, "events_lost": 0, )"
-                              R"("events_in_doubt": 0, "last_writer": "machine_rebooted"}})"));
+                              R"("events_in_doubt": 0, "last_writer": "machine_rebooted"}, )"));
   view.writer.recovery->last_writer.reset();
-  EXPECT_THAT(Status(view), HasSubstr(R"("last_writer": null}})"));
+  EXPECT_THAT(Status(view), HasSubstr(R"("last_writer": null}, "restored": null})"));
+}
+
+TEST(RenderJsonTest, RestoredLogSaysWhereItCameFrom) {
+  LogView view = ViewOf(SomeOperation());
+  view.restoration = Restoration{.at = kStart, .source = "/b", .host = "nas", .end = {5, 10}};
+  EXPECT_THAT(Status(view), HasSubstr(R"("restored": {"at": "2026-01-02T03:04:05.123456789Z", "source": "/b", )"
+                                      R"("host": "nas", "last_sequence": 5, "last_hash": "000000000000000a"}})"));
+  view.restoration->source = "";
+  EXPECT_THAT(Status(view), HasSubstr(R"("source": null, "host")"));
 }
 
 TEST(RenderJsonTest, StallingIsToldOnlyToWhoAsks) {

@@ -55,6 +55,15 @@ TEST(RenderTextTest, StatusTellsWhatIsInTheTailAndWhatOpeningFound) {
   EXPECT_THAT(Joined(Status(view, kStart)), Not(HasSubstr("Recovery")));
 }
 
+TEST(RenderTextTest, StatusTellsWhereARestoredLogCameFrom) {
+  LogView view = ViewOf(SomeOperation());
+  EXPECT_THAT(Joined(Status(view, kStart)), Not(HasSubstr("Restored")));
+  view.restoration = Restoration{.at = kStart, .source = "/b", .host = "nas", .end = {5, 10}};
+  EXPECT_THAT(Joined(Status(view, kStart)), HasSubstr("UTC from /b on nas, up to event 5\n"));
+  view.restoration->source = "";
+  EXPECT_THAT(Joined(Status(view, kStart)), HasSubstr("UTC from a stream on nas"));
+}
+
 TEST(RenderTextTest, AnInterruptionSaysWhatProvesItAndWhatToDo) {
   const std::string died = Joined(Status(ViewOf(SomeOperation(), OwnerFate::kProcessDied, true), kStart));
   EXPECT_THAT(died, HasSubstr("in progress, but interrupted: its process died\n"));

@@ -151,7 +151,7 @@ def fields_in_stub(name):
 @pytest.mark.parametrize("name, section, differing", [
     ("StatusDict", "status", {"mirrors"}), ("HistoryDict", "history", set()), ("StateDict", "at", {"reset"}),
     ("OwnerDict", "owner", set()), ("RowDict", "row", set()), ("MisfitDict", "misfit", set()),
-    ("RecoveryDict", "recovery", set()), ("ClockStepDict", "clock step", set()),
+    ("RecoveryDict", "recovery", set()), ("RestorationDict", "restoration", set()), ("ClockStepDict", "clock step", set()),
 ])
 def test_the_stub_has_the_fields_of_the_page(name, section, differing):
     assert fields_in_stub(name) ^ fields_on_page(section) == differing

@@ -192,6 +192,7 @@ void Configure(CLI::App& app, Context& context, Command& chosen) {
   AddExportCommand(app, chosen);
   AddImportCommand(app, chosen);
   AddVerifyCommand(app, chosen);
+  AddBackupCommands(app, chosen);
   AddReindexCommand(app, chosen);
   AddSqlCommand(app, chosen);
   AddHelpCommand(app);

@@ -65,6 +65,7 @@ void AddImportCommand(CLI::App& app, Command& chosen);   // import
 void AddReindexCommand(CLI::App& app, Command& chosen);  // reindex
 void AddSqlCommand(CLI::App& app, Command& chosen);      // sql
 void AddVerifyCommand(CLI::App& app, Command& chosen);   // verify
+void AddBackupCommands(CLI::App& app, Command& chosen);  // backup, restore
 
 }  // namespace foldlog::cli
 

@@ -53,4 +53,15 @@ std::string FilesText(const Operation& operation) {
 
 Tone ToneOf(OperationStatus status) { return status == OperationStatus::kFailed ? Tone::kBad : Tone::kPlain; }
 
+std::string SizeText(std::uint64_t bytes) {
+  constexpr double kMegabyte = 1e6;
+  const double size = static_cast<double>(bytes) / kMegabyte;
+  return size < 10 ? OneDecimal(size) + " MB" : Grouped(static_cast<std::int64_t>(size + 0.5)) + " MB";
+}
+
+std::string TookText(double seconds) {
+  constexpr double kMsPerSecond = 1e3;
+  return seconds < 1 ? OneDecimal(seconds * kMsPerSecond) + " ms" : OneDecimal(seconds) + " s";
+}
+
 }  // namespace foldlog::cli

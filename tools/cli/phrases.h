@@ -3,6 +3,7 @@
 #ifndef FOLDLOG_CLI_PHRASES_H_
 #define FOLDLOG_CLI_PHRASES_H_
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,10 @@ std::vector<std::string> MetadataLines(const Metadata& metadata);
 
 // "500", "500 of 2,000".
 std::string FilesText(const Operation& operation);
+
+// "763 MB", "0.3 MB"; "1.2 s", "3.4 ms".
+std::string SizeText(std::uint64_t bytes);
+std::string TookText(double seconds);
 
 // How an operation of that status stands out.
 Tone ToneOf(OperationStatus status);

@@ -163,7 +163,7 @@ std::string RecoveryText(const RecoveryReport& recovery) {
   return text;
 }
 
-void AddLog(const LogView& view, Fields& fields) {
+void AddLog(const LogView& view, const absl::TimeZone& zone, Fields& fields) {
   const auto last = [&](Sequence through) {
     return Grouped(view.state.sequence - std::min(through, view.state.sequence));
   };
@@ -185,6 +185,11 @@ void AddLog(const LogView& view, Fields& fields) {
   }
   if (view.writer.recovery) {
     if (const std::string found = RecoveryText(*view.writer.recovery); !found.empty()) fields.Add("Recovery", found);
+  }
+  if (const auto& restored = view.restoration) {
+    fields.Add("Restored", HumanTime(restored->at, zone) + " from " +
+                               (restored->source.empty() ? "a stream" : restored->source) + " on " + restored->host +
+                               ", up to event " + Grouped(restored->end.sequence));
   }
 }
 
@@ -225,7 +230,7 @@ Lines StatusText(const LogView& view, const Showing& showing, std::optional<std:
   } else {
     fields.Add("Status", "idle");
   }
-  AddLog(view, fields);
+  AddLog(view, showing.look.zone, fields);
   if (const std::optional<std::string> next = NextStep(view)) fields.Add("Next", *next);
   return fields.lines();
 }

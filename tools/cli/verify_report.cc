@@ -6,9 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/text.h"
 #include "replay/report/json_sink.h"
-#include "tools/cli/index_progress.h"
 #include "tools/cli/phrases.h"
-#include "tools/cli/printable.h"
 #include "tools/cli/time_format.h"
 
 namespace foldlog::cli {
@@ -16,23 +14,10 @@ namespace {
 
 using report::JsonSink;
 
-constexpr std::string_view kClearLine = "\r\x1b[K";
-
 std::string Count(std::uint64_t number) { return Grouped(number); }
 
 std::string Counted(std::uint64_t number, const char* one, const char* many) {
   return Count(number) + " " + (number == 1 ? one : many);
-}
-
-std::string Megabytes(std::uint64_t bytes) {
-  constexpr double kMegabyte = 1e6;
-  const double size = static_cast<double>(bytes) / kMegabyte;
-  return size < 10 ? OneDecimal(size) + " MB" : Grouped(static_cast<std::int64_t>(size + 0.5)) + " MB";
-}
-
-std::string Took(double seconds) {
-  constexpr double kMsPerSecond = 1e3;
-  return seconds < 1 ? OneDecimal(seconds * kMsPerSecond) + " ms" : OneDecimal(seconds) + " s";
 }
 
 std::string Place(const VerifyFinding& finding) {
@@ -93,8 +78,8 @@ std::string SummaryText(const VerifyReport& report, bool quick, double seconds) 
   if (numbers.damages > 0) text = "damaged in " + Counted(numbers.damages, "place", "places") + ": ";
   text += Counted(report.events, "event", "events");
   if (!quick && numbers.damages > 0) text += " whole";
-  text += " in " + Counted(report.batches, "batch", "batches") + " and the tail, " + Megabytes(report.file_bytes);
-  text += (quick ? ", looked at quickly in " : ", verified in ") + Took(seconds);
+  text += " in " + Counted(report.batches, "batch", "batches") + " and the tail, " + SizeText(report.file_bytes);
+  text += (quick ? ", looked at quickly in " : ", verified in ") + TookText(seconds);
   if (numbers.notes > 0) text += "; " + Counted(numbers.notes, "note", "notes");
   return text;
 }
@@ -120,30 +105,13 @@ std::string SummaryJson(const VerifyReport& report, bool quick, double seconds) 
   return json.Take();
 }
 
-std::string VerifyProgressLine(const VerifyProgress& progress, std::size_t columns) {
+std::string VerifyProgressLine(const VerifyProgress& progress) {
   std::string text = "Verifying: " + Count(progress.events) + " events";
   if (progress.batches_total > 0) {
     const double share = 100.0 * static_cast<double>(progress.batches) / static_cast<double>(progress.batches_total);
     text += " (" + OneDecimal(share) + " %)";
   }
-  return std::string(TruncateToWidth(text, columns));
-}
-
-void VerifyDisplay::Update(const VerifyProgress& progress) {
-  constexpr std::size_t kColumnsUnknown = 80;
-  // The last column stays empty: a character there makes some terminals wrap.
-  const std::size_t columns = out_->terminal_columns().value_or(kColumnsUnknown);
-  out_->Raw(kClearLine);
-  out_->Raw(VerifyProgressLine(progress, columns > 1 ? columns - 1 : columns));
-  out_->Flush().IgnoreError();
-  shown_ = true;
-}
-
-void VerifyDisplay::Finish() {
-  if (!shown_) return;
-  out_->Raw(kClearLine);
-  out_->Flush().IgnoreError();
-  shown_ = false;
+  return text;
 }
 
 }  // namespace foldlog::cli

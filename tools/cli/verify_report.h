@@ -3,11 +3,11 @@
 #ifndef FOLDLOG_CLI_VERIFY_REPORT_H_
 #define FOLDLOG_CLI_VERIFY_REPORT_H_
 
-#include <cstddef>
 #include <string>
 
 #include "foldlog/verify.h"
 #include "tools/cli/output.h"
+#include "tools/cli/renewed_line.h"
 
 namespace foldlog::cli {
 
@@ -17,25 +17,20 @@ std::string FindingJson(const VerifyFinding& finding);
 std::string SummaryText(const VerifyReport& report, bool quick, double seconds);
 std::string SummaryJson(const VerifyReport& report, bool quick, double seconds);
 
-// At most `columns` columns.
-std::string VerifyProgressLine(const VerifyProgress& progress, std::size_t columns);
+std::string VerifyProgressLine(const VerifyProgress& progress);
 
-// A line on the terminal that renews itself. Threads: one at a time.
+// A line on the terminal that says how far it is. Threads: one at a time.
 class VerifyDisplay {
  public:
-  explicit VerifyDisplay(Output& out) : out_(&out) {}
-  ~VerifyDisplay() { Finish(); }
-  VerifyDisplay(const VerifyDisplay&) = delete;
-  VerifyDisplay& operator=(const VerifyDisplay&) = delete;
+  explicit VerifyDisplay(Output& out) : line_(out) {}
 
-  void Update(const VerifyProgress& progress);
+  void Update(const VerifyProgress& progress) { line_.Show(VerifyProgressLine(progress)); }
 
   // Takes the line off the terminal.
-  void Finish();
+  void Finish() { line_.Finish(); }
 
  private:
-  Output* out_;
-  bool shown_ = false;
+  RenewedLine line_;
 };
 
 }  // namespace foldlog::cli

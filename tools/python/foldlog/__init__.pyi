@@ -73,6 +73,13 @@ class RecoveryDict(TypedDict):
     events_in_doubt: int
     last_writer: Optional[str]
 
+class RestorationDict(TypedDict):
+    at: float
+    source: Optional[str]
+    host: str
+    last_sequence: int
+    last_hash: str
+
 # Without an operation, status is "idle", counts are 0 and the rest is None.
 class OperationDict(TypedDict):
     operation_id: Optional[str]
@@ -136,6 +143,7 @@ class StatusDict(OperationDict, AtHandDict):
     stalled: Optional[bool]
     writer: Optional[OwnerDict]
     recovery: Optional[RecoveryDict]
+    restored: Optional[RestorationDict]
     misfit: NotRequired[MisfitDict]
     # Of this process, and not in JSON: what is wrong with each SQLite file that it keeps equal to the row.
     mirrors: dict[str, Optional[str]]
