@@ -2,12 +2,16 @@
 
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/codec/checkpoint_codec.h"
+#include "engine/codec/event_codec.h"
 #include "engine/codec/frame.h"
 #include "engine/codec/frame_reader.h"
 #include "engine/codec/state_codec.h"
+#include "engine/gaps.h"
 #include "engine/lazy_fold.h"
 #include "engine/missing_events.h"
 
@@ -41,7 +45,73 @@ std::optional<FrameReader> ReaderBehind(const Snapshot& snapshot, const EventLog
   return reader;
 }
 
+// The state of a snapshot, if it is of this log and this version.
+std::optional<Fold> FoldOf(const Snapshot& snapshot, const EventLog& log, const LogExtent& extent) {
+  absl::StatusOr<State> state = DecodeState(snapshot.words);
+  if (!state.ok() || state->sequence != snapshot.at.sequence || !ReaderBehind(snapshot, log, extent)) {
+    return std::nullopt;
+  }
+  return Fold{*std::move(state), snapshot.at, snapshot.at.sequence};
+}
+
+// The fold begins anew with or behind such an event: `before` is the end of the chain before it.
+std::optional<Fold> BeginAnew(const FrameView& frame, const ChainEnd& before) {
+  CheckpointView plain;
+  if (DecodePlainCheckpoint(frame.payload, plain)) return std::nullopt;
+  const absl::StatusOr<Event> event = DecodeEvent(frame.payload);
+  if (!event.ok()) return std::nullopt;
+  if (std::holds_alternative<Started>(event->body) || std::holds_alternative<Imported>(event->body)) {
+    return Fold{State{.sequence = before.sequence}, before, 0};
+  }
+  if (!std::holds_alternative<Cleared>(event->body) && !std::holds_alternative<Reset>(event->body)) return std::nullopt;
+  return Fold{State{.sequence = frame.header.sequence, .epoch = event->epoch, .seen = {event->time, event->boot}},
+              frame.end(), 0};
+}
+
+// Nothing is known of the row up to `at`.
+absl::StatusOr<Fold> FoldUnknown(const EventLog& log, const Gap& gap, Sequence at) {
+  Fold fold{.state = {.sequence = at, .misfit = Misfit{gap.from, absl::StrCat(WhichAre(gap), " missing")}}};
+  FrameReader reader(log, at);
+  ASSIGN_OR_RETURN(const FrameView* const frame, reader.Peek());
+  if (!frame) return absl::DataLossError(absl::StrCat("the log ends before event ", at));
+  fold.at = frame->end();
+  return fold;
+}
+
+// FoldLog() for an event behind a gap, where no snapshot before it helps.
+absl::StatusOr<Fold> FoldFromGap(const EventLog& log, const Gap& gap, Sequence target) {
+  ASSIGN_OR_RETURN(Fold behind, FoldBehindGap(log, gap));
+  if (behind.at.sequence > target) return FoldUnknown(log, gap, target);
+  FrameReader reader(log, behind.at);
+  return FoldOn(reader, log.name(), std::move(behind), target);
+}
+
 }  // namespace
+
+absl::StatusOr<Fold> FoldBehindGap(const EventLog& log, const Gap& gap) {
+  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+  const Gap* next = GapFrom(log, gap.through + 1);
+  const Sequence last = next != nullptr ? next->from - 1 : extent.end.sequence;
+  std::optional<Fold> begun;
+  FrameReader reader(log, gap.through + 1);
+  while (!begun && reader.position().sequence < last) {
+    ASSIGN_OR_RETURN(const FrameView* const frame, reader.Peek());
+    if (!frame) break;
+    begun = BeginAnew(*frame, reader.position());
+    reader.StepOver(*frame);
+  }
+  Sequence at_most = begun ? begun->at.sequence : last;
+  while (at_most > gap.through) {
+    ASSIGN_OR_RETURN(const std::optional<Snapshot> snapshot, log.FindSnapshot(at_most));
+    if (!snapshot || snapshot->at.sequence <= gap.through) break;
+    if (std::optional<Fold> fold = FoldOf(*snapshot, log, extent)) begun = std::move(fold);
+    at_most = snapshot->at.sequence - 1;
+  }
+  if (begun) return *std::move(begun);
+  if (next != nullptr) return FoldBehindGap(log, *next);
+  if (last <= gap.through) return Fold{State{.sequence = gap.through}, {gap.through, 0}, 0};
+  return FoldUnknown(log, gap, last);
+}
 
 absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
@@ -53,9 +123,14 @@ absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
     return absl::OutOfRangeError(absl::StrCat("event ", target, " does not exist: the log ", log.name(),
                                               " ends with event ", extent.end.sequence));
   }
+  const Gap* const gap = GapUpTo(log, target);
+  if (gap != nullptr && gap->through >= target) {
+    return absl::DataLossError(absl::StrCat("the log ", log.name(), ": ", WhichAre(*gap), " missing"));
+  }
   ASSIGN_OR_RETURN(std::optional<Snapshot> snapshot, log.FindSnapshot(target));
   while (snapshot) {
     const ChainEnd taken_at = snapshot->at;
+    if (gap != nullptr && taken_at.sequence <= gap->through) break;
     absl::StatusOr<State> state = DecodeState(snapshot->words);
     std::optional<FrameReader> reader = ReaderBehind(*snapshot, log, extent);
     if (state.ok() && state->sequence == taken_at.sequence && reader) {
@@ -66,6 +141,7 @@ absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
     if (taken_at.sequence == 0) break;
     ASSIGN_OR_RETURN(snapshot, log.FindSnapshot(taken_at.sequence - 1));
   }
+  if (gap != nullptr) return FoldFromGap(log, *gap, target);
   FrameReader reader(log, extent.base);
   return FoldOn(reader, log.name(), {State{.sequence = extent.base.sequence}, extent.base, 0}, target);
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/status_macros.h"
+#include "engine/gaps.h"
 #include "replay/event_filter.h"
 
 namespace foldlog {
@@ -57,12 +58,39 @@ absl::StatusOr<std::optional<QueriedEvent>> EventSearch::Give() {
 // What is of no known batch may be of any length, and is read when its turn comes.
 void EventSearch::PlanParts() {
   while (walk_ && !unsummarised_ && ahead_.WantsMore()) {
+    const std::optional<Part> part = NextPart();
+    if (!part) return;
+    if (part->batch != 0) ahead_.Plan(*part);
+    if (part->batch == 0) unsummarised_ = part;
+  }
+}
+
+std::optional<Part> EventSearch::NextPart() {
+  while (pieces_.empty()) {
     const std::optional<Stretch> stretch = walk_->Next();
-    if (!stretch) return;
-    const Part part{PartToRead(filter_, *stretch), stretch->summary ? stretch->summary->first : 0};
-    if (part.range.empty()) continue;
-    if (part.batch != 0) ahead_.Plan(part);
-    if (part.batch == 0) unsummarised_ = part;
+    if (!stretch) return std::nullopt;
+    CutAtGaps({PartToRead(filter_, *stretch), stretch->summary ? stretch->summary->first : 0});
+  }
+  const Part part = pieces_.front();
+  pieces_.pop_front();
+  return part;
+}
+
+// What of a part can be read, in the order of the query.
+void EventSearch::CutAtGaps(Part part) {
+  const bool rising = order_ == Order::kOldestFirst;
+  EventRange& range = part.range;
+  while (!range.empty()) {
+    Part piece = part;
+    const Gap* const gap = rising ? GapFrom(*log_, range.from) : GapUpTo(*log_, range.through);
+    if (rising) {
+      if (gap != nullptr) piece.range.through = std::min(range.through, gap->from - 1);
+      range.from = gap != nullptr ? gap->through + 1 : range.through + 1;
+    } else {
+      if (gap != nullptr) piece.range.from = std::max(range.from, gap->through + 1);
+      range.through = gap != nullptr ? gap->from - 1 : range.from - 1;
+    }
+    if (!piece.range.empty()) pieces_.push_back(piece);
   }
 }
 

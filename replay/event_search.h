@@ -5,6 +5,7 @@
 #define FOLDLOG_REPLAY_EVENT_SEARCH_H_
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -33,6 +34,8 @@ class EventSearch final : public EventSource {
 
  private:
   void PlanParts();
+  std::optional<Part> NextPart();
+  void CutAtGaps(Part part);
   bool TakePart();
   void ReadPart();
   bool ContinuesChain(const FoundPart& found) const;
@@ -43,6 +46,7 @@ class EventSearch final : public EventSource {
   const EventFilter filter_;
   const Order order_;
   OperationFinder operations_;
+  std::deque<Part> pieces_;        // of a stretch that the log's gaps cut
   std::optional<BatchWalk> walk_;  // nothing: there is nothing to read
   PartReader reader_;              // of what is of no known batch
   ReadAhead ahead_;

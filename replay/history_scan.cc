@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "engine/base/status_macros.h"
+#include "engine/gaps.h"
 
 namespace foldlog {
 namespace {
@@ -18,13 +19,18 @@ bool TakesOffTheRow(const EventBody& body) {
 }  // namespace
 
 HistoryScan::HistoryScan(const EventLog& log, const LogExtent& extent, Order order)
-    : reader_(log, extent.base),
+    : log_(&log),
+      reader_(log, extent.base),
       fold_({.sequence = extent.base.sequence}, log.name()),
       through_(extent.end.sequence),
       order_(order) {}
 
 HistoryScan::HistoryScan(const EventLog& log, Fold fold, Sequence through)
-    : reader_(log, fold.at), fold_(std::move(fold.state), log.name()), through_(through), order_(Order::kOldestFirst) {}
+    : log_(&log),
+      reader_(log, fold.at),
+      fold_(std::move(fold.state), log.name()),
+      through_(through),
+      order_(Order::kOldestFirst) {}
 
 absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::Next() {
   if (order_ == Order::kOldestFirst) return NextForwards();
@@ -45,6 +51,11 @@ absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::Next() {
 
 absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::NextForwards() {
   while (fold_.sequence() < through_) {
+    if (const Gap* const gap = GapAt(*log_, fold_.sequence() + 1)) {
+      ASSIGN_OR_RETURN(std::optional<HistoryEntry> entry, StepOverGap(*gap));
+      if (entry) return entry;
+      continue;
+    }
     if (reader_.IsRunDone()) fold_.Settle();
     const absl::StatusOr<const EventView*> next = reader_.Next();
     if (!next.ok() && reader_.position().sequence > fold_.sequence()) {  // the frame is intact, but holds no event
@@ -58,6 +69,17 @@ absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::NextForwards() {
   }
   if (std::exchange(ended_, true) || !fold_.Settled().operation) return std::optional<HistoryEntry>();
   return std::optional(HistoryEntry{*fold_.Settled().operation, std::nullopt});
+}
+
+// A snapshot behind the gap may show that the same operation went on.
+absl::StatusOr<std::optional<HistoryEntry>> HistoryScan::StepOverGap(const Gap& gap) {
+  std::optional<Operation> before = fold_.Settled().operation;
+  ASSIGN_OR_RETURN(Fold behind, FoldBehindGap(*log_, gap));
+  const std::optional<Operation>& now = behind.state.operation;
+  if (before && now && now->first_sequence == before->first_sequence) before.reset();
+  reader_ = ViewReader(*log_, behind.at);
+  fold_ = LazyFold(std::move(behind.state), log_->name());
+  return before ? std::optional(HistoryEntry{*std::move(before), std::nullopt}) : std::nullopt;
 }
 
 // The state is copied only before events that may take an operation off the row: a copy for each event would cost far

@@ -17,8 +17,9 @@
 
 namespace foldlog {
 
-// Sees the log up to the end of `extent`; the log must outlive it. Oldest first it holds one operation, newest first
-// all of them.
+// Sees the log up to the end of `extent`; the log must outlive it. At a gap of the log it gives the operation on the
+// row as it was before, and goes on where the fold begins anew. Oldest first it holds one operation, newest first all
+// of them.
 class HistoryScan final : public HistorySource {
  public:
   HistoryScan(const EventLog& log, const LogExtent& extent, Order order);
@@ -32,7 +33,9 @@ class HistoryScan final : public HistorySource {
  private:
   absl::StatusOr<std::optional<HistoryEntry>> NextForwards();
   absl::StatusOr<std::optional<HistoryEntry>> FoldIn(const EventView& event);
+  absl::StatusOr<std::optional<HistoryEntry>> StepOverGap(const Gap& gap);
 
+  const EventLog* log_;
   ViewReader reader_;
   LazyFold fold_;
   bool ended_ = false;  // what is on the row was given, too

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/fold.h"
+#include "engine/gaps.h"
 #include "replay/history_scan.h"
 
 namespace foldlog {
@@ -21,14 +22,24 @@ IndexOrder ToIndexOrder(Order order) {
   return order == Order::kOldestFirst ? IndexOrder::kRising : IndexOrder::kFalling;
 }
 
+// The state at event `through`, or where a fold can begin behind the gap before it.
+absl::StatusOr<Fold> FoldAtOrBehind(const EventLog& log, Sequence through) {
+  const Gap* const gap = GapUpTo(log, through);
+  if (gap == nullptr) return FoldLog(log, through);
+  ASSIGN_OR_RETURN(Fold behind, FoldBehindGap(log, *gap));
+  if (behind.at.sequence >= through) return behind;
+  return FoldLog(log, through);
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<HistoryEntry>> OperationsBehind(const EventLog& log, Sequence through,
                                                            const LogExtent& extent) {
-  ASSIGN_OR_RETURN(Fold fold, FoldLog(log, through));
+  ASSIGN_OR_RETURN(Fold fold, FoldAtOrBehind(log, through));
   // One that has ended has a row, though it is still on the log's own row.
   const State& state = fold.state;
-  const Sequence has_row = state.operation && !state.active() ? state.operation->first_sequence : 0;
+  const bool over = state.operation && !state.active() && state.operation->last_sequence <= through;
+  const Sequence has_row = over ? state.operation->first_sequence : 0;
   HistoryScan scan(log, std::move(fold), extent.end.sequence);
   std::vector<HistoryEntry> entries;
   while (true) {

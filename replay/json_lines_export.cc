@@ -46,6 +46,16 @@ std::string EndLine(const ChainEnd& end) {
   return WithLineHash(json.Take());
 }
 
+std::string GapLine(const Gap& gap) {
+  JsonSink json;
+  json.BeginObject();
+  Put(json, "kind", std::string_view("missing"));
+  Put(json, "from", gap.from);
+  Put(json, "through", gap.through);
+  json.EndObject();
+  return WithLineHash(json.Take());
+}
+
 bool GivesBack(const std::string& object, const std::vector<std::uint64_t>& payload) {
   const absl::StatusOr<JsonSlice> parsed = ParseJson(object);
   if (!parsed.ok()) return false;
@@ -67,7 +77,12 @@ void PutNoEvent(JsonSink& json, Sequence sequence) {
 
 struct JsonLinesExport::Parts {
   Parts(const EventLog& log, const LogId& id, const LogExtent& extent)
-      : log_id(id), base(extent.base), end(extent.end), frames(log, extent.base), state{.sequence = base.sequence} {}
+      : log_id(id),
+        base(extent.base),
+        end(extent.end),
+        gaps(log.gaps()),
+        frames(log, extent.base),
+        state{.sequence = base.sequence} {}
 
   absl::StatusOr<std::string> EventLine(const FrameView& frame);
   absl::StatusOr<std::optional<std::string>> NextOfPart();
@@ -75,10 +90,12 @@ struct JsonLinesExport::Parts {
   LogId log_id;
   ChainEnd base;
   ChainEnd end;
+  std::span<const Gap> gaps;  // that are still to be told
   FrameReader frames;
   State state;
   std::string operation_id;
-  std::optional<EventQuery> query;  // if only a part is wanted
+  std::optional<EventQuery> query;  // if only a part is wanted, or there
+  std::optional<QueriedEvent> ahead;
   Sequence given = 0;
   bool begun = false;
   bool ended = false;
@@ -113,7 +130,16 @@ absl::StatusOr<std::string> JsonLinesExport::Parts::EventLine(const FrameView& f
 }
 
 absl::StatusOr<std::optional<std::string>> JsonLinesExport::Parts::NextOfPart() {
-  ASSIGN_OR_RETURN(const std::optional<QueriedEvent> found, query->Next());
+  std::optional<QueriedEvent> found = std::exchange(ahead, std::nullopt);
+  if (!found) {
+    ASSIGN_OR_RETURN(found, query->Next());
+  }
+  if (!gaps.empty() && (!found || found->event.sequence > gaps.front().from)) {
+    ahead = std::move(found);
+    const Gap& gap = gaps.front();
+    gaps = gaps.subspan(1);
+    return std::optional(GapLine(gap));
+  }
   if (!found) return std::optional<std::string>();
   given = found->event.sequence;
   JsonSink json;
@@ -132,8 +158,8 @@ absl::StatusOr<JsonLinesExport> JsonLinesExport::Of(const EventLog& log, const L
   // What had been durable and is gone must not look as if it had never been.
   RETURN_IF_ERROR(CheckNothingIsMissing(log, extent));
   auto parts = std::make_unique<Parts>(log, id, extent);
-  if (filter) {
-    ASSIGN_OR_RETURN(EventQuery query, EventQuery::Over(log, *filter));
+  if (filter || !log.gaps().empty()) {
+    ASSIGN_OR_RETURN(EventQuery query, EventQuery::Over(log, filter.value_or(EventFilter())));
     parts->query.emplace(std::move(query));
   }
   return JsonLinesExport(std::move(parts));

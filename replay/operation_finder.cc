@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/gaps.h"
 #include "replay/indexed_history.h"
 
 namespace foldlog {
@@ -124,7 +125,12 @@ absl::Status OperationFinder::LoadBehindRows() {
   if (behind_) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::vector<HistoryEntry> entries, OperationsBehind(*log_, indexed_->through, extent_));
   behind_.emplace();
-  for (const HistoryEntry& entry : entries) behind_->push_back(SpanOf(entry.operation, entry.reset_by));
+  for (const HistoryEntry& entry : entries) {
+    behind_->push_back(SpanOf(entry.operation, entry.reset_by));
+    Span& span = behind_->back();
+    // Whether it was still on the row behind the gap, nobody can tell.
+    if (!span.has_ended && !span.off && GapAt(*log_, span.last + 1) != nullptr) span.off = span.last;
+  }
   return absl::OkStatus();
 }
 
@@ -141,6 +147,10 @@ absl::StatusOr<bool> OperationFinder::IsOnRowBefore(Sequence sequence) {
 absl::Status OperationFinder::LookBehindEnd(Sequence through) {
   if (!reader_) reader_.emplace(*log_, span_->looked_through + 1);
   while (span_->looked_through < through && !span_->off) {
+    if (GapAt(*log_, span_->looked_through + 1) != nullptr) {
+      span_->off = span_->looked_through;
+      break;
+    }
     const absl::StatusOr<std::optional<RecordedEvent>> event = reader_->Next();
     const bool is_no_event = !event.ok() && reader_->position().sequence > span_->looked_through;
     if (!is_no_event) RETURN_IF_ERROR(event.status());

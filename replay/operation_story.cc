@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/gaps.h"
 #include "foldlog/event_query.h"
 #include "foldlog/event_reader.h"
 
@@ -16,6 +17,13 @@ absl::StatusOr<RecordedEvent> ReadEvent(const EventLog& log, Sequence sequence) 
   ASSIGN_OR_RETURN(std::optional<RecordedEvent> event, reader.Next());
   if (event) return *std::move(event);
   return absl::OutOfRangeError(absl::StrCat("the log ", log.name(), " has no event ", sequence));
+}
+
+// Nothing for one that is in a gap of the log.
+absl::StatusOr<std::optional<RecordedEvent>> ReadEventIfThere(const EventLog& log, Sequence sequence) {
+  if (GapAt(log, sequence) != nullptr) return std::optional<RecordedEvent>();
+  ASSIGN_OR_RETURN(RecordedEvent event, ReadEvent(log, sequence));
+  return std::optional(std::move(event));
 }
 
 Moment MomentOf(const Event& event) { return {event.time, event.boot}; }
@@ -46,8 +54,8 @@ class TurnTeller {
   // A pause that has no end is known up to the operation's last event.
   absl::Status End() {
     if (!paused_at_ || !is_told_) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const RecordedEvent last, ReadEvent(log_, story_.entry.operation.last_sequence));
-    story_.pauses.back().duration_ns = ElapsedNs(*paused_at_, MomentOf(last.event));
+    ASSIGN_OR_RETURN(const auto last, ReadEventIfThere(log_, story_.entry.operation.last_sequence));
+    if (last) story_.pauses.back().duration_ns = ElapsedNs(*paused_at_, MomentOf(last->event));
     return absl::OkStatus();
   }
 
@@ -77,7 +85,8 @@ class TurnTeller {
       ++story_.interruptions_left_out;
       return absl::OkStatus();
     }
-    ASSIGN_OR_RETURN(const RecordedEvent before, ReadEvent(log_, turn.sequence - 1));
+    ASSIGN_OR_RETURN(const auto found, ReadEventIfThere(log_, turn.sequence - 1));
+    const RecordedEvent& before = found ? *found : turn;
     story_.interruptions.push_back({.sequence = turn.sequence,
                                     .recovered = turn.event.time,
                                     .last_sign = before.event.time,
@@ -116,6 +125,11 @@ absl::Status TellTurns(const EventLog& log, const StoryOptions& options, Operati
 
 absl::Status TellStart(const EventLog& log, OperationStory& story) {
   const Operation& operation = story.entry.operation;
+  if (GapAt(log, operation.first_sequence) != nullptr) {
+    story.start.sequence = operation.first_sequence;
+    story.start.event.time = operation.started_at;
+    return absl::OkStatus();
+  }
   ASSIGN_OR_RETURN(story.start, ReadEvent(log, operation.first_sequence));
   const EventBody& body = story.start.event.body;
   if (std::holds_alternative<Started>(body) || std::holds_alternative<Imported>(body)) return absl::OkStatus();
@@ -131,7 +145,7 @@ absl::StatusOr<OperationStory> TellStory(const EventLog& log, const HistoryEntry
   RETURN_IF_ERROR(TellStart(log, story));
   RETURN_IF_ERROR(TellTurns(log, options, story));
   if (entry.reset_by) {
-    ASSIGN_OR_RETURN(story.end, ReadEvent(log, *entry.reset_by));
+    ASSIGN_OR_RETURN(story.end, ReadEventIfThere(log, *entry.reset_by));
   }
   ASSIGN_OR_RETURN(story.steps, StoryStepsOf(log, operation, options.points));
   const ErrorFilter errors{.from = operation.first_sequence, .through = operation.last_sequence};

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/saturated.h"
 #include "engine/base/status_macros.h"
+#include "engine/gaps.h"
 #include "engine/seconds.h"
 #include "foldlog/operation_story.h"
 #include "foldlog/replayer.h"
@@ -27,6 +28,12 @@ class StepReader {
  public:
   StepReader(const EventLog& log, const Operation& operation) : log_(log), operation_(operation) {
     if (operation.last_sequence - operation.first_sequence < kWalkEventsMax) Walk();
+  }
+
+  // Whether a gap of the log is in the operation before it.
+  bool is_behind_gap(Sequence sequence) const {
+    const Gap* const gap = GapUpTo(log_, sequence);
+    return gap != nullptr && gap->through >= operation_.first_sequence;
   }
 
   absl::StatusOr<StoryStep> At(Sequence sequence) const {
@@ -72,16 +79,21 @@ class StepReader {
   std::vector<StoryStep> walked_;  // after the first events, one behind the other
 };
 
-absl::Status AddStep(const StepReader& reader, Sequence sequence, Steps& steps) {
-  if (steps.count(sequence) != 0) return absl::OkStatus();
-  ASSIGN_OR_RETURN(steps[sequence], reader.At(sequence));
-  return absl::OkStatus();
+// False if a gap hides how far it was then.
+absl::StatusOr<bool> AddStep(const StepReader& reader, Sequence sequence, Steps& steps) {
+  if (steps.count(sequence) != 0) return true;
+  absl::StatusOr<StoryStep> step = reader.At(sequence);
+  if (!step.ok() && reader.is_behind_gap(sequence)) return false;
+  RETURN_IF_ERROR(step.status());
+  steps[sequence] = *std::move(step);
+  return true;
 }
 
 // The middle of the step that took most time at work; nothing if no step can be halved.
 std::optional<Sequence> NextToHalve(const Steps& steps) {
   std::optional<Sequence> middle;
   std::int64_t longest_ns = -1;
+  if (steps.empty()) return middle;
   for (auto before = steps.begin(), after = std::next(before); after != steps.end(); before = after++) {
     const std::int64_t took_ns = SaturatedMinus(after->second.active_ns, before->second.active_ns);
     if (after->first - before->first < 2 || took_ns <= longest_ns) continue;
@@ -120,13 +132,14 @@ absl::StatusOr<std::vector<StoryStep>> StoryStepsOf(const EventLog& log, const O
   for (std::size_t i = 0; i < even; ++i) {
     const auto ahead =
         static_cast<Sequence>(static_cast<double>(last - first) * static_cast<double>(i) / static_cast<double>(even));
-    RETURN_IF_ERROR(AddStep(reader, first + ahead, steps));
+    RETURN_IF_ERROR(AddStep(reader, first + ahead, steps).status());
   }
-  RETURN_IF_ERROR(AddStep(reader, last, steps));
+  RETURN_IF_ERROR(AddStep(reader, last, steps).status());
   while (steps.size() < points) {
     const std::optional<Sequence> middle = NextToHalve(steps);
     if (!middle) break;
-    RETURN_IF_ERROR(AddStep(reader, *middle, steps));
+    ASSIGN_OR_RETURN(const bool added, AddStep(reader, *middle, steps));
+    if (!added) break;
   }
   std::vector<StoryStep> result;
   for (auto& [sequence, step] : steps) {

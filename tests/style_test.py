@@ -32,7 +32,7 @@ LAYERS = {
     "replay/backup": ["engine/base", "engine/codec", "engine/log", "engine/log/store/batch.h", "engine/missing_events.h"],
     "replay/report": ["engine", "engine/base", "engine/json"],
     "replay/verify": ["engine", "engine/base", "engine/codec", "engine/index", "engine/log/store",
-                      "engine/log/store/lmdb", "engine/log/tail", "replay/processors.h"],
+                      "engine/log/store/lmdb", "engine/log/tail", "engine/log/frame_run.h", "replay/processors.h"],
     "replay/sql": ["engine", "engine/base", "engine/json", "replay/report"],
 }
 LMDB_ROOM = "engine/log/store/lmdb/env.h"
@@ -51,6 +51,7 @@ TESTED_ELSEWHERE = {
     "engine/base/word_hash": "tests/log/store/snapshot_cache_test.cc",
     "engine/checkpoint_view": "tests/codec/checkpoint_codec_test.cc",
     "engine/codec/codec_parts": "tests/codec/event_codec_test.cc",
+    "engine/gaps": "tests/replay/verify/beyond_damage_test.cc",
     "engine/codec/damage_advice": "tests/codec/frame_reader_test.cc",
     "engine/index/row_hash": "tests/index/batch_summary_test.cc",
     "engine/event_reader": "tests/engine/fold_test.cc",

@@ -10,7 +10,8 @@
 namespace foldlog {
 
 inline constexpr const char* kDamageAdvice =
-    "; keep a copy of the log's directory and restore the last backup, or read what can be read with events --from N";
+    "; keep a copy of the log's directory and restore the last backup, or read what can be read with events "
+    "--beyond-damage";
 
 // `message` with the advice, unless a layer below has added it already.
 inline std::string WithDamageAdvice(std::string message) {

@@ -23,7 +23,7 @@ absl::Status AboutEvent(Sequence sequence, const std::string& log_name, const ab
       absl::StrCat(message,
                    "; keep a copy of the log's directory and restore the last backup, or read on "
                    "behind it with events --from ",
-                   sequence + 1));
+                   sequence + 1, " or --beyond-damage"));
 }
 
 FrameReader::FrameReader(const EventLog& log, Sequence from)

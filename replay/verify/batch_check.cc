@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/codec/frame.h"
+#include "engine/codec/frame_search.h"
 #include "engine/log/store/lmdb/map_bytes.h"
 #include "engine/log/store/moment.h"
 
@@ -146,6 +147,7 @@ void BatchChecker::Walk(const LmdbEntry& entry, std::optional<Sequence> through,
                         CheckedBatch& checked) const {
   Sequence next = entry.key;
   bool linked = false;  // the last run ends with the frame before
+  std::size_t words_to_hash = kHashedInVainMax * checked.frames.size();
   for (Words rest = checked.frames; !rest.empty(); ++next) {
     const std::uint64_t at = packed ? 0 : (checked.frames.size() - rest.size()) * kWordBytes;
     const auto add = [&](VerifyPart part, std::optional<Sequence> hidden, std::string message) {
@@ -153,9 +155,18 @@ void BatchChecker::Walk(const LmdbEntry& entry, std::optional<Sequence> through,
     };
     const std::optional<FrameView> frame = FrameAtStartOf(rest);
     if (!frame) {
-      return add(VerifyPart::kBatch, through,
-                 absl::StrCat("the frame of event ", next, " is damaged, and where the next one begins can't be told: ",
-                              Sentence(PeekFrame(rest).status(), source_->path)));
+      // The next intact one may still be found.
+      const std::optional<FoundFrame> found = FindFrame(rest, 1, words_to_hash);
+      const bool goes_on = found && found->frame.header.sequence > next &&
+                           found->frame.header.sequence <= through.value_or(found->frame.header.sequence);
+      add(VerifyPart::kBatch, goes_on ? found->frame.header.sequence - 1 : through,
+          absl::StrCat("the frame of event ", next, " is damaged, and does not tell where the next one begins: ",
+                       Sentence(PeekFrame(rest).status(), source_->path)));
+      if (!goes_on) return;
+      rest = rest.subspan(found->at);
+      next = found->frame.header.sequence - 1;
+      linked = false;
+      continue;
     }
     rest = rest.subspan(frame->size_words());
     if (!IsIntact(*frame)) {

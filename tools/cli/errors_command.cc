@@ -12,6 +12,7 @@
 #include "foldlog/log_directory.h"
 #include "foldlog/operation_diff.h"
 #include "tools/cli/arguments.h"
+#include "tools/cli/beyond_damage.h"
 #include "tools/cli/command.h"
 #include "tools/cli/curve.h"
 #include "tools/cli/log_view.h"
@@ -36,6 +37,7 @@ struct ErrorsOptions {
   bool null = false;
   bool json = false;
   bool csv = false;
+  bool beyond_damage = false;
 };
 
 absl::StatusOr<ErrorFilter> FilterOf(const ErrorsOptions& options, const EventLog& log, const Context& context) {
@@ -82,9 +84,13 @@ void Limit(std::size_t groups_max, ErrorGroups& groups) {
 }
 
 absl::Status RunErrors(const ErrorsOptions& options, Context& context) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
+  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenToRead(context, options.beyond_damage));
   ASSIGN_OR_RETURN(ErrorFilter filter, FilterOf(options, *log, context));
-  if (options.paths) return ListPaths(options, *log, filter, context.out);
+  if (options.paths) {
+    RETURN_IF_ERROR(ListPaths(options, *log, filter, context.out));
+    TellOfGaps(*log, options.json, context, filter.from, filter.through);
+    return absl::OkStatus();
+  }
   ASSIGN_OR_RETURN(const LogExtent extent, log->Extent());
   const bool to_the_end = filter.through > extent.end.sequence;
   filter.through = std::min(filter.through, extent.end.sequence);
@@ -111,6 +117,7 @@ absl::Status RunErrors(const ErrorsOptions& options, Context& context) {
     const auto groups_max = options.limit ? static_cast<std::size_t>(*options.limit) : kGroupsShown;
     context.out.Show(ErrorReportText(report, groups_max, look));
   }
+  TellOfGaps(*log, options.json, context, filter.from, filter.through);
   return to_the_end ? CheckNothingIsMissing(*log, extent) : absl::OkStatus();
 }
 
@@ -153,6 +160,7 @@ void AddErrorsCommand(CLI::App& app, Command& chosen) {
   AddFlag(*errors, "-0,--null", options->null, "Behind each path a zero byte, for xargs -0")
       ->needs(paths)
       ->excludes(json);
+  AddBeyondDamage(*errors, options->beyond_damage);
   errors->footer(
       "Numbers, names and paths do not count: \"cannot open /a: error 13\" is of the kind \"cannot open <path>: error "
       "<n>\".\n"

@@ -18,6 +18,7 @@
 #include "foldlog/event_query.h"
 #include "foldlog/log_directory.h"
 #include "tools/cli/arguments.h"
+#include "tools/cli/beyond_damage.h"
 #include "tools/cli/command.h"
 #include "tools/cli/csv.h"
 #include "tools/cli/csv_rows.h"
@@ -49,6 +50,7 @@ struct EventsOptions {
   bool json = false;
   bool csv = false;
   bool hash = false;
+  bool beyond_damage = false;
 };
 
 // Prints the events that a lister gives, as far as they are asked for.
@@ -161,7 +163,7 @@ absl::Status CheckEndIsThere(const EventLog& log, Sequence through) {
 
 absl::Status RunEvents(const EventsOptions& options, Context& context) {
   ASSIGN_OR_RETURN(EventFilter filter, FilterOf(options, context));
-  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
+  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenToRead(context, options.beyond_damage));
   RETURN_IF_ERROR(ChooseOperation(options, *log, filter));
   if (options.follow) {
     EventPrinter printer(options, context.look(), context.out);
@@ -182,6 +184,7 @@ absl::Status RunEvents(const EventsOptions& options, Context& context) {
   if (printer.found_none() && context.out.is_terminal()) {
     context.messages.Line(options.asked.empty() ? "No event." : "No event with " + options.asked + ".");
   }
+  TellOfGaps(*log, options.json, context, filter.from, filter.through);
   // What is missing at the end of the log would have come first.
   return options.reverse ? CheckEndIsThere(*log, filter.through) : absl::OkStatus();
 }
@@ -207,7 +210,10 @@ void AddEventsCommand(CLI::App& app, Command& chosen) {
   AddFilters(*events, *options);
   AddLimit(*events, options->limit, "Only so many");
   CLI::Option* reverse = AddFlag(*events, "--reverse", options->reverse, "The newest first");
-  AddFlag(*events, "--follow", options->follow, "Wait for further events, until interrupted")->excludes(reverse);
+  CLI::Option* beyond = AddBeyondDamage(*events, options->beyond_damage);
+  AddFlag(*events, "--follow", options->follow, "Wait for further events, until interrupted")
+      ->excludes(reverse)
+      ->excludes(beyond);
   CLI::Option* json = AddFlag(*events, "--json", options->json, "One JSON object a line");
   AddFlag(*events, "--csv", options->csv, "Comma-separated values (RFC 4180)")->excludes(json);
   AddFlag(*events, "--hash", options->hash, "With the hash that chains each event to all before it");

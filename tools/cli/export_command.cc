@@ -19,6 +19,7 @@
 #include "replay/report/text.h"
 #include "tools/cli/app.h"
 #include "tools/cli/arguments.h"
+#include "tools/cli/beyond_damage.h"
 #include "tools/cli/command.h"
 #include "tools/cli/flat_row.h"
 #include "tools/cli/named_operation.h"
@@ -80,6 +81,7 @@ struct ExportOptions {
   std::optional<std::string> operation_id;
   std::set<std::size_t> kinds;  // in KindNames()
   bool errors = false;
+  bool beyond_damage = false;
   TimeRangeText times;
   TimeRange range;         // what `times` means
   Sequence operation = 0;  // the first event of the operation that is named
@@ -221,7 +223,7 @@ absl::Status ExportSqlite(const ExportOptions& options, const Work& work) {
 
 absl::Status RunExport(ExportOptions options, Context& context) {
   ASSIGN_OR_RETURN(options.range, ParseTimeRange(options.times, context));
-  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
+  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenToRead(context, options.beyond_damage));
   ASSIGN_OR_RETURN(const LogExtent extent, log->Extent());
   if (options.operation_id) {
     ASSIGN_OR_RETURN(const HistoryEntry entry, FindNamedOperation(*log, *options.operation_id));
@@ -229,8 +231,12 @@ absl::Status RunExport(ExportOptions options, Context& context) {
   }
   SearchProgress progress(extent.end.sequence, context.messages);
   const Work work{*log, context, progress, StopFlagOnSignals()};
-  if (options.jsonl) return ExportJsonl(options, work);
-  return options.csv ? ExportCsv(options, work) : ExportSqlite(options, work);
+  RETURN_IF_ERROR(options.jsonl ? ExportJsonl(options, work)
+                  : options.csv ? ExportCsv(options, work)
+                                : ExportSqlite(options, work));
+  const EventFilter filter = FilterOf(options);
+  TellOfGaps(*log, /*json=*/false, context, filter.from, filter.through);
+  return absl::OkStatus();
 }
 
 void CheckOptions(const ExportOptions& options) {
@@ -262,6 +268,7 @@ void AddExportCommand(CLI::App& app, Command& chosen) {
   AddKinds(*command, options->kinds);
   AddTimeRange(*command, options->times);
   AddFlag(*command, "--errors", options->errors, "Only errors: of files, and of operations that failed");
+  AddBeyondDamage(*command, options->beyond_damage);
   command->footer(
       "FILE must not be there yet, and is there only when it is whole; \"-\" is standard output.\n"
       "A part of a log (--from and so on) is for reading: no log can be made of it.\n"

@@ -15,6 +15,7 @@
 #include "foldlog/history.h"
 #include "foldlog/log_directory.h"
 #include "tools/cli/arguments.h"
+#include "tools/cli/beyond_damage.h"
 #include "tools/cli/command.h"
 #include "tools/cli/csv.h"
 #include "tools/cli/csv_rows.h"
@@ -57,6 +58,7 @@ struct HistoryOptions {
   bool json = false;
   bool csv = false;
   bool no_header = false;
+  bool beyond_damage = false;
 };
 
 // What is shown of the operations, each added in its turn.
@@ -124,8 +126,12 @@ absl::Status PrintTotals(const HistoryOptions& options, const HistoryFilter& fil
 
 absl::Status RunHistory(const HistoryOptions& options, Context& context) {
   ASSIGN_OR_RETURN(HistoryFilter filter, FilterOf(options, context));
-  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
-  if (options.totals) return PrintTotals(options, filter, *log, context.out);
+  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenToRead(context, options.beyond_damage));
+  if (options.totals) {
+    RETURN_IF_ERROR(PrintTotals(options, filter, *log, context.out));
+    TellOfGaps(*log, options.json, context);
+    return absl::OkStatus();
+  }
   ASSIGN_OR_RETURN(const LogView view, ReadLogView(*log, context.log));
   const Order order = options.reverse ? Order::kOldestFirst : Order::kNewestFirst;
   // The log does not know yet that the owner of the operation at hand has vanished; the view does.
@@ -146,6 +152,7 @@ absl::Status RunHistory(const HistoryOptions& options, Context& context) {
     ++shown;
   }
   printer.End();
+  TellOfGaps(*log, options.json, context);
   TellOfIndexDamage(query.index_damage(), context.messages);
   RETURN_IF_ERROR(CheckNoMisfit(view.state, *log));
   // What is missing at the end of the log would have come first.
@@ -200,6 +207,7 @@ void AddHistoryCommand(CLI::App& app, Command& chosen) {
   CLI::Option* totals = AddFlag(*history, "--totals", options->totals, "Only what they amount to");
   CLI::Option* json = AddFlag(*history, "--json", options->json, "One JSON object a line");
   AddFlag(*history, "--csv", options->csv, "Comma-separated values (RFC 4180)")->excludes(json)->excludes(totals);
+  AddBeyondDamage(*history, options->beyond_damage);
   AddFlag(*history, "--no-header", options->no_header, "Only the operations, without the line above them");
   history->footer(
       "--since and --until choose the operations that were under way in between.\n"

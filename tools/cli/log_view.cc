@@ -4,13 +4,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/gaps.h"
 #include "engine/index/index_reader.h"
 #include "foldlog/history.h"
 
 namespace foldlog::cli {
 
 absl::Status CheckNoMisfit(const State& state, const EventLog& log) {
-  if (!state.misfit) return absl::OkStatus();
+  // What is missing is told otherwise.
+  if (!state.misfit || GapAt(log, state.misfit->sequence) != nullptr) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat("the log ", log.name(), ": ", state.misfit->why,
                                           "; it and the events behind it count for nothing (foldlog events --from ",
                                           state.misfit->sequence,

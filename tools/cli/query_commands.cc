@@ -15,6 +15,7 @@
 #include "replay/report/pulse.h"
 #include "tools/cli/app.h"
 #include "tools/cli/arguments.h"
+#include "tools/cli/beyond_damage.h"
 #include "tools/cli/command.h"
 #include "tools/cli/curve.h"
 #include "tools/cli/event_summary.h"
@@ -51,11 +52,12 @@ absl::Status RunStatus(const StatusOptions& options, Context& context) {
 
 struct ShowOptions {
   bool json = false;
+  bool beyond_damage = false;
   std::optional<std::string> operation;
 };
 
 absl::Status RunShow(const ShowOptions& options, Context& context) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
+  ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenToRead(context, options.beyond_damage));
   ASSIGN_OR_RETURN(const LogView view, ReadLogView(*log, context.log));
   if (!options.operation && !view.state.operation) {
     return absl::NotFoundError(
@@ -72,6 +74,8 @@ absl::Status RunShow(const ShowOptions& options, Context& context) {
   } else {
     context.out.Show(ShowText(story, view, summary, {SystemClock()(), look}, IsUnicodeLocale()));
   }
+  const Operation& operation = entry.operation;
+  TellOfGaps(*log, options.json, context, operation.first_sequence, entry.reset_by.value_or(operation.last_sequence));
   return CheckNothingIsMissing(*log, view.extent);
 }
 
@@ -97,6 +101,7 @@ void AddQueryCommands(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<ShowOptions>();
   CLI::App* show = AddCommand(app, "show", "One operation's story");
   AddFlag(*show, "--json", options->json, "One JSON object");
+  AddBeyondDamage(*show, options->beyond_damage);
   AddText(*show, "OPERATION", options->operation,
           std::string("Its ") + kOperationHelp + "; the one at hand unless given")
       ->type_name("");

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,13 @@ struct LogExtent {
   Sequence missing_through = {};
 };
 
+// Events that can't be read, both inclusive, although the log goes on behind them.
+struct Gap {
+  Sequence from = 0;
+  Sequence through = 0;
+  bool operator==(const Gap&) const = default;
+};
+
 // The encoded fold of all events up to `at`. To the log, its words are opaque.
 struct Snapshot {
   ChainEnd at = {};
@@ -101,6 +109,10 @@ class EventLog {
   // Read() into `run`, whose memory is used again: for who reads run after run. The frames are not even walked over:
   // `run.after` is left unknown, and where a frame should be there may be anything. After an error, `run` is of no use.
   virtual absl::Status ReadInto(Sequence from, std::size_t bytes_max, FrameRun& run) const = 0;
+
+  // What of this log can't be read, rising, if it was opened to be read beyond that (beyond_damage.h); no other log has
+  // gaps. Valid as long as the log.
+  virtual std::span<const Gap> gaps() const { return {}; }
 
   // The newest snapshot at or before `at_most`; nothing if there is none.
   virtual absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const = 0;

@@ -39,7 +39,7 @@ namespace foldlog {
 class JsonLinesExport {
  public:
   // With a filter, only what it lets pass: for readers, no log can be made of it. Then an event that is damaged is an
-  // error.
+  // error. Of a log with gaps, too, only what can be read, with a line for each gap.
   static absl::StatusOr<JsonLinesExport> Of(const EventLog& log, const LogId& id,
                                             const std::optional<EventFilter>& filter = std::nullopt);
 
