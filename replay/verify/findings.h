@@ -28,10 +28,12 @@ inline std::string Sentence(const absl::Status& status, const std::string& path)
 // The next step where events are hidden up to `through`, and not all others are behind it.
 inline std::string ReadBehind(const std::string& log, Sequence through) {
   return absl::StrCat("keep a copy of ", log, " and restore the last backup; foldlog events --from ", through + 1,
-                      " --log ", log, " reads on behind the damage");
+                      " --beyond-damage --log ", log, " reads on behind the damage");
 }
 inline std::string Restore(const std::string& log) {
-  return absl::StrCat("keep a copy of ", log, " and restore the last backup");
+  return absl::StrCat("keep a copy of ", log,
+                      " and restore the last backup, or make a new log of what is intact: ", "foldlog salvage --log ",
+                      log, " --out NEW");
 }
 inline std::string MakeIndexAnew(const std::string& log) { return absl::StrCat("foldlog reindex --log ", log); }
 

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 
@@ -210,6 +211,48 @@ class JsonPageTest(ProgramTest):
                 file.write(b"damaged!")
         check()
 
+    def salvaged(self):
+        """What is said of the damaged log, beyond its damage and by salvage."""
+        for command in ("events", "history", "errors"):
+            for line in self.run_raw(command, "--beyond-damage", "--json", "--log", self.log).stdout.splitlines():
+                if b'"missing"' in line:
+                    self.page.check(json.loads(line), "missing")
+        lines = self.run_raw("export", "--jsonl", "-", "--beyond-damage", "--log", self.log).stdout.splitlines()
+        missing = [json.loads(line) for line in lines if b'"missing"' in line]
+        self.assertTrue(missing)
+        for line in missing:
+            self.page.check(line, "missing")
+        living = os.path.join(self.dir, "living2")
+        os.mkdir(living)
+        self.log = os.path.join(living, "log")
+        for _ in range(3):
+            self.foldlog("start")
+            self.foldlog("complete")
+        os.remove(os.path.join(self.log, "log.mdb"))
+        tail = os.path.join(self.log, "tail")
+        with open(tail, "rb") as file:
+            content = file.read()
+        frames = [found.start() for found in re.finditer(b"FLG1", content)]
+        with open(tail, "r+b") as file:
+            file.seek(frames[2] + 40)
+            file.write(b"damaged!")
+        said = self.run_raw("salvage", "--out", os.path.join(living, "new"), "--json", "--log", self.log)
+        self.assertEqual(said.returncode, 3, said.stderr)
+        kinds = []
+        for line in map(json.loads, said.stdout.splitlines()):
+            kinds.append(line["kind"])
+            self.page.check(line, line["kind"] if line["kind"] == "missing" else "salvage " + line["kind"])
+        self.assertEqual(kinds, ["missing", "beyond", "summary"])
+        # The file of one history, and the tail of another.
+        self.log, other = os.path.join(living, "one"), os.path.join(living, "other")
+        self.foldlog("start")
+        shutil.copytree(self.log, other)
+        self.foldlog("complete")
+        self.run_raw("reset", "--reason", "other", "--log", other)
+        shutil.copy(os.path.join(other, "tail"), self.log)
+        *_, summary = self.run_raw("salvage", "--dry-run", "--json", "--log", self.log).stdout.splitlines()
+        self.page.check(json.loads(summary), "salvage summary")
+
     def backed_up(self):
         self.log = os.path.join(self.dir, "verified_first")
         self.foldlog("start")
@@ -229,6 +272,7 @@ class JsonPageTest(ProgramTest):
         self.strange_logs()
         self.indexers()
         self.verified()
+        self.salvaged()
         self.backed_up()
         self.assertEqual(self.page.never_seen(), [])
 

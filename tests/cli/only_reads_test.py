@@ -23,7 +23,8 @@ READERS = {
 COMMANDS = (
     ("status",), ("status", "--json"), ("history",), ("history", "--json"), ("show", "OPERATION"),
     ("errors",), ("errors", "--paths"), ("diff", "OPERATION", "OPERATION"),
-    ("events",), ("events", "--json", "--kind", "started"), ("project", "--json"), ("project", "--json", "--at", "1"),
+    ("events",), ("events", "--beyond-damage"), ("salvage", "--dry-run"),
+    ("events", "--json", "--kind", "started"), ("project", "--json"), ("project", "--json", "--at", "1"),
     ("project", "--check", "--sqlite", "MIRROR"), ("backup", "-"),
 )
 

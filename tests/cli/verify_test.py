@@ -41,7 +41,7 @@ class VerifyTest(ProgramTest):
         self.assertEqual(done.returncode, 3)
         line = done.stdout.decode().splitlines()[0]
         self.assertRegex(line, rf"^damaged: batch: .*; hides events? \d+.* \[{copy}/log.mdb, page \d+, byte \d+\]; next: .*"
-                               rf"foldlog events --from \d+ --log {copy}")
+                               rf"foldlog events --from \d+ --beyond-damage --log {copy}")
         self.assertRegex(done.stdout.decode().splitlines()[-1], r"^damaged in \d+ places?: ")
 
     def test_json_is_a_line_for_each_finding_and_a_summary(self):

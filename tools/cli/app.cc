@@ -193,6 +193,7 @@ void Configure(CLI::App& app, Context& context, Command& chosen) {
   AddImportCommand(app, chosen);
   AddVerifyCommand(app, chosen);
   AddBackupCommands(app, chosen);
+  AddSalvageCommand(app, chosen);
   AddReindexCommand(app, chosen);
   AddSqlCommand(app, chosen);
   AddHelpCommand(app);

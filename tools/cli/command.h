@@ -66,6 +66,7 @@ void AddReindexCommand(CLI::App& app, Command& chosen);  // reindex
 void AddSqlCommand(CLI::App& app, Command& chosen);      // sql
 void AddVerifyCommand(CLI::App& app, Command& chosen);   // verify
 void AddBackupCommands(CLI::App& app, Command& chosen);  // backup, restore
+void AddSalvageCommand(CLI::App& app, Command& chosen);  // salvage
 
 }  // namespace foldlog::cli
 

@@ -22,7 +22,6 @@ struct PackedHeader {
 };
 static_assert(sizeof(PackedHeader) == 16);
 
-constexpr std::uint32_t kPackedMagic = 0x5a474c46;  // "FLGZ"
 constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
 constexpr std::size_t kHeaderWords = sizeof(PackedHeader) / kWordBytes;
 // These two bound the memory that a damaged header can ask for.
@@ -90,6 +89,16 @@ std::span<const std::uint64_t> BatchCodec::Pack(std::span<const std::uint64_t> f
 std::size_t BatchCodec::UnpackedBytes(std::span<const std::uint64_t> stored) {
   const std::optional<PackedHeader> header = HeaderOf(stored);
   return header ? header->frames_bytes : stored.size_bytes();
+}
+
+std::optional<std::size_t> BatchCodec::PackedWords(std::span<const std::uint64_t> words) {
+  const std::optional<PackedHeader> header = HeaderOf(words);
+  const bool plausible = header && header->frames_bytes > 0 && header->frames_bytes % kWordBytes == 0 &&
+                         header->frames_bytes <= kUnpackedBytesMax && header->block_bytes > 0 &&
+                         header->block_bytes < header->frames_bytes &&
+                         header->frames_bytes / kExpansionMax <= header->block_bytes;
+  if (!plausible) return std::nullopt;
+  return kHeaderWords + (header->block_bytes + kWordBytes - 1) / kWordBytes;
 }
 
 bool BatchCodec::IsAsPacked(std::span<const std::uint64_t> stored) {

@@ -22,6 +22,8 @@ namespace foldlog {
 // A batch is no longer than this, unless a single frame is: reading one event unpacks its whole batch.
 inline constexpr std::size_t kBatchBytesMax = std::size_t{256} << 10;
 
+inline constexpr std::uint32_t kPackedMagic = 0x5a474c46;  // "FLGZ"; a batch that is not packed begins with a frame's
+
 // The frames of one entry; `first` is its key.
 struct Batch {
   Sequence first;
@@ -91,6 +93,10 @@ class BatchCodec {
   // Whether Pack() could have left those bytes: nothing but zeros stands behind a block, and is reserved. What is there
   // otherwise does no harm.
   static bool IsAsPacked(std::span<const std::uint64_t> stored);
+
+  // How many words a packed batch at the start of `words`, which may go on behind it or end before, takes by its own
+  // header. Nothing if no packed batch has such a header.
+  static std::optional<std::size_t> PackedWords(std::span<const std::uint64_t> words);
 
   // The size in bytes that Unpack() would give; of a damaged value any size, perhaps a huge one.
   static std::size_t UnpackedBytes(std::span<const std::uint64_t> stored);

@@ -107,6 +107,21 @@ TailFile::TailFile(Files files, Mapping map, std::uint64_t ring_words, std::stri
   mark_ = std::make_unique<TailMark>(std::span<std::byte, kTailMarkBytes>(map_.data() + kMarkOffset, kTailMarkBytes));
 }
 
+absl::StatusOr<LogId> TailFile::ReadId(const std::string& directory) {
+  ASSIGN_OR_RETURN(const FileDescriptor file, OpenRegularFile(PathIn(directory), O_RDONLY));
+  TailHeader header = {};
+  RETURN_IF_ERROR(ReadFully(file.get(), std::as_writable_bytes(std::span(&header, 1)), 0, PathIn(directory)));
+  if (header.magic == kTailMagic && header.hash == HashOf(header)) return header.log_id;
+  return absl::DataLossError(absl::StrCat(PathIn(directory), " has a damaged header"));
+}
+
+TailClaim TailFile::ReadClaimOf(const std::string& directory) {
+  const absl::StatusOr<FileDescriptor> file = OpenRegularFile(PathIn(directory), O_RDONLY);
+  std::array<std::byte, kTailMarkBytes> page = {};
+  if (!file.ok() || !ReadFully(file->get(), page, kMarkOffset, PathIn(directory)).ok()) return {};
+  return ReadTailClaim(page);
+}
+
 absl::Status TailFile::Create(const std::string& directory, const LogId& log_id, std::uint64_t ring_bytes) {
   ring_bytes = std::clamp(ring_bytes, kTailBytesMin, kTailBytesMax) / kPageBytes * kPageBytes;
   TailHeader header{.magic = kTailMagic,

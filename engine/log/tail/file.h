@@ -43,6 +43,10 @@ class TailFile {
   // Whether `directory` has a file `tail` that begins with the magic number of one.
   static bool LooksLikeOne(const std::string& directory);
 
+  // What an intact header says of its log, and what the marks claim, for who takes of a damaged file what there is.
+  static absl::StatusOr<LogId> ReadId(const std::string& directory);
+  static TailClaim ReadClaimOf(const std::string& directory);
+
   // NotFound if the file does not exist; DataLoss if it is damaged, cut short, or of another log. For writing, holes of
   // a sparse copy are filled first: a store into a hole kills the process when the disk is full.
   static absl::StatusOr<std::unique_ptr<TailFile>> Open(const std::string& directory, const LogId& log_id,
