@@ -82,7 +82,7 @@ class Scanner {
     for (const Word& word : kWords) {
       if (text_.substr(start, word.text.size()) != word.text) continue;
       position_ += word.text.size();
-      return JsonSlice{word.kind, word.text};
+      return JsonSlice{word.kind, From(start)};
     }
     return Number();
   }

@@ -9,6 +9,21 @@
 namespace foldlog {
 namespace {
 
+TEST(JsonReaderTest, EachSliceIsAPartOfItsText) {
+  const std::string text = R"({"a": [null, true, false, NaN, Infinity, -Infinity, -1.5e3, "b", {}]})";
+  const auto is_part = [&](const JsonSlice& slice) {
+    return slice.text.data() >= text.data() && slice.text.data() + slice.text.size() <= text.data() + text.size();
+  };
+  const auto value = ParseJson(text);
+  ASSERT_OK(value);
+  EXPECT_TRUE(is_part(*value));
+  for (const auto& [key, list] : JsonMembers(*value)) {
+    EXPECT_TRUE(is_part(key) && is_part(list));
+    EXPECT_EQ(JsonElements(list).size(), 9U);
+    for (const JsonSlice& element : JsonElements(list)) EXPECT_TRUE(is_part(element)) << element.text;
+  }
+}
+
 // Whatever is left of valid text after a change, both take it or neither does.
 TEST(JsonReaderDifferential, TakesWhatPythonTakes) {
   std::mt19937_64 random(TestSeed());
