@@ -27,6 +27,9 @@ constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
 // A row that claims more is damaged. An operation's texts come from a few events of at most 4 MiB.
 constexpr std::size_t kStateBytesMax = std::size_t{64} << 20;
 
+// No block of LZ4's becomes more than so many times its size, so a row that claims more is not even given the memory.
+constexpr std::size_t kExpansionMax = 255;
+
 struct Sizes {
   std::uint32_t state_bytes;  // unpacked
   std::uint32_t block_bytes;
@@ -77,7 +80,7 @@ std::optional<std::vector<std::uint64_t>> Unpack(Words words, Words dictionary) 
   std::memcpy(&sizes, &words[kSizesAt], sizeof sizes);
   const Words block = words.subspan(kHeadWords);
   if (sizes.block_bytes > block.size_bytes() || sizes.state_bytes > kStateBytesMax ||
-      sizes.state_bytes % kWordBytes != 0) {
+      sizes.state_bytes % kWordBytes != 0 || sizes.state_bytes / kExpansionMax > sizes.block_bytes) {
     return std::nullopt;
   }
   std::vector<std::uint64_t> state(sizes.state_bytes / kWordBytes);
