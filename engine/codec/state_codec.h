@@ -18,7 +18,8 @@ inline constexpr std::uint32_t kFoldVersion = 4;
 
 absl::Status EncodeState(const State& state, std::vector<std::uint64_t>& words);
 
-// The state in `words`. DataLoss if the bytes are no state of this fold version; the caller then folds from the events.
+// The state in `words`. DataLoss if the bytes are no state of this fold version, Unimplemented if there is something in
+// it that only a newer one knows; the caller then folds from the events.
 absl::StatusOr<State> DecodeState(std::span<const std::uint64_t> words);
 
 }  // namespace foldlog
