@@ -15,6 +15,8 @@ packages_module=(pybind11-dev python3-dev)
 packages_python=("${packages_module[@]}" python3-pytest)
 packages_coverage=(gcovr)
 packages_tidy=(clang-tidy)
+# With the runtime of libFuzzer and the sanitizers, which clang only recommends, and what names the lines of a finding.
+packages_fuzz=(clang libclang-rt-14-dev llvm)
 
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
