@@ -100,13 +100,24 @@ absl::Status CheckAreTwo(const std::string& directory, const std::string& destin
   return absl::FailedPreconditionError(absl::StrCat(destination, " is the log itself; name another directory"));
 }
 
+// What a pruned log keeps of the events that it dropped is in none of its frames.
+absl::Status CheckIsWhole(const Source& source, const std::string& directory) {
+  if (source.extent.base.sequence == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the log ", directory, " was pruned up to event ", source.extent.base.sequence,
+      ": a new backup would lack what it keeps of the events before. Go on with a backup that is older than that; or "
+      "copy the directory while nobody writes to the log (cp -r), and back up to the copy"));
+}
+
 // An empty backup is one already: what follows extends it, and may be killed.
-absl::StatusOr<bool> EnsureExists(const Source& source, const std::string& destination, const BackupOptions& options) {
+absl::StatusOr<bool> EnsureExists(const Source& source, const std::string& directory, const std::string& destination,
+                                  const BackupOptions& options) {
   const absl::Status there = ReadLogId(destination).status();
   if (!absl::IsNotFound(there)) {
     RETURN_IF_ERROR(there);
     return false;
   }
+  RETURN_IF_ERROR(CheckIsWhole(source, directory));
   ASSIGN_OR_RETURN(
       const auto copy,
       CopyWriter::Create(destination,
@@ -129,7 +140,7 @@ absl::StatusOr<BackupReport> Backup(const std::string& directory, const std::str
   RETURN_IF_ERROR(CheckAreTwo(directory, destination));
   const Sequence through = source.extent.durable_through;
   BackupReport report = ReportOf(source, through);
-  ASSIGN_OR_RETURN(report.created, EnsureExists(source, destination, options));
+  ASSIGN_OR_RETURN(report.created, EnsureExists(source, directory, destination, options));
   ASSIGN_OR_RETURN(const auto copy, CopyWriter::OpenToExtend(destination, NewEventIndexer(), options.lock_wait));
   RETURN_IF_ERROR(CheckContinues(source, directory, destination, *copy));
   report.base = copy->base();
@@ -147,7 +158,8 @@ absl::StatusOr<BackupReport> Backup(const std::string& directory, const std::str
 absl::StatusOr<BackupReport> BackupToStream(const std::string& directory, int fd,
                                             const CopyProgressCallback& progress) {
   ASSIGN_OR_RETURN(const Source source, OpenSource(directory));
-  const Sequence through = std::max(source.extent.durable_through, source.extent.base.sequence);
+  RETURN_IF_ERROR(CheckIsWhole(source, directory));
+  const Sequence through = source.extent.durable_through;
   BackupReport report = ReportOf(source, through);
   report.created = true;
   report.base = report.before = source.extent.base;

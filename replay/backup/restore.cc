@@ -73,6 +73,11 @@ absl::StatusOr<RestoreReport> Restore(const std::string& backup, const std::stri
   ASSIGN_OR_RETURN(const auto log, OpenLogForReading(backup));
   ASSIGN_OR_RETURN(const LogExtent extent, log->Extent());
   RETURN_IF_ERROR(CheckNothingIsMissing(*log, extent));
+  if (extent.base.sequence > 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(backup, " was pruned up to event ", extent.base.sequence,
+                     ": what it keeps of the events before is in no frame. Copy the directory instead (cp -r)"));
+  }
   backup::FrameSource source(*log, extent.base, extent.end.sequence);
   return RestoreAll({.directory = directory,
                      .source = Absolute(backup),

@@ -32,12 +32,12 @@ absl::StatusOr<LogView> LookOnce(const EventLog& log, const std::string& directo
 
 absl::StatusOr<LogView> ReadLogView(const EventLog& log, const std::string& directory) {
   const Owner self = DescribeThisProcess(NewUuid());
-  // A damaged one is verify's to tell of: it hides nothing else.
   const auto restoration = ReadRestoration(directory);
   if (!absl::IsDataLoss(restoration.status())) RETURN_IF_ERROR(restoration.status());
   LogView view;
   for (int look = 0; look < kMaxLooks; ++look) {
     ASSIGN_OR_RETURN(view, LookOnce(log, directory, self));
+    view.restoration_damaged = !restoration.ok();
     if (restoration.ok()) view.restoration = *restoration;
     // Behind the state that was read, the operation may have been ended before its writer went away.
     if (!view.interrupted || view.extent.end.sequence == view.state.sequence) return view;

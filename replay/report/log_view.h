@@ -21,6 +21,7 @@ struct LogView {
   LogExtent extent;
   WriterInfo writer;
   std::optional<Restoration> restoration;  // of a log that was restored from a backup
+  bool restoration_damaged = false;        // there is a record of that, and it can't be read
   std::optional<OwnerFate> fate;           // of the owner of the operation in progress
   bool interrupted = false;                // it is proven gone: Resume() would go on with the operation
 

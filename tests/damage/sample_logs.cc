@@ -12,6 +12,7 @@
 #include <sstream>
 #include <utility>
 
+#include "foldlog/backup.h"
 #include "foldlog/engine.h"
 #include "foldlog/event_reader.h"
 #include "foldlog/log_directory.h"
@@ -92,6 +93,14 @@ void ManyTransactions(const std::string& log) {
     i % 20 == 19 ? Must(engine->Complete(handle)) : Must(engine->Pause(handle));
     Must(engine->Close());
   }
+}
+
+// A log that was restored from a backup of that.
+void RestoredPast(const std::string& log) {
+  const std::string original = log + ".original";
+  Past(original);
+  Must(Restore(original, log, {.tail_bytes = kSmallestTailBytes}));
+  std::filesystem::remove_all(original);
 }
 
 std::vector<std::string> Lines(const std::string& text) {
@@ -188,6 +197,11 @@ std::vector<SampleLog> MakeSampleLogs(const std::string& directory) {
   rebooted.durable = rebooted.proven_by_tail;
   samples.push_back(std::move(rebooted));
   samples.push_back(Make(directory, "large", {ManyTransactions, ManyTransactions}));
+  samples.push_back(Make(directory, "restored", {RestoredPast, [](const std::string& log) {
+                                                   auto engine = Open(log);
+                                                   Must(engine->Resume(engine->state().operation->operation_id));
+                                                   Must(engine->Close());
+                                                 }}));
   return samples;
 }
 

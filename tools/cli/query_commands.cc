@@ -43,6 +43,9 @@ absl::Status RunStatus(const StatusOptions& options, Context& context) {
   } else {
     context.out.Show(StatusText(view, {now, context.look()}, stalled_after));
   }
+  if (view.restoration_damaged) {
+    context.messages.Line("the record of where the log was restored from is damaged: foldlog verify tells where");
+  }
   TellOfIndexDamage(FindIndexDamage(*log, view.extent), context.messages);
   RETURN_IF_ERROR(CheckNoMisfit(view.state, *log));
   RETURN_IF_ERROR(CheckNothingIsMissing(*log, view.extent));

@@ -11,7 +11,9 @@
 #include <fstream>
 #include <random>
 
+#include "engine/log/copy_writer.h"
 #include "foldlog/engine.h"
+#include "foldlog/event_index.h"
 #include "foldlog/verify.h"
 #include "tests/support/file_bytes.h"
 #include "tests/support/log_directory_fixture.h"
@@ -208,6 +210,70 @@ TEST_F(BackupTest, DamageOfTheLogIsNotSpread) {
   WriteFile(log_dir_ + "/log.mdb", bytes);
   EXPECT_THAT(BackUp(), Fails(StatusCode::kDataLoss, testing::_));
   ExpectSound(backup_);
+}
+
+// A log that was pruned, and one that was not: as far as backups go, they differ in their base.
+class PrunedBackupTest : public BackupTest {
+ protected:
+  PrunedBackupTest() {
+    std::vector<Event> events = {{1, 1, Started{.operation_id = "a"}}};
+    for (int i = 1; i < 20; ++i) events.push_back(CheckpointEvent(i));
+    run_ = RunAfter({0, GenesisHash(id_)}, events);
+  }
+
+  // The events from `from` to `through` as a log.
+  void Make(const std::string& directory, Sequence from, Sequence through) {
+    FrameRun part{.words = {}, .before = run_.before, .after = run_.before};
+    for (std::span<const std::uint64_t> rest = run_.words; !rest.empty();) {
+      const FrameView frame = *FrameAtStartOf(rest);
+      const auto words = rest.first(frame.size_words());
+      if (frame.header.sequence < from) part.before = frame.end();
+      if (frame.header.sequence <= through) part.after = frame.end();
+      const bool wanted = frame.header.sequence >= from && frame.header.sequence <= through;
+      if (wanted) part.words.insert(part.words.end(), words.begin(), words.end());
+      rest = rest.subspan(words.size());
+    }
+    ASSERT_OK_AND_ASSIGN(
+        const auto copy,
+        CopyWriter::Create(directory, {.log_id = id_, .base = part.before, .tail_bytes = 65536}, NewEventIndexer()));
+    ASSERT_OK(copy->Append(SpanOf(part)));
+    ASSERT_OK(copy->Finish());
+  }
+
+  const LogId id_ = {5};
+  FrameRun run_;
+};
+
+TEST_F(PrunedBackupTest, BackupMayKeepWhatTheLogHasPruned) {
+  Make(log_dir_, 8, 20);
+  Make(backup_, 1, 10);
+  ASSERT_OK_AND_ASSIGN(const BackupReport report, BackUp());
+  EXPECT_EQ(report.events(), 10U);
+  EXPECT_EQ(report.base.sequence, 0U);
+  EXPECT_EQ(Events(backup_).size(), 20U);
+  ExpectSound(backup_);
+}
+
+TEST_F(PrunedBackupTest, BackupThatEndsWhereTheLogBeginsGoesOn) {
+  Make(log_dir_, 8, 20);
+  Make(backup_, 1, 7);
+  ASSERT_OK(BackUp());
+  EXPECT_EQ(Events(backup_).size(), 20U);
+}
+
+TEST_F(PrunedBackupTest, GapBetweenBackupAndLogIsNamed) {
+  Make(log_dir_, 8, 20);
+  Make(backup_, 1, 4);
+  EXPECT_THAT(BackUp(), Fails(StatusCode::kFailedPrecondition, HasSubstr("events 5 to 7 were pruned from the log")));
+  EXPECT_EQ(Events(backup_).size(), 4U);
+}
+
+TEST_F(PrunedBackupTest, NewBackupWouldLackWhatThePrunedLogKeeps) {
+  Make(log_dir_, 8, 20);
+  EXPECT_THAT(BackUp(), Fails(StatusCode::kFailedPrecondition, HasSubstr("was pruned up to event 7")));
+  EXPECT_FALSE(std::filesystem::exists(backup_));
+  EXPECT_THAT(BackupToStream(log_dir_, -1), Fails(StatusCode::kFailedPrecondition, HasSubstr("was pruned")));
+  EXPECT_THAT(Restore(log_dir_, restored_), Fails(StatusCode::kFailedPrecondition, HasSubstr("was pruned")));
 }
 
 TEST_F(BackupTest, RestoredLogIsTheLog) {

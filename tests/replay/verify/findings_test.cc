@@ -10,6 +10,7 @@
 
 #include "engine/codec/state_codec.h"
 #include "engine/index/row_hash.h"
+#include "foldlog/backup.h"
 #include "foldlog/event_index.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/verify.h"
@@ -396,6 +397,27 @@ TEST_F(VerifyTest, NewerFramesBehindTheEndAreANote) {
   EXPECT_TRUE(report->sound());
   ASSERT_FALSE(report->findings.empty());
   EXPECT_THAT(report->findings.back().message, HasSubstr("behind the end of the chain"));
+}
+
+TEST_F(VerifyTest, DamagedRecordOfARestoreIsFoundAndHidesNothing) {
+  MakeLog(30);
+  const std::string restored = directory_ / "restored";
+  ASSERT_OK(Restore(log_dir_, restored));
+  std::filesystem::rename(log_dir_, directory_ / "original");
+  std::filesystem::rename(restored, log_dir_);
+  ExpectSound();
+  std::string bytes = ReadFile(path());
+  const std::string source = (*ReadRestoration(log_dir_))->source;
+  ASSERT_FALSE(source.empty());
+  for (std::size_t at = bytes.find(source); at != std::string::npos; at = bytes.find(source, at + 1)) bytes[at] ^= 1;
+  WriteFile(path(), bytes);
+  for (const auto depth : {VerifyOptions::Depth::kQuick, VerifyOptions::Depth::kFull}) {
+    const VerifyReport report = Look(1, depth);
+    const VerifyFinding damage = TheDamage(report);
+    EXPECT_EQ(damage.part, VerifyPart::kRecord);
+    EXPECT_FALSE(damage.hides_from);
+    EXPECT_EQ(report.events, 31U);
+  }
 }
 
 }  // namespace
