@@ -38,17 +38,20 @@ def stored(directory, end, last, entries):
     check((end, entries) == (last, 0), "log.mdb does not end as its commit record says")
 
 def in_tail(tail, end, position):
-    ring, frame = struct.unpack_from("<Q", tail, 32)[0], True
+    start, size = struct.unpack_from("<I", tail, 12)[0], struct.unpack_from("<Q", tail, 32)[0]
+    pages = [tail[at:at + 4096] for at in range(4096, start, 4096)]
+    places, frame = [tail[start:], b"".join(page[:4072] for page in pages)[:size]], True  # the ring, and its durable copy
     while frame:
-        at = 8192 + position * 8 % ring
-        if tail[at:at + 8] == b"FLS1\xff\xff\xff\xff":  # the rest of the lap is left out
-            position, at = position + (8192 + ring - at) // 8, 8192
-        if frame := frame_behind(end, tail, at):
-            yield frame
-            position, end = position + 4 + len(frame[2]) // 8, frame[:2]
-    marks = [struct.unpack_from("<QQ", tail, at) for at in (4096, 4608)
-             if tail[at + 24:at + 32] == struct.pack("<Q", xxh3(tail[at:at + 24]))]
-    check(max(marks, default=(0, 0))[1] <= end[0], f"the log ends with event {end[0]}, but later ones had been durable")
+        for words in places:
+            skips = words.startswith(b"FLS1\xff\xff\xff\xff", position * 8 % size)  # the rest of the lap is left out
+            at = position + (size - position * 8 % size) // 8 if skips else position
+            if frame := frame_behind(end, words, at * 8 % size):
+                yield frame
+                position, end = at + 4 + len(frame[2]) // 8, frame[:2]
+                break
+    marks = [struct.unpack_from("<Q", page, 4072)[0] for number, page in enumerate(pages)
+             if page[4088:] == struct.pack("<Q", xxh3(page[4072:4088], seed=number))]
+    check(max(marks, default=0) <= end[0], f"the log ends with event {end[0]}, but later ones had been durable")
 
 def frames(directory):
     meta, tail = dict(table(directory, "meta")), pathlib.Path(directory, "tail").read_bytes()

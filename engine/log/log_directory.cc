@@ -67,7 +67,7 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
                                                     .self = self,
                                                     .accept_loss = options.accept_loss}));
   RETURN_IF_ERROR(lock->NoteRecovery(recovered.report));
-  ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, *tail, recovered.stored.chain.sequence));
+  ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, *tail, recovered.durable));
   WriterInfo previous = lock->previous();
   ASSIGN_OR_RETURN(auto log, NewWriterLog({.name = directory,
                                            .lock = std::move(lock),
@@ -79,6 +79,7 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
                                            .base = recovered.base,
                                            .stored = recovered.stored,
                                            .found = std::move(recovered.found),
+                                           .durable = recovered.durable,
                                            .flush_interval = options.flush_interval}));
   return WritableLog{std::move(log), std::move(self), std::move(previous), recovered.report};
 }
@@ -90,9 +91,11 @@ absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& g
   ASSIGN_OR_RETURN(auto tail, OpenTail(directory, file->log_id(), TailFile::Access::kRead));
   TailShared shared = TailShared::OpenForReading(directory);
   Sequence durable = shared.durable(*tail);
-  // Where the shared page does not tell how far events are durable, the reader flushes log.mdb itself: what it calls
-  // durable must survive a power cut.
+  Sequence claimed = 0;
+  // Where the shared page does not tell how far events are durable, the tail's copy does, and the reader flushes
+  // log.mdb itself: what it calls durable must survive a power cut.
   if (durable == 0) {  // after a reboot, or in a copy
+    claimed = tail->ReadClaims().claim.durable;
     ASSIGN_OR_RETURN(const CommitRecord commit, file->ReadCommit());
     RETURN_IF_ERROR(file->MakeDurable());
     durable = commit.end.sequence;
@@ -102,6 +105,7 @@ absl::StatusOr<std::unique_ptr<EventLog>> OpenLogForReading(const std::string& g
                        .tail = std::move(tail),
                        .shared = std::move(shared),
                        .snapshots = SnapshotCache(directory, SnapshotCache::Access::kRead),
+                       .claimed = claimed,
                        .durable = durable});
 }
 

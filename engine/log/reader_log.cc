@@ -40,6 +40,7 @@ class ReaderLog final : public EventLog {
         tail_(std::move(parts.tail)),
         shared_(std::move(parts.shared)),
         snapshots_(std::move(parts.snapshots)),
+        claimed_when_opened_(parts.claimed),
         durable_when_opened_(parts.durable) {}
 
   absl::Status Append(const FrameRun&, Space) override { return RefuseWriting(); }
@@ -137,7 +138,14 @@ class ReaderLog final : public EventLog {
 
   // To be read before the end of the log is looked for: a bound that is read later could lie beyond that end, and look
   // like loss.
-  Sequence KnownDurable() const { return std::max(shared_.durable(*tail_), tail_->ReadClaim().durable); }
+  Sequence KnownDurable() const {
+    const Sequence shared = shared_.durable(*tail_);
+    return shared != 0 ? shared : claimed_when_opened_;
+  }
+
+  // Beside a writer the ring has all that the copy has. As long as none has opened the log in this boot, a power cut
+  // may have left of the ring less than of its copy.
+  bool NeedsCopy() const { return shared_.durable(*tail_) == 0; }
 
   // log.mdb shows a commit a moment before it has reached the disk. Until another source says that it is durable, it
   // counts as neither durable nor stored.
@@ -179,7 +187,7 @@ class ReaderLog final : public EventLog {
   // the end of the tail, or when `use` returns false, and remembers the place for the next call.
   template <typename Use>
   absl::Status Walk(TailPosition& at, const Use& use) const {
-    TailWindow window(*tail_);
+    TailWindow window(*tail_, NeedsCopy() ? TailWindow::Sources::kRingAndCopy : TailWindow::Sources::kRing);
     const std::uint64_t start = at.position;
     absl::StatusOr<std::optional<TailWindow::Step>> step = window.FrameBehind(at);
     for (; step.ok() && step->has_value(); step = window.FrameBehind(at)) {
@@ -204,6 +212,7 @@ class ReaderLog final : public EventLog {
   const std::unique_ptr<TailFile> tail_;
   const TailShared shared_;
   const SnapshotCache snapshots_;
+  const Sequence claimed_when_opened_;
   const Sequence durable_when_opened_;
   mutable std::atomic<int> waiting_ = 0;  // threads in WaitForMore()
   mutable std::shared_mutex closing_;     // shared: calls in progress; exclusive: Close()

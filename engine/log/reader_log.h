@@ -23,6 +23,7 @@ struct ReaderLogParts {
   std::unique_ptr<TailFile> tail;
   TailShared shared;
   SnapshotCache snapshots;
+  Sequence claimed;  // what the tail claimed to be durable when it was opened; counts as long as `shared` says nothing
   Sequence durable;  // events up to this one are durable, whatever `shared` says
 };
 

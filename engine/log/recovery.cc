@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "engine/base/status_macros.h"
+#include "engine/log/tail/window.h"
 
 namespace foldlog {
 namespace {
@@ -21,42 +23,70 @@ bool PowerMayHaveGone(std::optional<OwnerFate> last_writer, const WriterInfo& pr
   return !same_boot || (last_writer != OwnerFate::kProcessDied && last_writer != OwnerFate::kClosedWithoutEnd);
 }
 
+// Puts the frames that continue the chain in the copy, but not in the ring, into the ring. `stored` and `end` are where
+// the chain in the ring begins and ends. What can't be read is not put back.
+void RestoreRing(const TailFile& tail, const TailPosition& stored, TailPosition end) {
+  const std::span<std::uint64_t> ring = tail.ring();
+  TailWindow copy(tail, TailWindow::Sources::kCopy);
+  while (true) {
+    const absl::StatusOr<std::optional<TailWindow::Step>> step = copy.FrameBehind(end);
+    if (!step.ok() || !step->has_value()) return;
+    const auto& [frame, behind] = **step;
+    if (behind.position - stored.position > ring.size()) return;
+    const std::uint64_t place = behind.position - frame.size();
+    if (place != end.position) ring[end.position % ring.size()] = kSkipMark;
+    std::copy(frame.begin(), frame.end(), ring.begin() + static_cast<std::ptrdiff_t>(place % ring.size()));
+    end = ScanTail(ring, behind, /*search_rest=*/false).end;
+  }
+}
+
+// Whether the ring may lack what the copy has. The death of a process leaves the ring as it was.
+bool MayLackWords(const RecoveryInput& input, Sequence end, bool power_may_have_gone) {
+  return power_may_have_gone || input.durable_by_shared == 0 || end < input.durable_by_shared;
+}
+
 // Compares the end of the chain with what was durable. Events up to durable must be there. Events behind them that a
 // flush was working on are in doubt: nobody knows whether it ended, and so whether anyone was told that they are
 // durable.
-absl::Status JudgeEnd(const RecoveryInput& input, Sequence end, RecoveryReport& report) {
-  const TailFile& tail = input.tail;
-  const TailClaim claim = tail.ReadClaim();
-  const Sequence durable = std::max(claim.durable, input.durable_by_shared);
+absl::Status JudgeEnd(const RecoveryInput& input, const TailClaim& claim, RecoveredLog& recovered) {
+  const Sequence end = recovered.found.end.chain.sequence;
+  const Sequence durable = std::max({claim.durable, input.durable_by_shared, recovered.stored.chain.sequence});
   if (end < durable) {
-    if (!input.accept_loss) return tail.CheckNothingIsMissing(end, durable);
-    report.events_lost = durable - end;
+    if (!input.accept_loss) return input.tail.CheckNothingIsMissing(end, durable);
+    recovered.report.events_lost = durable - end;
   }
   const Sequence in_doubt_from = std::max(end, durable);
-  if (claim.flushing > in_doubt_from) report.events_in_doubt = claim.flushing - in_doubt_from;
+  if (claim.flushing > in_doubt_from) recovered.report.events_in_doubt = claim.flushing - in_doubt_from;
+  recovered.durable = std::min(end, durable);
   // A claim beyond the end would make the next opening report the same loss again, of events that this writer is about
   // to number anew.
-  if (end < claim.durable || claim.flushing > claim.durable) tail.ResetClaim(std::min(end, claim.durable));
-  return absl::OkStatus();
+  return claim.flushing > end ? input.tail.LowerClaims(end) : absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<RecoveredLog> Recover(const RecoveryInput& input) {
   ASSIGN_OR_RETURN(const CommitRecord commit, input.file.ReadCommit());
-  RecoveredLog recovered{.base = commit.base, .stored = {commit.tail_position, commit.end}, .found = {}, .report = {}};
+  RecoveredLog recovered{
+      .base = commit.base, .stored = {commit.tail_position, commit.end}, .found = {}, .durable = 0, .report = {}};
   RecoveryReport& report = recovered.report;
   report.last_writer = FateOfLastWriter(input.previous, input.self);
   const bool power_may_have_gone = PowerMayHaveGone(report.last_writer, input.previous, input.self);
   // After a power cut nothing is cached, and torn frames may lie before newer ones; after the mere death of a process
   // neither is so.
   if (power_may_have_gone) input.tail.ReadAhead();
-  recovered.found = ScanTail(input.tail.ring(), recovered.stored, /*search_rest=*/power_may_have_gone);
+  recovered.found = ScanTail(input.tail.ring(), recovered.stored, /*search_rest=*/false);
+  TailClaim claim;
+  if (MayLackWords(input, recovered.found.end.chain.sequence, power_may_have_gone)) {
+    claim = input.tail.ReadClaims().claim;
+    RestoreRing(input.tail, recovered.stored, recovered.found.end);
+    recovered.found = ScanTail(input.tail.ring(), recovered.stored, /*search_rest=*/power_may_have_gone);
+  }
   const ChainEnd& end = recovered.found.end.chain;
   report.events_from_tail = end.sequence - commit.end.sequence;
   report.frames_discarded = recovered.found.discarded;
   RETURN_IF_ERROR(input.file.CheckNothingIsMissing(end));
-  RETURN_IF_ERROR(JudgeEnd(input, end.sequence, report));
+  RETURN_IF_ERROR(JudgeEnd(input, claim, recovered));
   return recovered;
 }
 

@@ -17,7 +17,7 @@ namespace foldlog {
 // What the files of the log say, and which process asks. The caller holds the writer lock.
 struct RecoveryInput {
   const LogFile& file;
-  const TailFile& tail;
+  TailFile& tail;
   Sequence durable_by_shared;  // how far events are durable by the shared page; 0: it does not say
   const WriterInfo& previous;  // the writer lock before this writer took it
   const Owner& self;
@@ -29,6 +29,7 @@ struct RecoveredLog {
   ChainEnd base;        // the chain starts behind this
   TailPosition stored;  // where the frames in log.mdb end
   TailContents found;   // what the tail holds behind that
+  Sequence durable;     // events up to this one are durable
   RecoveryReport report;
 };
 

@@ -84,15 +84,14 @@ class TailCheck {
   }
 
   void CheckMarks(const TailFile& tail) {
-    std::size_t torn = tail.CountTornMarks();
-    for (int looks = 1; torn > 0 && looks < kLooksMax; ++looks) {
+    std::size_t damaged = tail.ReadClaims().damaged;
+    for (int looks = 1; damaged > 0 && looks < kLooksMax; ++looks) {
       std::this_thread::sleep_for(kLookDelay);
-      torn = tail.CountTornMarks();
+      damaged = tail.ReadClaims().damaged;
     }
-    if (torn == 0) return;
-    Add(absl::StrCat(torn,
-                     " of its 2 marks do not match their hash, as a power cut may leave one: how far events were "
-                     "durable is known no better"),
+    if (damaged == 0) return;
+    Add(absl::StrCat(damaged, damaged == 1 ? " mark does" : " marks do",
+                     " not match their hash: how far events were durable is known no better"),
         std::nullopt, std::nullopt, "", /*is_note=*/true);
   }
 

@@ -5,8 +5,9 @@
 //   errno_sweep_test [--every N]    each N-th call only
 //
 // The threads of the log make the same call come at other places each time, so it is no exact list, but a sweep. A
-// control ignores that flushes fail (fdatasync is wrapped by the linker), and has to be found out.
+// control ignores that flushes fail (fdatasync and pwrite are wrapped by the linker), and has to be found out.
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,6 +48,12 @@ int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd) {
   const int rc = __real_fdatasync(fd);
   return failed_flushes_are_ignored ? 0 : rc;
+}
+ssize_t __real_pwrite(int fd, const void* data, size_t size, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void* data, size_t size, off_t offset) {
+  const ssize_t put = __real_pwrite(fd, data, size, offset);
+  const bool is_flush = (fcntl(fd, F_GETFL) & O_DSYNC) != 0;
+  return failed_flushes_are_ignored && is_flush ? static_cast<ssize_t>(size) : put;
 }
 }
 // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

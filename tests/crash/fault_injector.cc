@@ -20,6 +20,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <new>
 #include <set>
 #include <string>
 #include <string_view>
@@ -202,6 +203,22 @@ int OpenAt(int at, const char* path, int flags, mode_t mode) {
   return fd;
 }
 
+// A copy in memory that a write past the page cache takes.
+class Aligned {
+ public:
+  explicit Aligned(const std::string& data)
+      : bytes_(static_cast<char*>(operator new(data.size() + 1, std::align_val_t(kPageBytes)))) {
+    std::copy(data.begin(), data.end(), bytes_);
+  }
+  ~Aligned() { operator delete(bytes_, std::align_val_t(kPageBytes)); }
+  Aligned(const Aligned&) = delete;
+  Aligned& operator=(const Aligned&) = delete;
+  const char* data() const { return bytes_; }
+
+ private:
+  char* const bytes_;
+};
+
 // Writes at `offset`, or at the descriptor's own position if that is negative.
 ssize_t Write(const char* call, int fd, const iovec* parts, int count, off_t offset) {
   Scope scope(call, fd);
@@ -210,8 +227,9 @@ ssize_t Write(const char* call, int fd, const iovec* parts, int count, off_t off
   if (scope.fails && scope->error() != kShort) return Fail(scope);
   if (scope.fails && data.size() > 1) data.resize(data.size() / 2);
   const off_t begin = offset >= 0 ? offset : static_cast<off_t>(syscall(SYS_lseek, fd, 0, SEEK_CUR));
-  const long put = offset >= 0 ? syscall(SYS_pwrite64, fd, data.data(), data.size(), offset)
-                               : syscall(SYS_write, fd, data.data(), data.size());
+  const Aligned aligned(data);
+  const long put = offset >= 0 ? syscall(SYS_pwrite64, fd, aligned.data(), data.size(), offset)
+                               : syscall(SYS_write, fd, aligned.data(), data.size());
   const int error = errno;
   if (put > 0 && scope.watched) {
     OnDisk& disk = scope->DiskOf(fd);

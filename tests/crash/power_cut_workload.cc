@@ -5,9 +5,10 @@
 //   power_cut_workload run DIRECTORY COMMITS SEED [nosync|nometasync|notailsync]    in DIRECTORY/log
 //   power_cut_workload recover DIRECTORY                                            goes on after a power cut
 //
-// The last word leaves out a flush: LMDB's (mdb_env_open is wrapped by the linker) or that of the tail (so is
-// fdatasync). With it, a power cut must lose events, and a test that does not notice is worth nothing.
+// The last word leaves out a flush: LMDB's (mdb_env_open is wrapped by the linker) or that of the tail (so are pwrite
+// and fdatasync). With it, a power cut must lose events, and a test that does not notice is worth nothing.
 
+#include <fcntl.h>
 #include <lmdb.h>
 #include <unistd.h>
 
@@ -67,6 +68,18 @@ int __wrap_fdatasync(int fd) {
   const int rc = tail_is_flushed ? __real_fdatasync(fd) : 0;
   std::this_thread::sleep_for(kFlushTime);
   return rc;
+}
+
+// What is durable on return by its descriptor is written by another one where the flush is to be left out.
+ssize_t __real_pwrite(int fd, const void* data, size_t size, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void* data, size_t size, off_t offset) {
+  if ((fcntl(fd, F_GETFL) & O_DSYNC) == 0 || !IsTail(fd)) return __real_pwrite(fd, data, size, offset);
+  std::this_thread::sleep_for(kFlushTime);
+  if (tail_is_flushed) return __real_pwrite(fd, data, size, offset);
+  const int plain = open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_WRONLY | O_CLOEXEC);
+  const ssize_t put = __real_pwrite(plain, data, size, offset);
+  close(plain);
+  return put;
 }
 }
 // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

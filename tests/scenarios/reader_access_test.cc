@@ -16,6 +16,7 @@
 #include "tests/support/child_process.h"
 #include "tests/support/file_bytes.h"
 #include "tests/support/small_disk.h"
+#include "tests/support/tail_bytes.h"
 #include "tests/support/test_support.h"
 
 // Reads of one file that touch a bad place fail as those of a disk do (the linker puts this in place of pread).
@@ -191,7 +192,9 @@ TEST_F(ReaderAccessTest, UnreadableSectorEndsTheEventsWhereItIs) {
     const std::string path = log_dir_ + name;
     int reported = 0;
     const auto bytes = static_cast<off_t>(std::filesystem::file_size(path));
-    for (off_t offset = 0; offset < std::min(bytes, off_t{1} << 20); offset += kBadBytes) {
+    // Of the tail the ring, with a page of the header and of the copy before it.
+    const off_t ring = name == "/tail" ? static_cast<off_t>(TailRingOffset(ReadFile(path))) : kBadBytes;
+    for (off_t i = -1, offset = 0; offset < std::min(bytes, ring + (off_t{1} << 20)); offset = ring + i++ * kBadBytes) {
       SetBad(path, offset);
       const auto log = OpenLogForReading(log_dir_);
       const Readable readable = log.ok() ? ReadWhatCanBe(**log) : Readable{0, log.status()};

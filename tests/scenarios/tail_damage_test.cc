@@ -13,6 +13,7 @@
 #include "foldlog/log_directory.h"
 #include "tests/support/child_process.h"
 #include "tests/support/file_bytes.h"
+#include "tests/support/tail_bytes.h"
 #include "tests/support/test_support.h"
 
 namespace foldlog {
@@ -22,7 +23,6 @@ using absl::StatusCode;
 using testing::HasSubstr;
 
 constexpr std::size_t kPageBytes = 4096;
-constexpr std::size_t kRingOffset = 2 * kPageBytes;
 constexpr std::size_t kHeaderBytes = 48;
 constexpr Sequence kEvents = 11;
 
@@ -90,6 +90,8 @@ class TailDamageTest : public testing::Test {
   }
 
   void SetTail(const std::string& bytes) { WriteFile(tail_, bytes); }
+
+  std::size_t RingOffset() const { return TailRingOffset(good_); }
 
   // The whole log as it was before it was used.
   void Restore() {
@@ -168,9 +170,9 @@ TEST_F(TailDamageTest, HeaderOfAnotherLogSizeOrVersionIsRefusedThoughItsHashIsRi
   constexpr std::size_t kHeaderBytesAt = 12;
   constexpr std::size_t kLogIdAt = 16;
   constexpr std::size_t kRingBytesAt = 32;
-  EXPECT_EQ(WithHeaderField(good_, kVersionAt, std::uint32_t{2}), good_);
+  EXPECT_EQ(WithHeaderField(good_, kVersionAt, std::uint32_t{3}), good_);
 
-  SetTail(WithHeaderField(good_, kVersionAt, std::uint32_t{3}));
+  SetTail(WithHeaderField(good_, kVersionAt, std::uint32_t{4}));
   EXPECT_THAT(OpenLogForReading(log_dir_), Fails(StatusCode::kFailedPrecondition, HasSubstr("use a newer foldlog")));
   EXPECT_OUTCOME(kRefused, kRefused, Try("tail"));
   SetTail(WithHeaderField(good_, kHeaderBytesAt, std::uint32_t{4096}));
@@ -215,7 +217,7 @@ TEST_F(TailDamageTest, WhatIsNoFileIsRefused) {
 // As a copy may be that leaves zeros out: storing into a hole would need room that a full disk does not have.
 TEST_F(TailDamageTest, SparseTailIsReadAndFilledBeforeItIsWrittenTo) {
   std::filesystem::remove(tail_);
-  { std::ofstream(tail_).write(good_.data(), static_cast<std::streamsize>(kRingOffset + kPageBytes)); }
+  { std::ofstream(tail_).write(good_.data(), static_cast<std::streamsize>(RingOffset() + kPageBytes)); }
   ASSERT_EQ(truncate(tail_.c_str(), static_cast<off_t>(good_.size())), 0);
   ASSERT_EQ(ReadFile(tail_), good_);
   struct stat info = {};
@@ -239,10 +241,10 @@ TEST_F(TailDamageTest, AnyWordsInTheRingEndTheChainAndNothingElse) {
                                              0};
   for (int i = 0; i < 60; ++i) {
     std::string bytes = good_;
-    const std::size_t within = i % 2 == 0 ? 2048 : bytes.size() - kRingOffset;  // mostly where the events are
+    const std::size_t within = i % 2 == 0 ? 2048 : bytes.size() - RingOffset();  // mostly where the events are
     for (std::uint64_t hits = 1 + random() % 8; hits > 0; --hits) {
       const std::uint64_t word = random() % 2 == 0 ? random() : likely[random() % likely.size()];
-      std::memcpy(bytes.data() + kRingOffset + random() % (within / 8) * 8, &word, sizeof word);
+      std::memcpy(bytes.data() + RingOffset() + random() % (within / 8) * 8, &word, sizeof word);
     }
     Restore();
     SetTail(bytes);
@@ -254,7 +256,7 @@ TEST_F(TailDamageTest, AnyWordsInTheRingEndTheChainAndNothingElse) {
 TEST_F(TailDamageTest, RingOfNoiseHoldsNoEvents) {
   std::mt19937_64 random(TestSeed());
   std::string bytes = good_;
-  for (std::size_t at = kRingOffset; at < bytes.size(); ++at) bytes[at] = static_cast<char>(random());
+  for (std::size_t at = RingOffset(); at < bytes.size(); ++at) bytes[at] = static_cast<char>(random());
   SetTail(bytes);
   EXPECT_EQ(OpenLogForReading(log_dir_).value()->Extent()->end.sequence, 1u);
   EXPECT_OUTCOME(kDone, kDone, Try("tail"));

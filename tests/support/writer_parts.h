@@ -36,7 +36,7 @@ class WriterParts {
         ring_(tail_->ring(), Start(), {.end = Start()}) {}
 
   const std::string& directory() const { return directory_; }
-  const TailFile& tail() const { return *tail_; }
+  TailFile& tail() const { return *tail_; }
   Store& store() { return *store_; }
   const WatchedFiles& watched() const { return watched_; }
   TailShared& shared() { return shared_; }

@@ -6,11 +6,12 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
@@ -30,10 +31,15 @@ struct TailHeader {
 static_assert(sizeof(TailHeader) == 48);
 
 constexpr std::uint64_t kTailMagic = 0x004c494154474c46;  // "FLGTAIL"
-constexpr std::uint32_t kTailVersion = 2;
+constexpr std::uint32_t kTailVersion = 3;
 constexpr std::size_t kPageBytes = 4096;
-constexpr std::size_t kMarkOffset = kPageBytes;  // not the header's page: this one is written at every flush
-constexpr std::size_t kRingOffset = kMarkOffset + kTailMarkBytes;
+constexpr std::size_t kCopyOffset = kPageBytes;
+
+// The copy stands before the ring, so that a copy of the file that is made from front to back claims no more than it
+// holds.
+std::uint64_t RingOffset(std::uint64_t ring_words) { return kCopyOffset + CopyPages(ring_words) * sizeof(CopyPage); }
+
+std::uint64_t OffsetOfCopyPage(std::uint64_t number) { return kCopyOffset + number * sizeof(CopyPage); }
 
 std::string PathIn(const std::string& directory) { return directory + "/tail"; }
 
@@ -46,10 +52,13 @@ absl::Status WriteNewTail(int fd, const TailHeader& header, const std::string& p
   std::memcpy(page.data(), &header, sizeof header);
   RETURN_IF_ERROR(WriteFully(fd, page, 0, path));
   page = {};
-  for (std::uint64_t at = kPageBytes; at < kRingOffset + header.ring_bytes; at += kPageBytes) {
+  for (std::uint64_t at = kPageBytes; at < header.header_bytes + header.ring_bytes; at += kPageBytes) {
     RETURN_IF_ERROR(WriteFully(fd, page, at, path));
   }
-  return FlushData(fd, path);
+  RETURN_IF_ERROR(FlushData(fd, path));
+  // What is in the page cache of the copy would have to be thrown out by the first write past it.
+  posix_fadvise(fd, kCopyOffset, static_cast<off_t>(header.header_bytes - kCopyOffset), POSIX_FADV_DONTNEED);
+  return absl::OkStatus();
 }
 
 // Replaces holes, as a copying program that saves space leaves them, by zeros that take blocks. SEEK_HOLE finds them;
@@ -78,14 +87,15 @@ absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::st
   TailHeader header = {};
   RETURN_IF_ERROR(ReadFully(fd, std::as_writable_bytes(std::span(&header, 1)), 0, path));
   if (header.magic != kTailMagic || header.hash != HashOf(header)) return damaged("has a damaged header");
-  if (header.version != kTailVersion || header.header_bytes != kRingOffset) {
+  if (header.version != kTailVersion) {
     return absl::FailedPreconditionError(
         absl::StrCat(path, " has format version ", header.version, "; this foldlog knows version ", kTailVersion,
                      header.version > kTailVersion ? ": use a newer foldlog" : ": use an older foldlog"));
   }
   if (header.log_id != log_id) return damaged("belongs to another log");
   if (header.ring_bytes < kTailBytesMin || header.ring_bytes > kTailBytesMax || header.ring_bytes % kPageBytes != 0 ||
-      static_cast<std::uint64_t>(info.st_size) != kRingOffset + header.ring_bytes) {
+      header.header_bytes != RingOffset(header.ring_bytes / sizeof(std::uint64_t)) ||
+      static_cast<std::uint64_t>(info.st_size) != header.header_bytes + header.ring_bytes) {
     return damaged("does not have the size that its header names");
   }
   return header;
@@ -93,18 +103,17 @@ absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::st
 
 }  // namespace
 
-TailFile::TailFile(Files files, Mapping map, std::uint64_t ring_words, std::string path, const LogId& log_id,
-                   std::uint64_t inode)
-    : files_(std::move(files)),
+TailFile::TailFile(FileDescriptor file, FileDescriptor direct, Mapping map, std::uint64_t ring_words, std::string path,
+                   const LogId& log_id, std::uint64_t inode)
+    : file_(std::move(file)),
+      direct_(std::move(direct)),
       map_(std::move(map)),
       ring_words_(ring_words),
       path_(std::move(path)),
       log_id_(log_id),
       inode_(inode) {
-  // A reader has no map, and so neither ring_ nor mark_.
-  if (!map_.valid()) return;
-  ring_ = {reinterpret_cast<std::uint64_t*>(map_.data() + kRingOffset), ring_words};
-  mark_ = std::make_unique<TailMark>(std::span<std::byte, kTailMarkBytes>(map_.data() + kMarkOffset, kTailMarkBytes));
+  // A reader has no map, and so no ring_.
+  if (map_.valid()) ring_ = {reinterpret_cast<std::uint64_t*>(map_.data() + RingOffset(ring_words)), ring_words};
 }
 
 absl::StatusOr<LogId> TailFile::ReadId(const std::string& directory) {
@@ -126,7 +135,7 @@ absl::Status TailFile::Create(const std::string& directory, const LogId& log_id,
   ring_bytes = std::clamp(ring_bytes, kTailBytesMin, kTailBytesMax) / kPageBytes * kPageBytes;
   TailHeader header{.magic = kTailMagic,
                     .version = kTailVersion,
-                    .header_bytes = kRingOffset,
+                    .header_bytes = static_cast<std::uint32_t>(RingOffset(ring_bytes / sizeof(std::uint64_t))),
                     .log_id = log_id,
                     .ring_bytes = ring_bytes,
                     .hash = 0};
@@ -155,20 +164,16 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
                                                          Access access) {
   std::string path = PathIn(directory);
   const bool writable = access == Access::kWrite;
-  Files files;
-  // Opened anew for each, not duplicated: duplicates share one open file description, and the kernel reports a failed
-  // write to only one of them.
-  for (FileDescriptor& each : files) {
-    ASSIGN_OR_RETURN(each, OpenRegularFile(path, writable ? O_RDWR : O_RDONLY));
-  }
-  const int file = files[0].get();
+  ASSIGN_OR_RETURN(FileDescriptor opened, OpenRegularFile(path, writable ? O_RDWR : O_RDONLY));
+  const int file = opened.get();
   ASSIGN_OR_RETURN(const TailHeader header, ReadHeader(file, log_id, path));
-  const std::uint64_t bytes = kRingOffset + header.ring_bytes;
+  const std::uint64_t bytes = header.header_bytes + header.ring_bytes;
   if (writable) RETURN_IF_ERROR(RefuseHardLinks(file, path));
   if (writable) RETURN_IF_ERROR(FillHoles(file, bytes, path));
   struct stat info = {};
   if (fstat(file, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
   Mapping map;
+  FileDescriptor direct;
   if (writable) {
     // No reading ahead, neither by pread nor through the map: it would bring large folios into the cache (see the
     // header).
@@ -176,21 +181,68 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
     map = Mapping(file, bytes, /*writable=*/true);
     if (!map.valid()) return ErrnoStatus(errno, absl::StrCat("map ", path));
     madvise(map.data(), bytes, MADV_RANDOM);
+    // Not every file system can do that; then WriteThroughMap() does.
+    absl::StatusOr<FileDescriptor> past_cache = OpenRegularFile(path, O_RDWR | O_DIRECT | O_DSYNC);
+    if (past_cache.ok()) direct = *std::move(past_cache);
   }
-  return std::unique_ptr<TailFile>(new TailFile(std::move(files), std::move(map),
+  return std::unique_ptr<TailFile>(new TailFile(std::move(opened), std::move(direct), std::move(map),
                                                 header.ring_bytes / sizeof(std::uint64_t), std::move(path), log_id,
                                                 info.st_ino));
 }
 
-TailClaim TailFile::ReadClaim() const {
-  std::array<std::byte, kTailMarkBytes> page = {};
-  const bool read = ReadFully(files_[0].get(), page, kMarkOffset, path_).ok();
-  return read ? ReadTailClaim(page) : TailClaim{};
+TailFile::Claims TailFile::ReadClaims() const {
+  constexpr std::uint64_t kPagesAtOnce = 64;
+  std::vector<CopyPage> pages(kPagesAtOnce);
+  Claims claims;
+  for (std::uint64_t first = 0; first < CopyPages(ring_words_); first += kPagesAtOnce) {
+    const auto some = std::span(pages).first(std::min(kPagesAtOnce, CopyPages(ring_words_) - first));
+    if (!ReadFully(file_.get(), std::as_writable_bytes(some), OffsetOfCopyPage(first), path_).ok()) continue;
+    for (std::uint64_t i = 0; i < some.size(); ++i) {
+      const std::optional<TailClaim> claim = ReadClaim(some[i], first + i);
+      if (!claim) ++claims.damaged;
+      claims.claim.durable = std::max(claims.claim.durable, claim.value_or(TailClaim{}).durable);
+      claims.claim.flushing = std::max(claims.claim.flushing, claim.value_or(TailClaim{}).flushing);
+    }
+  }
+  return claims;
 }
 
-std::size_t TailFile::CountTornMarks() const {
-  std::array<std::byte, kTailMarkBytes> page = {};
-  return ReadFully(files_[0].get(), page, kMarkOffset, path_).ok() ? CountTornSlots(page) : 0;
+absl::Status TailFile::LowerClaims(Sequence end) {
+  std::array<CopyPage, 1> page;
+  for (std::uint64_t number = 0; number < CopyPages(ring_words_); ++number) {
+    const auto bytes = std::as_writable_bytes(std::span(page));
+    if (!ReadFully(file_.get(), bytes, OffsetOfCopyPage(number), path_).ok()) continue;
+    const std::optional<TailClaim> claim = ReadClaim(page[0], number);
+    if (!claim || claim->flushing <= end) continue;
+    SetClaim(page[0], number, {std::min(claim->durable, end), end});
+    RETURN_IF_ERROR(WriteCopy(number, page));
+  }
+  return absl::OkStatus();
+}
+
+// A file system that writes past the page cache only in larger blocks says EINVAL, as does a limit on the size of files
+// EFBIG (a store through the map is not subject to it). Any other error is final: what is on the disk is not known.
+absl::Status TailFile::WriteCopy(std::uint64_t first, std::span<const CopyPage> pages) {
+  std::span<const std::byte> bytes = std::as_bytes(pages);
+  std::uint64_t offset = OffsetOfCopyPage(first);
+  const FileSizeSignalBlocked blocked;
+  while (direct_.valid() && !bytes.empty()) {
+    const ssize_t put = pwrite(direct_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0 && (errno == EINVAL || errno == EFBIG)) {
+      direct_.Close();
+      break;
+    }
+    if (put <= 0) return ErrnoStatus(put < 0 ? errno : ENOSPC, absl::StrCat("write ", path_));
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
+  }
+  return bytes.empty() ? absl::OkStatus() : WriteThroughMap(offset, bytes);
+}
+
+absl::Status TailFile::WriteThroughMap(std::uint64_t offset, std::span<const std::byte> bytes) const {
+  std::memcpy(map_.data() + offset, bytes.data(), bytes.size());
+  return FlushData(file_.get(), path_);
 }
 
 // The message names both ways on, because only the user knows whether a copy of the file exists.
@@ -203,10 +255,19 @@ absl::Status TailFile::CheckNothingIsMissing(Sequence end, Sequence durable) con
 }
 
 absl::StatusOr<std::size_t> TailFile::ReadWords(std::uint64_t index, std::span<std::uint64_t> into) const {
-  const std::uint64_t offset = kRingOffset + index * sizeof(std::uint64_t);
+  return ReadAt(RingOffset(ring_words_) + index * sizeof(std::uint64_t), into);
+}
+
+absl::StatusOr<std::size_t> TailFile::ReadCopyWords(std::uint64_t index, std::span<std::uint64_t> into) const {
+  const std::uint64_t within = index % kCopyPageWords;
+  return ReadAt(OffsetOfCopyPage(index / kCopyPageWords) + within * sizeof(std::uint64_t),
+                into.first(std::min(into.size(), kCopyPageWords - within)));
+}
+
+absl::StatusOr<std::size_t> TailFile::ReadAt(std::uint64_t offset, std::span<std::uint64_t> into) const {
   while (true) {
     // A result shorter than asked for is a success if it holds one word: the caller asks for the rest if it needs that.
-    const ssize_t got = pread(files_[0].get(), into.data(), into.size_bytes(), static_cast<off_t>(offset));
+    const ssize_t got = pread(file_.get(), into.data(), into.size_bytes(), static_cast<off_t>(offset));
     if (got >= static_cast<ssize_t>(sizeof(std::uint64_t)))
       return static_cast<std::size_t>(got) / sizeof(std::uint64_t);
     if (got < 0 && errno == EINTR) continue;
@@ -217,26 +278,6 @@ absl::StatusOr<std::size_t> TailFile::ReadWords(std::uint64_t index, std::span<s
   }
 }
 
-void TailFile::ReadAhead() const { posix_fadvise(files_[0].get(), 0, 0, POSIX_FADV_WILLNEED); }
-
-absl::Status TailFile::WriteAgain(std::size_t index) const {
-  const absl::Status written = WriteFully(files_[0].get(), std::as_bytes(ring_.subspan(index, 1)),
-                                          kRingOffset + index * sizeof(std::uint64_t), path_);
-  if (!absl::IsResourceExhausted(written)) return written;
-  // RLIMIT_FSIZE may be lower than the tail is long. It forbids the pwrite, but not a store through the map, which
-  // dirties the page as well. Atomic, for other threads read the ring.
-  const std::atomic_ref word(ring_[index]);
-  word.store(word.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  return absl::OkStatus();
-}
-
-// The first mark is written before the flush and so goes to the disk with it: after a power cut it tells that frames up
-// to `through` may be torn. The second reaches the disk with a later flush, and tells that they must be whole.
-absl::Status TailFile::Flush(std::size_t which, Sequence through) const {
-  mark_->NoteFlushing(through);
-  RETURN_IF_ERROR(FlushData(files_.at(which).get(), path_));
-  mark_->NoteFlushed(through);
-  return absl::OkStatus();
-}
+void TailFile::ReadAhead() const { posix_fadvise(file_.get(), 0, 0, POSIX_FADV_WILLNEED); }
 
 }  // namespace foldlog

@@ -1,15 +1,18 @@
-// The file `tail` of a log directory: a header that never changes, and a ring of words that the newest frames are
-// copied into. schema/FORMAT.md has the layout.
+// The file `tail` of a log directory: a header that never changes, a ring of words that the newest frames are copied
+// into, and the durable copy of that ring. schema/FORMAT.md has the layout.
 //
-// All blocks are written once when the file is created, so that a later flush has data to write and nothing else: no
-// size, no extent, no journal. They are written page by page, and the map is advised against reading ahead, because a
-// file system with large folios (ext4 since Linux 6.16) writes back a whole folio for one byte stored through a map:
-// with pages of 4 KiB in the cache a flush takes half as long as with folios of 1 MiB.
+// The ring is mapped and never flushed: it is what the death of the process leaves. The copy is written past the page
+// cache, each write durable on return: it is what a power cut leaves. In one file both, because a durable write also
+// reports what the kernel failed to write of the rest of the file.
+//
+// All blocks are written once when the file is created, so that a later write has data to write and nothing else: no
+// size, no extent, no journal. The ring's are written page by page, and the map is advised against reading ahead,
+// because a file system with large folios (ext4 since Linux 6.16) writes back a whole folio for one byte stored through
+// a map.
 
 #ifndef FOLDLOG_LOG_TAIL_FILE_H_
 #define FOLDLOG_LOG_TAIL_FILE_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,7 +23,7 @@
 #include "absl/status/statusor.h"
 #include "engine/base/file_system.h"
 #include "engine/base/mapping.h"
-#include "engine/log/tail/mark.h"
+#include "engine/log/tail/copy.h"
 #include "foldlog/event.h"
 #include "foldlog/log_id.h"
 
@@ -29,9 +32,9 @@ namespace foldlog {
 inline constexpr std::uint64_t kTailBytesMin = std::uint64_t{64} << 10;
 inline constexpr std::uint64_t kTailBytesMax = std::uint64_t{1} << 30;
 
-// Threads: Flush() may run kFlushesAtOnce times at once, each call with its own `which`; ReadWords(), ReadClaim() and
-// WriteAgain() are for any thread. Invariants: header and size never change after Create(); of a file opened for
-// writing every block exists, so that storing into the map cannot fail.
+// Threads: WriteCopy() and LowerClaims() are for one thread at a time; all that reads is for any. Invariants: header
+// and size never change after Create(); of a file opened for writing every block exists, so that storing into the map
+// cannot fail.
 class TailFile {
  public:
   enum class Access { kRead, kWrite };
@@ -65,45 +68,44 @@ class TailFile {
   const LogId& log_id() const { return log_id_; }
   std::uint64_t inode() const { return inode_; }
 
-  // What the tail's mark says now; nothing is claimed if it can't be read. A reader takes it before it looks at the
-  // ring: the ring may only grow meanwhile, so the claim never exceeds what the reader then finds.
-  TailClaim ReadClaim() const;
+  // Copies words of the durable copy from `index` on, as ReadWords() does: up to the end of a page. For recovery, and
+  // for readers while no writer has opened the log in this boot: beside a writer the ring has all that the copy has.
+  absl::StatusOr<std::size_t> ReadCopyWords(std::uint64_t index, std::span<std::uint64_t> into) const;
 
-  // As CountTornSlots(), of the page as it is now: a writer may be changing it.
-  std::size_t CountTornMarks() const;
+  // What the marks of the copy say: the most that one of them claims, and how many are damaged. Nothing is claimed by
+  // pages that can't be read. It reads all of the copy.
+  struct Claims {
+    TailClaim claim;
+    std::size_t damaged = 0;
+  };
+  Claims ReadClaims() const;
 
   // DataLoss, naming the events, if the log ends with `end` but events up to `durable` were durable.
   absl::Status CheckNothingIsMissing(Sequence end, Sequence durable) const;
 
-  // Lowers the mark to `durable`. For the writer during recovery, which knows where the log ends, before any flush
-  // begins.
-  void ResetClaim(Sequence durable) const { mark_->Reset(durable); }
+  // Makes no mark claim more than events up to `end`, durably. For recovery, which knows where the log ends: what was
+  // lost for good, or in doubt, is so once, and not of the events that will have these numbers next.
+  absl::Status LowerClaims(Sequence end);
+
+  // Makes durable pages `first` and following of the copy. An error leaves it unknown which of them are.
+  absl::Status WriteCopy(std::uint64_t first, std::span<const CopyPage> pages);
 
   // Asks the kernel to read the whole file into memory. After a power cut nothing is cached, and recovery, which goes
   // through the ring page by page, would wait for each page.
   void ReadAhead() const;
 
-  // Writes a word of the ring with its own value, so that the next flush writes its page. The page may stem from an
-  // earlier writer and have failed to reach the disk: the kernel marks such a page clean. It is a pwrite, not a store,
-  // because other threads read the word meanwhile.
-  absl::Status WriteAgain(std::size_t index) const;
-
-  // Makes durable what is in the ring, which reaches to event `through`. Up to kFlushesAtOnce flushes may run at once,
-  // each with its own `which`, and so its own descriptor: the kernel reports a failed write once to each descriptor,
-  // and both flushes have to learn of it.
-  static constexpr std::size_t kFlushesAtOnce = 2;
-  absl::Status Flush(std::size_t which, Sequence through) const;
-
  private:
-  using Files = std::array<FileDescriptor, kFlushesAtOnce>;
-  TailFile(Files files, Mapping map, std::uint64_t ring_words, std::string path, const LogId& log_id,
-           std::uint64_t inode);
+  TailFile(FileDescriptor file, FileDescriptor direct, Mapping map, std::uint64_t ring_words, std::string path,
+           const LogId& log_id, std::uint64_t inode);
 
-  Files files_;
+  absl::StatusOr<std::size_t> ReadAt(std::uint64_t offset, std::span<std::uint64_t> into) const;
+  absl::Status WriteThroughMap(std::uint64_t offset, std::span<const std::byte> bytes) const;
+
+  FileDescriptor file_;
+  FileDescriptor direct_;  // past the page cache, durable on return; invalid where the file system can't do that
   Mapping map_;
   std::span<std::uint64_t> ring_;
   const std::uint64_t ring_words_;
-  std::unique_ptr<TailMark> mark_;  // for writing
   const std::string path_;
   const LogId log_id_;
   const std::uint64_t inode_;

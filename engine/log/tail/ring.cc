@@ -47,7 +47,6 @@ TailPosition SeqLockedPosition::Load() const {
 TailRing::TailRing(std::span<std::uint64_t> words, const TailPosition& stored, const TailContents& found)
     : words_(words),
       mark_words_(MarkDistance(words.size())),
-      found_end_(found.end.position),
       stored_(stored),
       end_(found.end),
       marked_(found.marks.empty() ? stored.position : found.marks.back().position),
@@ -107,6 +106,20 @@ absl::StatusOr<TailRing::Run> TailRing::NextRun(std::size_t words_max) const {
   if (end.position > end_max) end = FindMark(stored.position, end_max).value_or(end);
   const std::optional<Run> run = PieceBetween(cursor, end);
   return run ? absl::StatusOr<Run>(*run) : absl::DataLossError("the tail was changed by somebody else");
+}
+
+// Words at `index` belong to the lap that `end` is in, or to the one before. The shared lock keeps those before `end`
+// from being given up, so no thread writes to them meanwhile.
+void TailRing::CopyWords(std::uint64_t index, std::uint64_t end, std::span<std::uint64_t> into) const {
+  const std::shared_lock lock(freeing_);
+  const std::uint64_t stored = stored_.position();
+  const std::uint64_t lap = NextLap(end, words_.size()) - words_.size();
+  for (const std::uint64_t start : {lap + index, lap + index - words_.size()}) {
+    if (start > end) continue;  // behind the end, or before the first lap
+    const std::uint64_t first = std::max(start, stored);
+    const std::uint64_t last = std::min(start + into.size(), end);
+    if (first < last) std::copy_n(&words_[index + first - start], last - first, &into[first - start]);
+  }
 }
 
 void TailRing::Free(const TailPosition& place) {

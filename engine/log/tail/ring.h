@@ -68,19 +68,9 @@ class TailRing {
   };
   absl::StatusOr<Run> NextRun(std::size_t words_max) const;
 
-  // Calls `use` with the index of one word in each page that holds frames which recovery found and LMDB does not have
-  // yet. No thread writes to those words meanwhile, for the lock keeps Free() from giving them up. Stops at the first
-  // error and returns it. Any thread.
-  template <typename Use>
-  absl::Status VisitPagesFound(const Use& use) const {
-    constexpr std::uint64_t kPageWords = 4096 / sizeof(std::uint64_t);
-    const std::shared_lock lock(freeing_);
-    absl::Status status;
-    for (std::uint64_t at = stored_.position(); at < found_end_ && status.ok(); at += kPageWords - at % kPageWords) {
-      status = use(at % words_.size());
-    }
-    return status;
-  }
+  // Copies words of the ring from `index` on: those of frames that LMDB does not have and that lie before `end`. The
+  // others of `into` stay as they are. Any thread.
+  void CopyWords(std::uint64_t index, std::uint64_t end, std::span<std::uint64_t> into) const;
 
   // Gives up the words before `place`, whose frames are in LMDB. Waits for threads that read them.
   void Free(const TailPosition& place);
@@ -93,6 +83,7 @@ class TailRing {
   absl::StatusOr<bool> Read(Sequence from, std::size_t bytes_max, FrameRun& run) const;
 
   TailPosition end() const { return end_.Load(); }
+  std::uint64_t stored_position() const { return stored_.position(); }
   Sequence end_sequence() const { return end_.sequence(); }
   Sequence stored_sequence() const { return stored_.sequence(); }
   std::uint64_t backlog_words() const { return end_.position() - stored_.position(); }
@@ -112,7 +103,6 @@ class TailRing {
 
   std::span<std::uint64_t> words_;
   const std::size_t mark_words_;  // there is a mark about every so many
-  const std::uint64_t found_end_;
   SeqLockedPosition stored_;
   SeqLockedPosition end_;
   std::uint64_t marked_;               // position of the last mark; of the appending thread

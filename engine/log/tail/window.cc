@@ -14,8 +14,22 @@ constexpr std::size_t kMoreWords = (std::size_t{64} << 10) / sizeof(std::uint64_
 
 }  // namespace
 
+TailWindow::TailWindow(const TailFile& tail, Sources sources) {
+  if (sources != Sources::kCopy) ring_.emplace(tail, /*is_copy=*/false);
+  if (sources != Sources::kRing) copy_.emplace(tail, /*is_copy=*/true);
+}
+
+// Where the ring can't be read, the copy may do.
+absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::FrameBehind(const TailPosition& at) {
+  absl::StatusOr<std::optional<Step>> in_ring = std::optional<Step>();
+  if (ring_) in_ring = ring_->FrameBehind(at);
+  if (!copy_ || (in_ring.ok() && in_ring->has_value())) return in_ring;
+  absl::StatusOr<std::optional<Step>> in_copy = copy_->FrameBehind(at);
+  return in_copy.ok() && !in_copy->has_value() ? in_ring : in_copy;
+}
+
 // `count` words from `index` on, or fewer if the ring ends before. They are read only if the copy does not have them.
-absl::StatusOr<std::span<const std::uint64_t>> TailWindow::Words(std::uint64_t index, std::size_t count) {
+absl::StatusOr<std::span<const std::uint64_t>> TailWindow::Source::Words(std::uint64_t index, std::size_t count) {
   count = std::min<std::uint64_t>(count, tail_.ring_words() - index);
   if (index < first_ || index + count > first_ + words_.size()) {
     RETURN_IF_ERROR(Fetch(index, std::max(count, words_.empty() ? kFirstWords : kMoreWords), count));
@@ -25,13 +39,16 @@ absl::StatusOr<std::span<const std::uint64_t>> TailWindow::Words(std::uint64_t i
 
 // Reads up to `wanted` words, and at least `needed`. Words behind those may be unreadable without any harm: nobody has
 // asked for them.
-absl::Status TailWindow::Fetch(std::uint64_t index, std::size_t wanted, std::size_t needed) {
+absl::Status TailWindow::Source::Fetch(std::uint64_t index, std::size_t wanted, std::size_t needed) {
+  const auto read = [this](std::uint64_t at, std::span<std::uint64_t> into) {
+    return is_copy_ ? tail_.ReadCopyWords(at, into) : tail_.ReadWords(at, into);
+  };
   words_.resize(std::min<std::uint64_t>(wanted, tail_.ring_words() - index));
   first_ = index;
   fresh_ = true;
   std::size_t have = 0;
   while (have < needed) {
-    const absl::StatusOr<std::size_t> got = tail_.ReadWords(index + have, std::span(words_).subspan(have));
+    const absl::StatusOr<std::size_t> got = read(index + have, std::span(words_).subspan(have));
     if (!got.ok()) words_.clear();
     RETURN_IF_ERROR(got.status());
     have += *got;
@@ -41,7 +58,7 @@ absl::Status TailWindow::Fetch(std::uint64_t index, std::size_t wanted, std::siz
 }
 
 // A copy from before this call may miss a frame that has come since: if it shows no frame, it is read once more.
-absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::FrameBehind(const TailPosition& at) {
+absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::Source::FrameBehind(const TailPosition& at) {
   fresh_ = false;
   ASSIGN_OR_RETURN(const std::optional<Step> step, Look(at));
   if (step || fresh_) return step;
@@ -51,7 +68,7 @@ absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::FrameBehind(const Ta
 
 // Only a header that claims to be the next frame of the chain makes its payload be read and hashed. Most looks at the
 // end of the log so cost one page.
-absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::Look(const TailPosition& at) {
+absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::Source::Look(const TailPosition& at) {
   const std::uint64_t ring_words = tail_.ring_words();
   std::uint64_t position = at.position;
   ASSIGN_OR_RETURN(std::span<const std::uint64_t> words, Words(position % ring_words, kFrameHeaderWords));

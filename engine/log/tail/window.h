@@ -1,5 +1,6 @@
-// A reader's view of a tail: pieces of the ring, copied by pread. The writer may overwrite the words at any moment, the
-// file may be cut short, and the disk may fail to read it; the reader gets old words or a status, never a signal.
+// A reader's view of a tail: pieces of the ring or of its durable copy, read by pread. The writer may overwrite the
+// words at any moment, the file may be cut short, and the disk may fail to read it; the reader gets old words or a
+// status, never a signal.
 
 #ifndef FOLDLOG_LOG_TAIL_WINDOW_H_
 #define FOLDLOG_LOG_TAIL_WINDOW_H_
@@ -17,12 +18,14 @@
 
 namespace foldlog {
 
-// Threads: one. Invariant: words_ is a copy of the ring from first_ on, of one moment or several; so a frame in it is
-// believed only if its hash is right and it continues the chain.
+// Threads: one.
 class TailWindow {
  public:
-  // `tail` must be open for reading and outlive the window.
-  explicit TailWindow(const TailFile& tail) : tail_(tail) {}
+  // Where frames are looked for: in the ring, in its durable copy, or in the ring and then in the copy.
+  enum class Sources { kRing, kCopy, kRingAndCopy };
+
+  // `tail` must outlive the window.
+  TailWindow(const TailFile& tail, Sources sources);
 
   // The frame behind `at`, as it was at some moment after the call began, and the place behind it; nothing if the
   // writer has not come further. The frame is valid until the next call. DataLoss if the words can't be read.
@@ -33,14 +36,27 @@ class TailWindow {
   absl::StatusOr<std::optional<Step>> FrameBehind(const TailPosition& at);
 
  private:
-  absl::StatusOr<std::span<const std::uint64_t>> Words(std::uint64_t index, std::size_t count);
-  absl::Status Fetch(std::uint64_t index, std::size_t wanted, std::size_t needed);
-  absl::StatusOr<std::optional<Step>> Look(const TailPosition& at);
+  // Invariant: words_ is a copy of the source's words from first_ on, of one moment or several; so a frame in it is
+  // believed only if its hash is right and it continues the chain.
+  class Source {
+   public:
+    Source(const TailFile& tail, bool is_copy) : tail_(tail), is_copy_(is_copy) {}
+    absl::StatusOr<std::optional<Step>> FrameBehind(const TailPosition& at);
 
-  const TailFile& tail_;
-  std::vector<std::uint64_t> words_;  // copied from the ring, from first_ on
-  std::uint64_t first_ = 0;
-  bool fresh_ = false;  // whether this call of FrameBehind() has read words_
+   private:
+    absl::StatusOr<std::span<const std::uint64_t>> Words(std::uint64_t index, std::size_t count);
+    absl::Status Fetch(std::uint64_t index, std::size_t wanted, std::size_t needed);
+    absl::StatusOr<std::optional<Step>> Look(const TailPosition& at);
+
+    const TailFile& tail_;
+    const bool is_copy_;
+    std::vector<std::uint64_t> words_;
+    std::uint64_t first_ = 0;
+    bool fresh_ = false;  // whether this call of FrameBehind() has read words_
+  };
+
+  std::optional<Source> ring_;
+  std::optional<Source> copy_;
 };
 
 }  // namespace foldlog

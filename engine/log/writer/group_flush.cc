@@ -15,12 +15,18 @@ absl::Status GroupFlush::Sync(Sequence through) {
     RETURN_IF_ERROR(progress_.Check());
     const Seat seat = JoinRound();
     if (seat.leads) {
-      Lead(seat.round);
+      Lead(seat.round, Task::kFlush);
     } else {
       WaitForEnd(seat.round);
     }
   }
   return absl::OkStatus();
+}
+
+// If others wait already, their leader flushes, and the claim is made another time.
+void GroupFlush::Claim() {
+  const Seat seat = JoinRound();
+  if (seat.leads) Lead(seat.round, Task::kClaim);
 }
 
 GroupFlush::Seat GroupFlush::JoinRound() {
@@ -29,10 +35,9 @@ GroupFlush::Seat GroupFlush::JoinRound() {
   return {gathering_, !std::exchange(has_leader_, true)};
 }
 
-void GroupFlush::Lead(std::uint64_t round) {
-  // Round r uses the descriptor of round r - kFlushesAtOnce, so that one must have ended. Threads go on joining this
-  // round meanwhile, which is what makes rounds large under load.
-  if (round >= kFlushesAtOnce) WaitForEnd(round - kFlushesAtOnce);
+void GroupFlush::Lead(std::uint64_t round, Task task) {
+  // Threads go on joining this round meanwhile, which is what makes rounds large under load.
+  if (round > 0) WaitForEnd(round - 1);
   Gather();
   {
     const std::lock_guard lock(mutex_);
@@ -40,26 +45,24 @@ void GroupFlush::Lead(std::uint64_t round) {
     has_leader_ = false;
     gathered_.store(0, std::memory_order_relaxed);
   }
-  // Before the first flush of this writer, so that no event counts as durable whose page an earlier writer's flush
-  // failed to write.
-  std::call_once(found_once_, [this] {
-    found_written_ = ring_.VisitPagesFound([this](std::size_t index) { return file_.WriteAgain(index); });
-  });
-  // The end is read after the round closed. A flush that covers it already may have ended meanwhile; then this round
-  // needs none.
-  const Sequence through = ring_.end_sequence();
-  if (through > progress_.durable() && progress_.Check().ok()) Flush(round % kFlushesAtOnce, through);
+  if (task == Task::kClaim && ring_.end_sequence() <= progress_.durable() && progress_.Check().ok()) {
+    if (const absl::Status claimed = tail_.Claim(); !claimed.ok()) progress_.Stop(claimed).IgnoreError();
+  } else {
+    Flush();
+  }
   NoteEnd(round);
 }
 
-// The files are checked after the flush: frames that went to the disk in a file that is no longer the log's are not
-// durable. After a failed flush the kernel marks the pages clean, so a second flush would prove nothing: the writer
-// stops.
-void GroupFlush::Flush(std::size_t which, Sequence through) {
-  absl::Status flushed = found_written_.ok() ? file_.Flush(which, through) : found_written_;
+// The end is read after the round closed. The files are checked after the flush: frames that went to the disk in a file
+// that is no longer the log's are not durable. A failed flush leaves it unknown what is on the disk: the writer stops.
+void GroupFlush::Flush() {
+  const TailPosition end = ring_.end();
+  const Sequence durable = progress_.durable();
+  if (end.chain.sequence <= durable || !progress_.Check().ok()) return;
+  absl::Status flushed = tail_.Flush(end, durable);
   if (flushed.ok()) flushed = watched_.Check();
   if (flushed.ok()) {
-    progress_.NoteDurable(through);
+    progress_.NoteDurable(end.chain.sequence);
   } else {
     progress_.Stop(flushed).IgnoreError();
   }

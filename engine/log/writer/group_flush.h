@@ -1,9 +1,7 @@
 // Group commit: of the threads that wait at the same time for the tail to become durable, one, the leader, flushes it
 // for all (DeWitt et al., Implementation Techniques for Main Memory Database Systems, SIGMOD 1984).
 //
-// Two flushes may run at once. While one waits for the disk, the threads that it does not cover gather for the next
-// round, whose flush begins when the one before the last has ended. So the disk always has work, and the time that
-// woken threads need does not delay the next flush.
+// While the disk is at work, the threads that come too late for that flush gather for the next one.
 
 #ifndef FOLDLOG_LOG_WRITER_GROUP_FLUSH_H_
 #define FOLDLOG_LOG_WRITER_GROUP_FLUSH_H_
@@ -18,20 +16,24 @@
 #include "engine/log/tail/file.h"
 #include "engine/log/tail/ring.h"
 #include "engine/log/writer/progress.h"
+#include "engine/log/writer/tail_flush.h"
 #include "engine/log/writer/watched_files.h"
 
 namespace foldlog {
 
-// Threads: any number, in Sync(). Invariants: a round has one leader; a round begins to flush when the one before the
-// last has ended, so at most kFlushesAtOnce run; mutex_ is never held during a flush.
+// Threads: any number, in Sync(). Invariants: a round has one leader; a round begins to flush when the one before has
+// ended; mutex_ is never held during a flush.
 class GroupFlush {
  public:
-  // Events that are in the ring at this point may be in the page cache only: the first round writes their pages again.
-  GroupFlush(const TailFile& file, const WatchedFiles& watched, const TailRing& ring, WriterProgress& progress)
-      : file_(file), watched_(watched), ring_(ring), progress_(progress) {}
+  GroupFlush(TailFile& file, const WatchedFiles& watched, const TailRing& ring, WriterProgress& progress)
+      : watched_(watched), ring_(ring), progress_(progress), tail_(file, ring) {}
 
   // Returns OK when all events up to `through` are durable, or why the writer has stopped. Blocks for a flush or two.
   absl::Status Sync(Sequence through);
+
+  // To be called when nothing has come for a while: makes the tail claim durably what is durable. Blocks for a flush,
+  // if one is needed, and then for one that is at work.
+  void Claim();
 
  private:
   // A thread's part in a round. Rounds are numbered in the order in which they begin.
@@ -39,22 +41,21 @@ class GroupFlush {
     std::uint64_t round;
     bool leads;
   };
-  static constexpr std::size_t kFlushesAtOnce = TailFile::kFlushesAtOnce;
-  static constexpr std::size_t kRoundsAtOnce = kFlushesAtOnce + 1;  // the flushing rounds, and one that gathers
+  static constexpr std::size_t kRoundsAtOnce = 2;  // one that flushes, and one that gathers
 
   Seat JoinRound();
-  void Lead(std::uint64_t round);
+  // What the leader of a round does when it is the round's turn.
+  enum class Task { kFlush, kClaim };
+  void Lead(std::uint64_t round, Task task);
   void Gather() const;
-  void Flush(std::size_t which, Sequence through);
+  void Flush();
   void WaitForEnd(std::uint64_t round) const;
   void NoteEnd(std::uint64_t round);
 
-  const TailFile& file_;
   const WatchedFiles& watched_;
   const TailRing& ring_;
   WriterProgress& progress_;
-  std::once_flag found_once_;
-  absl::Status found_written_;  // how writing the pages of recovered events again went
+  TailFlush tail_;  // the leader's, whose round flushes
 
   std::mutex mutex_;
   std::uint64_t gathering_ = 0;  // the round that threads join now; it has not begun to flush

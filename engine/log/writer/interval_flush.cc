@@ -72,9 +72,16 @@ void IntervalFlush::TickUntilIdle(std::unique_lock<std::mutex>& lock) {
   // The appending thread reads ticking_ without a memory fence, so it may miss this store once and not wake the thread.
   // Its event is visible here one tick later, when the end is looked at again. That look spares each append a fence.
   ticking_.store(false, std::memory_order_relaxed);
-  changed_.wait_for(lock, tick_, [this] { return stopping_ || ticking_.load(std::memory_order_relaxed); });
-  if (progress_.durable() < ring_.end_sequence() && progress_.Check().ok())
+  const bool goes_on =
+      changed_.wait_for(lock, tick_, [this] { return stopping_ || ticking_.load(std::memory_order_relaxed); });
+  if (!progress_.Check().ok() || goes_on) return;
+  if (progress_.durable() < ring_.end_sequence()) {
     ticking_.store(true, std::memory_order_relaxed);
+    return;
+  }
+  lock.unlock();
+  flush_.Claim();
+  lock.lock();
 }
 
 }  // namespace foldlog

@@ -5,7 +5,7 @@
 
 namespace foldlog {
 
-// Two flushes and a transaction may end at the same time. The mutex keeps durable_ and the shared page in step, so that
+// A flush and a transaction may end at the same time. The mutex keeps durable_ and the shared page in step, so that
 // the page never falls back.
 void WriterProgress::NoteDurable(Sequence through) {
   {

@@ -41,7 +41,7 @@ class WriterLog final : public EventLog {
         base_(parts.base),
         end_(parts.found.end.chain),
         reserve_words_(std::min(kReserveWords, tail_->ring().size() / kReserveShare)),
-        progress_(name_, shared_, parts.stored.chain.sequence),
+        progress_(name_, shared_, parts.durable),
         ring_(tail_->ring(), parts.stored, parts.found),
         flush_(*tail_, watched_, ring_, progress_),
         drain_(std::make_unique<TailDrain>(*store_, watched_, ring_, progress_)),

@@ -32,6 +32,7 @@ struct WriterLogParts {
   ChainEnd base;
   TailPosition stored;  // where the frames in LMDB end
   TailContents found;   // what recovery found behind that in the tail
+  Sequence durable;     // events up to this one are durable
   std::chrono::milliseconds flush_interval;
 };
 

@@ -180,34 +180,6 @@ TEST_F(TailWalkTest, AnyWordsAreWalkedWithoutHarm) {
   }
 }
 
-TEST_F(TailWalkTest, EachPageOfWhatWasFoundIsVisitedOnceUntilOneFails) {
-  constexpr std::uint64_t kPageWords = 512;
-  constexpr std::uint64_t kPages = 8;
-  std::vector<std::uint64_t> words(kPages * kPageWords);
-  const TailPosition stored{.position = 16 * kPages * kPageWords + 6 * kPageWords + 511, .chain = kBase};
-  const TailPosition end{.position = 17 * kPages * kPageWords + kPageWords + 1, .chain = {kBase.sequence + 9, 1}};
-  TailRing ring(words, stored, {.end = end});
-  std::vector<std::size_t> pages;
-  const auto visit = [&](std::size_t index) {
-    pages.push_back(index / kPageWords);
-    return index == 0 ? absl::UnavailableError("page 0") : absl::OkStatus();
-  };
-  EXPECT_THAT(ring.VisitPagesFound(visit), Fails(absl::StatusCode::kUnavailable, testing::_));
-  EXPECT_EQ(pages, (std::vector<std::size_t>{6, 7, 0}));
-  pages.clear();
-  const auto count = [&](std::size_t index) {
-    pages.push_back(index / kPageWords);
-    return absl::OkStatus();
-  };
-  EXPECT_OK(ring.VisitPagesFound(count));
-  EXPECT_EQ(pages, (std::vector<std::size_t>{6, 7, 0, 1}));
-  // What has left the ring may be written to by others.
-  ring.Free({.position = 17 * kPages * kPageWords + 3, .chain = {kBase.sequence + 5, 1}});
-  pages.clear();
-  EXPECT_OK(ring.VisitPagesFound(count));
-  EXPECT_EQ(pages, (std::vector<std::size_t>{0, 1}));
-}
-
 // As a hostile tail may be: at each word what could be a newer frame of the greatest size, and nothing of it is.
 TEST_F(TailWalkTest, WordsThatOnlyLookLikeLargeFramesCostNoMoreThanTrueOnes) {
   constexpr std::size_t kLargeRingWords = (std::size_t{8} << 20) / sizeof(std::uint64_t);

@@ -8,7 +8,9 @@
 #include <fstream>
 
 #include "engine/log/tail/ring.h"
+#include "engine/log/writer/tail_flush.h"
 #include "tests/support/file_bytes.h"
+#include "tests/support/tail_bytes.h"
 #include "tests/support/test_support.h"
 
 namespace foldlog {
@@ -18,7 +20,6 @@ using absl::StatusCode;
 using testing::HasSubstr;
 
 constexpr ChainEnd kBase{100, 4711};
-constexpr std::uint64_t kHeaderBytes = 8192;
 
 class TailWindowTest : public testing::Test {
  protected:
@@ -60,7 +61,7 @@ class TailWindowTest : public testing::Test {
 };
 
 TEST_F(TailWindowTest, ChainIsFollowedOverTheEndOfTheLapAndWhenItGrows) {
-  TailWindow window(*tail_);
+  TailWindow window(*tail_, TailWindow::Sources::kRing);
   TailPosition at = start_;
   EXPECT_EQ(Follow(window, at), 0);
   Append(60);
@@ -73,7 +74,9 @@ TEST_F(TailWindowTest, ChainIsFollowedOverTheEndOfTheLapAndWhenItGrows) {
 
 TEST_F(TailWindowTest, FrameThatIsNotIntactOrNotTheNextIsNone) {
   Append(2);
-  const auto found = [&](const TailPosition& at) { return (*TailWindow(*tail_).FrameBehind(at)).has_value(); };
+  const auto found = [&](const TailPosition& at) {
+    return (*TailWindow(*tail_, TailWindow::Sources::kRing).FrameBehind(at)).has_value();
+  };
   EXPECT_TRUE(found(start_));
   TailPosition wrong = start_;
   wrong.chain.hash ^= 1;
@@ -98,10 +101,29 @@ TEST_F(TailWindowTest, AnyWordsEndTheChainAndNothingElse) {
     for (std::uint64_t hits = 1 + random() % 20; hits > 0; --hits) {
       words_[random() % words_.size()] = random() % 2 == 0 ? random() : likely[random() % likely.size()];
     }
-    TailWindow window(*tail_);
+    TailWindow window(*tail_, TailWindow::Sources::kRing);
     TailPosition at = start_;
     EXPECT_LE(Follow(window, at), 60);
     EXPECT_OK(window.FrameBehind({random(), kBase}));
+  }
+}
+
+// Each frame may be in one place or in both.
+TEST_F(TailWindowTest, WhatTheRingLacksIsTakenFromTheCopy) {
+  Append(60);
+  TailFlush flush(*written_, *ring_);
+  ASSERT_OK(flush.Flush(ring_->end(), kBase.sequence));
+  std::mt19937_64 random(TestSeed());
+  for (std::uint64_t hits = 20; hits > 0; --hits) words_[(start_.position + random() % 900) % words_.size()] ^= 1;
+  TailPosition at = start_;
+  TailWindow ring(*tail_, TailWindow::Sources::kRing);
+  EXPECT_LT(Follow(ring, at), 60);
+  TailWindow both(*tail_, TailWindow::Sources::kRingAndCopy);
+  TailWindow copy(*tail_, TailWindow::Sources::kCopy);
+  for (TailWindow* const window : {&both, &copy}) {
+    at = start_;
+    EXPECT_EQ(Follow(*window, at), 60);
+    EXPECT_EQ(at, ring_->end());
   }
 }
 
@@ -112,8 +134,10 @@ TEST_F(TailWindowTest, TailThatIsCutShortIsDamageWhereItIsCut) {
   Append(60);
   ring_.reset();
   written_.reset();
-  ASSERT_EQ(truncate((directory_ / "tail").c_str(), kHeaderBytes + 4096), 0);
-  TailWindow window(*tail_);
+  ASSERT_EQ(
+      truncate((directory_ / "tail").c_str(), static_cast<off_t>(TailRingOffset(ReadFile(directory_ / "tail")) + 4096)),
+      0);
+  TailWindow window(*tail_, TailWindow::Sources::kRing);
   TailPosition at = start_;
   const int before = Follow(window, at);
   EXPECT_GT(before, 5);

@@ -14,6 +14,7 @@
 #include "foldlog/event_index.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/verify.h"
+#include "tests/support/tail_bytes.h"
 #include "tests/support/test_support.h"
 #include "tests/support/verify_fixture.h"
 
@@ -343,7 +344,7 @@ class VerifyTailTest : public VerifyTest {
 
 TEST_F(VerifyTailTest, DamagedFrameOfTheTailHidesTheEventsFromItOn) {
   EXPECT_TRUE(Look().sound());
-  const std::size_t frame = tail_.find("FLG1", 8192 + 2000);
+  const std::size_t frame = tail_.find("FLG1", TailRingOffset(tail_) + 2000);
   ASSERT_NE(frame, std::string::npos);
   std::uint64_t sequence = 0;
   std::memcpy(&sequence, tail_.data() + frame + 24, sizeof sequence);
@@ -358,13 +359,12 @@ TEST_F(VerifyTailTest, DamagedFrameOfTheTailHidesTheEventsFromItOn) {
   Overwrite(frame + 40, tail_.substr(frame + 40, 1));
 }
 
-TEST_F(VerifyTailTest, TornMarkIsANote) {
-  Overwrite(4096 + 8, "xx");
-  Overwrite(4096 + 512 + 8, "xx");
+TEST_F(VerifyTailTest, DamagedMarkIsANote) {
+  Overwrite(kTailCopyOffset + sizeof(CopyPage) - 1, "x");
   const VerifyReport report = Look();
   EXPECT_TRUE(report.sound());
   ASSERT_EQ(report.findings.size(), 1U);
-  EXPECT_THAT(report.findings.front().message, HasSubstr("marks"));
+  EXPECT_THAT(report.findings.front().message, HasSubstr("1 mark does not match"));
 }
 
 TEST_F(VerifyTest, LostOrDamagedTailIsFound) {
@@ -387,10 +387,10 @@ TEST_F(VerifyTest, NewerFramesBehindTheEndAreANote) {
   }
   const std::string tail = log_dir_ + ".copy/tail";
   std::string bytes = ReadFile(tail);
-  const std::size_t frame = bytes.find("FLG1", 8192 + 2000);
+  const std::size_t frame = bytes.find("FLG1", TailRingOffset(bytes) + 2000);
   ASSERT_NE(frame, std::string::npos);
   bytes[frame + 40] = static_cast<char>(bytes[frame + 40] ^ 1);
-  std::fill(bytes.begin() + 4096, bytes.begin() + 8192, '\0');  // nothing says that they were durable
+  ForgetCopy(bytes);  // nothing says that they were durable
   WriteFile(tail, bytes);
   const auto report = Verify(log_dir_ + ".copy");
   ASSERT_OK(report);

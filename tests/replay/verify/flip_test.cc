@@ -19,6 +19,7 @@
 #include "foldlog/verify.h"
 #include "tests/support/lmdb_image.h"
 #include "tests/support/log_directory_fixture.h"
+#include "tests/support/tail_bytes.h"
 #include "tests/support/test_support.h"
 
 namespace foldlog {
@@ -209,8 +210,8 @@ TEST_F(FlipTest, EachByteOfLogMdbIsFoundOrOneThatNothingDependsOn) {
   EXPECT_EQ(unexpected, "");
 }
 
-// Of the header's page and of that of the marks, what is in use; of the ring, the words between the place that the
-// commit record names and the end of the chain.
+// Of the header's page what is in use; of the ring, the words between the place that the commit record names and the
+// end of the chain; of the copy the marks, for its words are read only where the ring lacks them.
 TEST_F(FlipTest, EachByteOfTheTailIsFoundOrOneThatNothingReads) {
   MakeStored();
   AddToTail();
@@ -219,12 +220,16 @@ TEST_F(FlipTest, EachByteOfTheTailIsFoundOrOneThatNothingReads) {
   const auto use = [&](std::size_t from, std::size_t count) {
     for (std::size_t at = from; at < from + count; ++at) in_use.insert(at);
   };
-  use(0, 48), use(4096, 32), use(4096 + 512, 32);
-  constexpr std::size_t kRing = 8192;
+  const std::size_t ring = TailRingOffset(bytes);
+  use(0, 48);
+  for (std::size_t page = kTailCopyOffset; page < ring; page += sizeof(CopyPage)) {
+    const std::size_t mark = page + kCopyPageWords * 8;
+    if (bytes.compare(mark, 24, std::string(24, '\0')) != 0) use(mark, 24);
+  }
   const Image image(ReadFile(log_dir_ + "/log.mdb"));
   const u64 tree = image.Table("meta");
   const u64 position = image.Get<u64>(Image::Data(image.Node(image.Root(tree), 1)) + 48);
-  std::size_t at = kRing + position * 8 % (bytes.size() - kRing);
+  std::size_t at = ring + position * 8 % (bytes.size() - ring);
   while (bytes.compare(at, 4, "FLG1") == 0) {
     std::uint32_t payload = 0;
     std::memcpy(&payload, bytes.data() + at + 4, sizeof payload);
