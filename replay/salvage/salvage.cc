@@ -99,6 +99,10 @@ class Salvaging {
       RETURN_IF_ERROR(file.status());
       report_.bytes += file->words() * sizeof(std::uint64_t);
       files_.push_back(*std::move(file));
+      if (name != std::string_view("tail")) continue;
+      ASSIGN_OR_RETURN(SearchedFile copy, SearchedFile::OpenCopy(path));
+      report_.bytes += copy.words() * sizeof(std::uint64_t);
+      files_.push_back(std::move(copy));
     }
     progress_.bytes_total = report_.bytes;
     if (!files_.empty()) return absl::OkStatus();

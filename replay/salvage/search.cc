@@ -13,6 +13,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/codec/frame.h"
 #include "engine/codec/frame_search.h"
+#include "engine/log/tail/copy.h"
 
 namespace foldlog::salvage {
 namespace {
@@ -22,6 +23,7 @@ using Words = std::span<const std::uint64_t>;
 constexpr std::uint64_t kWordBytes = sizeof(std::uint64_t);
 constexpr std::uint64_t kWindowWords = std::uint64_t{1} << 20;
 constexpr std::uint64_t kPageWords = 512;
+constexpr std::uint64_t kCopyPage = 1;  // where the copy begins in the tail, behind the header
 // Pieces of the ring are no longer than a batch: who needs one event of a piece reads all of it.
 constexpr std::size_t kPieceWordsMax = kBatchBytesMax / kWordBytes;
 
@@ -180,10 +182,29 @@ absl::StatusOr<SearchedFile> SearchedFile::Open(const std::string& path) {
   ASSIGN_OR_RETURN(FileDescriptor file, OpenRegularFile(path, O_RDONLY));
   struct stat info = {};
   if (fstat(file.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  return SearchedFile(std::move(file), path, static_cast<std::uint64_t>(info.st_size) / kWordBytes);
+  return SearchedFile(std::move(file), path, static_cast<std::uint64_t>(info.st_size) / kWordBytes, /*is_copy=*/false);
+}
+
+absl::StatusOr<SearchedFile> SearchedFile::OpenCopy(const std::string& path) {
+  ASSIGN_OR_RETURN(SearchedFile file, Open(path));
+  const std::uint64_t pages = file.words_ * kWordBytes / sizeof(CopyPage);
+  return SearchedFile(std::move(file.file_), path, (std::max(pages, kCopyPage) - kCopyPage) * kCopyPageWords,
+                      /*is_copy=*/true);
+}
+
+void SearchedFile::ReadCopy(std::uint64_t word, std::span<std::uint64_t> into) const {
+  while (!into.empty()) {
+    const std::uint64_t within = word % kCopyPageWords;
+    const auto some = into.first(std::min<std::size_t>(into.size(), kCopyPageWords - within));
+    const std::uint64_t offset = (kCopyPage + word / kCopyPageWords) * sizeof(CopyPage) + within * kWordBytes;
+    if (!ReadFully(fd(), std::as_writable_bytes(some), offset, path_).ok()) std::fill(some.begin(), some.end(), 0);
+    word += some.size();
+    into = into.subspan(some.size());
+  }
 }
 
 void SearchedFile::Read(std::uint64_t word, std::span<std::uint64_t> into) const {
+  if (is_copy_) return ReadCopy(word, into);
   if (ReadFully(fd(), std::as_writable_bytes(into), word * kWordBytes, path_).ok()) return;
   for (std::size_t at = 0; at < into.size(); at += kPageWords) {
     const auto page = into.subspan(at, std::min<std::size_t>(kPageWords, into.size() - at));

@@ -25,6 +25,10 @@ class SearchedFile {
  public:
   static absl::StatusOr<SearchedFile> Open(const std::string& path);
 
+  // The words of the durable copy in the tail `path`, as they stand in the ring: its pages without their marks. Where
+  // the copy ends only an intact header tells; so what follows is read like it, and holds nothing.
+  static absl::StatusOr<SearchedFile> OpenCopy(const std::string& path);
+
   const std::string& path() const { return path_; }
   int fd() const { return file_.get(); }
   std::uint64_t words() const { return words_; }
@@ -33,12 +37,15 @@ class SearchedFile {
   void Read(std::uint64_t word, std::span<std::uint64_t> into) const;
 
  private:
-  SearchedFile(FileDescriptor file, std::string path, std::uint64_t words)
-      : file_(std::move(file)), path_(std::move(path)), words_(words) {}
+  SearchedFile(FileDescriptor file, std::string path, std::uint64_t words, bool is_copy)
+      : file_(std::move(file)), path_(std::move(path)), words_(words), is_copy_(is_copy) {}
+
+  void ReadCopy(std::uint64_t word, std::span<std::uint64_t> into) const;
 
   FileDescriptor file_;
   std::string path_;
   std::uint64_t words_;
+  bool is_copy_;
 };
 
 // Consecutive intact frames, each of which names the one before, and where they are.

@@ -1,16 +1,15 @@
 // The ring of a tail with any words: recovery finds the end that a plain walk along the chain finds, in bounds and in
-// time; and a page of marks never claims more than an intact mark does.
-
-#include <xxhash.h>
+// time; and a page of the copy claims nothing that its hash does not cover.
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <span>
 
+#include "engine/log/tail/copy.h"
 #include "engine/log/tail/cursor.h"
-#include "engine/log/tail/mark.h"
 #include "engine/log/tail/ring.h"
 #include "engine/log/tail/walk.h"
 #include "tests/fuzz/frames.h"
@@ -21,6 +20,12 @@ namespace foldlog::fuzz {
 namespace {
 
 using Words = std::vector<std::uint64_t>;
+
+constexpr std::size_t kMarkBytes = sizeof(CopyPage) - offsetof(CopyPage, claim);
+
+std::span<char> MarkOf(CopyPage& page) {
+  return std::span(reinterpret_cast<char*>(&page), sizeof page).last(kMarkBytes);
+}
 
 // The walk as FORMAT.md tells it.
 TailPosition PlainWalk(const Words& ring, const TailPosition& start) {
@@ -52,22 +57,23 @@ void CheckScan(const Words& ring, const TailPosition& start) {
   }
 }
 
-// The last page of the input, if it has one, as a page of marks.
-void CheckMarks(std::string_view input) {
-  std::array<std::byte, kTailMarkBytes> page = {};
-  std::memcpy(page.data(), input.data(), std::min(input.size(), page.size()));
-  const TailClaim claim = ReadTailClaim(page);
-  Require(claim.durable <= claim.flushing, "a flush goes no less far than what was flushed");
-  Require(CountTornSlots(page) <= 2, "there are two marks");
-  TailMark mark(page);
-  mark.NoteFlushing(claim.flushing);
-  Require(ReadTailClaim(page) == claim, "a mark that is written anew claims what it did");
+// The last words of the input as the mark of a page.
+void CheckMark(std::string_view input) {
+  CopyPage page = {};
+  const std::size_t bytes = std::min(input.size(), kMarkBytes);
+  std::memcpy(MarkOf(page).data(), input.data() + input.size() - bytes, bytes);
+  const std::optional<TailClaim> claim = ReadClaim(page, 0);
+  if (!claim) return;
+  Require(claim->durable <= claim->flushing, "a flush goes no less far than what was flushed");
+  Require(*claim == TailClaim{} || !ReadClaim(page, 1), "a mark is of its own page");
+  SetClaim(page, 0, *claim);
+  Require(ReadClaim(page, 0) == claim, "a mark that is written anew claims what it did");
 }
 
 // The first word says where the walk starts; the others are the ring.
 void Run(std::string_view input) {
   const Words words = WordsIn(input);
-  CheckMarks(input);
+  CheckMark(input);
   if (words.size() < 2) return;
   const Words ring(words.begin() + 1, words.end());
   CheckScan(ring, {words[0] % (std::uint64_t{1} << 62), kStart});
@@ -92,21 +98,20 @@ std::vector<std::string> Seeds() {
     ring.insert(ring.begin(), start);
     seeds.push_back(BytesOf(ring));
   }
-  std::array<std::byte, kTailMarkBytes> page = {};
-  TailMark mark(page);
-  mark.NoteFlushing(7);
-  mark.NoteFlushed(7);
-  seeds.emplace_back(reinterpret_cast<const char*>(page.data()), 640);
+  CopyPage page = {};
+  SetClaim(page, 0, {.durable = 5, .flushing = 7});
+  seeds.emplace_back(MarkOf(page).data(), kMarkBytes);
   return seeds;
 }
 
-// The marks, and the chain from the start on.
+// The mark, in an input that is nothing else; and the chain from the start on.
 void Repair(std::string& input) {
-  constexpr std::size_t kMarkDistance = 512;
-  constexpr std::size_t kMarkHashed = 24;
-  for (std::size_t at = 0; at <= kMarkDistance && at + kMarkHashed + 8 <= input.size(); at += kMarkDistance) {
-    const std::uint64_t hash = XXH3_64bits(&input[at], kMarkHashed);
-    std::memcpy(&input[at + kMarkHashed], &hash, sizeof hash);
+  if (input.size() == kMarkBytes) {
+    CopyPage page = {};
+    std::memcpy(MarkOf(page).data(), input.data(), kMarkBytes);
+    SetClaim(page, 0, page.claim);
+    std::memcpy(input.data(), MarkOf(page).data(), kMarkBytes);
+    return;
   }
   Words words = WordsIn(input);
   if (words.size() < 2) return;

@@ -124,11 +124,13 @@ absl::StatusOr<LogId> TailFile::ReadId(const std::string& directory) {
   return absl::DataLossError(absl::StrCat(PathIn(directory), " has a damaged header"));
 }
 
+// How many pages are of the copy a damaged header can't tell; but no other page has such a hash.
 TailClaim TailFile::ReadClaimOf(const std::string& directory) {
   const absl::StatusOr<FileDescriptor> file = OpenRegularFile(PathIn(directory), O_RDONLY);
-  std::array<std::byte, kTailMarkBytes> page = {};
-  if (!file.ok() || !ReadFully(file->get(), page, kMarkOffset, PathIn(directory)).ok()) return {};
-  return ReadTailClaim(page);
+  struct stat info = {};
+  if (!file.ok() || fstat(file->get(), &info) != 0) return {};
+  const std::uint64_t pages = static_cast<std::uint64_t>(info.st_size) / sizeof(CopyPage);
+  return ReadClaimsOf(file->get(), pages > 0 ? pages - 1 : 0, PathIn(directory)).claim;
 }
 
 absl::Status TailFile::Create(const std::string& directory, const LogId& log_id, std::uint64_t ring_bytes) {
@@ -190,13 +192,15 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
                                                 info.st_ino));
 }
 
-TailFile::Claims TailFile::ReadClaims() const {
+TailFile::Claims TailFile::ReadClaims() const { return ReadClaimsOf(file_.get(), CopyPages(ring_words_), path_); }
+
+TailFile::Claims TailFile::ReadClaimsOf(int file, std::uint64_t count, const std::string& path) {
   constexpr std::uint64_t kPagesAtOnce = 64;
   std::vector<CopyPage> pages(kPagesAtOnce);
   Claims claims;
-  for (std::uint64_t first = 0; first < CopyPages(ring_words_); first += kPagesAtOnce) {
-    const auto some = std::span(pages).first(std::min(kPagesAtOnce, CopyPages(ring_words_) - first));
-    if (!ReadFully(file_.get(), std::as_writable_bytes(some), OffsetOfCopyPage(first), path_).ok()) continue;
+  for (std::uint64_t first = 0; first < count; first += kPagesAtOnce) {
+    const auto some = std::span(pages).first(std::min(kPagesAtOnce, count - first));
+    if (!ReadFully(file, std::as_writable_bytes(some), OffsetOfCopyPage(first), path).ok()) continue;
     for (std::uint64_t i = 0; i < some.size(); ++i) {
       const std::optional<TailClaim> claim = ReadClaim(some[i], first + i);
       if (!claim) ++claims.damaged;

@@ -98,6 +98,7 @@ class TailFile {
   TailFile(FileDescriptor file, FileDescriptor direct, Mapping map, std::uint64_t ring_words, std::string path,
            const LogId& log_id, std::uint64_t inode);
 
+  static Claims ReadClaimsOf(int file, std::uint64_t count, const std::string& path);
   absl::StatusOr<std::size_t> ReadAt(std::uint64_t offset, std::span<std::uint64_t> into) const;
   absl::Status WriteThroughMap(std::uint64_t offset, std::span<const std::byte> bytes) const;
 

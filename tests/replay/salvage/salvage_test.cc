@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/support/salvage_fixture.h"
+#include "tests/support/tail_bytes.h"
 #include "tests/support/test_support.h"
 
 namespace foldlog {
@@ -108,8 +109,7 @@ TEST_F(SalvageOneTest, WhatFollowsTheNewestCommitAndTheMarkIsUnproven) {
   MakeStored();
   AddToTail();
   SetTruth();
-  // The mark of another moment.
-  std::fill_n(tail_.begin() + 4096, 4096, '\0');
+  ForgetCopy(tail_);  // its marks
   WriteFile(tail(), tail_);
   const Sequence stored = truth_.size() - 61;
   const SalvageReport report = SalvageAll();
@@ -124,9 +124,22 @@ TEST_F(SalvageOneTest, WhatFollowsTheNewestCommitAndTheMarkIsUnproven) {
 TEST_F(SalvageOneTest, MarkOfTheTailProves) {
   MakeStored();
   AddToTail();
+  ASSERT_OK(engine_->Flush());  // which claims what the flush before has made durable
   SetTruth();
   const SalvageReport report = LookForEvents();
   EXPECT_GE(report.proven_through, truth_.size() - 31);
+}
+
+// As a power cut leaves it: the kernel has written nothing of the ring.
+TEST_F(SalvageOneTest, CopyOfTheTailMakesUpForTheRing) {
+  MakeStored();
+  AddToTail();
+  ASSERT_OK(engine_->Flush());
+  SetTruth();
+  const std::size_t ring = TailRingOffset(tail_);
+  std::fill(tail_.begin() + static_cast<std::ptrdiff_t>(ring), tail_.end(), '\0');
+  WriteFile(tail(), tail_);
+  EXPECT_EQ(LookForEvents().end.sequence, truth_.size());
 }
 
 TEST_F(SalvageOneTest, EitherFileMayBeLost) {
