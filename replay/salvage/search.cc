@@ -173,7 +173,7 @@ class Searcher {
   std::int64_t in_vain_;  // words that may still be hashed or unpacked in vain
   std::vector<std::uint64_t> window_;
   std::uint64_t at_ = 0;  // where the window begins
-  BatchCodec codec_;
+  BatchCodec codec_{BatchCodec::Buffer::kCleared};
 };
 
 }  // namespace

@@ -86,7 +86,7 @@ class PieceReader {
   const std::vector<SearchedFile>* files_;
   Piece cached_ = {};  // of which the batch is unpacked
   std::vector<std::uint64_t> stored_;
-  BatchCodec codec_;
+  BatchCodec codec_{BatchCodec::Buffer::kCleared};
   std::span<const std::uint64_t> frames_;
 };
 

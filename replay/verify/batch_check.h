@@ -69,7 +69,7 @@ class BatchChecker {
 
   const StoreSource* source_;
   std::vector<std::uint64_t> value_;
-  BatchCodec codec_;
+  BatchCodec codec_{BatchCodec::Buffer::kCleared};
 };
 
 }  // namespace foldlog::verify

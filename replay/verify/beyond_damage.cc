@@ -41,8 +41,8 @@ struct Sources {
 // Threads: any; all is const. Invariants: events from extent_.base to extent_.end that are in no gap are whole.
 class GapLog final : public EventLog {
  public:
-  GapLog(std::unique_ptr<Sources> sources, const LogExtent& extent, std::vector<Gap> gaps)
-      : sources_(std::move(sources)), extent_(extent), gaps_(std::move(gaps)) {}
+  GapLog(std::unique_ptr<Sources> sources, const LogExtent& extent, std::vector<Gap> gaps, std::vector<Gap> damaged)
+      : sources_(std::move(sources)), extent_(extent), gaps_(std::move(gaps)), damaged_(std::move(damaged)) {}
 
   absl::Status Append(const FrameRun&, Space) override { return RefuseWriting(); }
   absl::Status Sync(Sequence) override { return RefuseWriting(); }
@@ -61,12 +61,18 @@ class GapLog final : public EventLog {
     if (const Gap* const gap = GapAt(*this, from)) {
       return absl::DataLossError(absl::StrCat("the log ", name(), ": ", WhichAre(*gap), " missing"));
     }
-    const absl::Status read = sources_->log->ReadInto(from, bytes_max, run);
-    if (!read.ok() && !absl::IsDataLoss(read)) return read;
     const Gap* const gap = GapFrom(*this, from);
-    const Sequence last = gap != nullptr ? std::min(gap->from - 1, extent_.end.sequence) : extent_.end.sequence;
-    if (read.ok()) CutBehind(last, run);
-    return read.ok() && !run.words.empty() ? absl::OkStatus() : ReadFromBatch(from, last, run);
+    Sequence last = gap != nullptr ? std::min(gap->from - 1, extent_.end.sequence) : extent_.end.sequence;
+    // What of a damaged batch is whole was found so in this very way.
+    const auto damaged = std::lower_bound(damaged_.begin(), damaged_.end(), from,
+                                          [](const Gap& batch, Sequence at) { return batch.through < at; });
+    if (damaged != damaged_.end() && damaged->from <= from) {
+      return ReadFromBatch(from, std::min(last, damaged->through), run);
+    }
+    if (damaged != damaged_.end()) last = std::min(last, damaged->from - 1);
+    RETURN_IF_ERROR(sources_->log->ReadInto(from, bytes_max, run));
+    CutBehind(from, last, run);
+    return absl::OkStatus();
   }
 
   // One taken in a gap does no harm, for what follows it can't be read.
@@ -83,12 +89,12 @@ class GapLog final : public EventLog {
     return absl::FailedPreconditionError(absl::StrCat("the log ", name(), " is open for reading only"));
   }
 
-  // What is behind event `last` is not looked at.
-  static void CutBehind(Sequence last, FrameRun& run) {
+  // What is behind event `last` is not looked at: a damaged frame may say any number.
+  static void CutBehind(Sequence from, Sequence last, FrameRun& run) {
     std::size_t at = 0;
-    while (at < run.words.size()) {
+    for (Sequence next = from; at < run.words.size() && next <= last; ++next) {
       const std::optional<FrameView> frame = FrameAtStartOf(Words(run.words).subspan(at));
-      if (!frame || frame->header.sequence > last) break;
+      if (!frame || frame->header.sequence != next) break;
       at += frame->size_words();
     }
     run.words.resize(at);
@@ -104,7 +110,7 @@ class GapLog final : public EventLog {
     BatchChecker checker(sources_->store);
     ASSIGN_OR_RETURN(const Words stored,
                      checker.ReadValue(kEventsTable, *std::prev(behind), [](Words words) { return !words.empty(); }));
-    BatchCodec codec;
+    BatchCodec codec(BatchCodec::Buffer::kCleared);
     ASSIGN_OR_RETURN(const Words frames, codec.Unpack(stored));
     std::size_t words_to_hash = kHashedInVainMax * frames.size();
     std::optional<FoundFrame> found = FindFrame(frames, 0, words_to_hash);
@@ -116,17 +122,18 @@ class GapLog final : public EventLog {
     run.words.assign(rest.begin(), rest.end());
     run.before = {from - 1, found->frame.header.previous_hash};
     run.after = {};
-    CutBehind(last, run);
+    CutBehind(from, last, run);
     return absl::OkStatus();
   }
 
   const std::unique_ptr<Sources> sources_;
   const LogExtent extent_;
   const std::vector<Gap> gaps_;
+  const std::vector<Gap> damaged_;  // batches, by the events that they should hold
 };
 
 // The whole runs of log.mdb, in order, each joined with the next if they are one chain.
-absl::StatusOr<std::vector<Run>> FindRuns(const StoreSource& store) {
+absl::StatusOr<std::vector<Run>> FindRuns(const StoreSource& store, std::vector<Gap>& damaged) {
   std::vector<Run> runs;
   const auto& batches = store.survey->batches;
   BatchChecker checker(store);
@@ -134,6 +141,7 @@ absl::StatusOr<std::vector<Run>> FindRuns(const StoreSource& store) {
     std::optional<Sequence> through;
     if (i + 1 < batches.size()) through = batches[i + 1].key - 1;
     ASSIGN_OR_RETURN(const verify::CheckedBatch checked, checker.Check(batches[i], through));
+    if (!checked.whole()) damaged.push_back({batches[i].key, through.value_or(store.survey->commit->end.sequence)});
     for (const Run& run : checked.runs) {
       if (!runs.empty() && run.before == runs.back().after) {
         runs.back().after = run.after;
@@ -204,14 +212,15 @@ absl::StatusOr<std::unique_ptr<EventLog>> OpenBeyondDamage(const std::string& gi
   }
   const CommitRecord& commit = *sources->survey.commit;
   ASSIGN_OR_RETURN(LogExtent extent, sources->log->Extent());
-  ASSIGN_OR_RETURN(const std::vector<Run> runs, FindRuns(sources->store));
+  std::vector<Gap> damaged;
+  ASSIGN_OR_RETURN(const std::vector<Run> runs, FindRuns(sources->store, damaged));
   GapFinder finder(commit.base);
   for (const Run& run : runs) finder.Add(run);
   // What was found behind the survey's last event is a chain that begins there.
   if (extent.end.sequence > commit.end.sequence) finder.Add({commit.end, extent.end});
   std::vector<Gap> gaps = finder.End(std::max(extent.end.sequence, extent.missing_through), extent.end);
   extent.missing_through = 0;
-  return std::make_unique<GapLog>(std::move(sources), extent, std::move(gaps));
+  return std::make_unique<GapLog>(std::move(sources), extent, std::move(gaps), std::move(damaged));
 }
 
 }  // namespace foldlog

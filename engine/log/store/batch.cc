@@ -118,6 +118,7 @@ absl::StatusOr<std::span<const std::uint64_t>> BatchCodec::Unpack(std::span<cons
   if (!header) return stored;
   RETURN_IF_ERROR(CheckHeader(*header, stored));
   const std::span<std::uint64_t> frames = Room(header->frames_bytes / kWordBytes);
+  if (clears_) std::fill(frames.begin(), frames.end(), 0);
   RETURN_IF_ERROR(UnpackInto(stored, frames));
   return frames;
 }

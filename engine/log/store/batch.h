@@ -80,6 +80,13 @@ class BatchSplitter {
 // Packs and unpacks batches in a buffer that it keeps from call to call. Threads: one.
 class BatchCodec {
  public:
+  BatchCodec() = default;
+
+  // For who judges what may be damaged. A block that is can leave out bytes, which are then what the buffer held
+  // before: perhaps the right ones, from another copy. One that clears its buffer gives the same frames each time.
+  enum class Buffer { kAsItIs, kCleared };
+  explicit BatchCodec(Buffer buffer) : clears_(buffer == Buffer::kCleared) {}
+
   // The words to store: `frames` themselves, or their packed form, which is valid until the next call.
   std::span<const std::uint64_t> Pack(std::span<const std::uint64_t> frames);
 
@@ -104,6 +111,7 @@ class BatchCodec {
  private:
   std::span<std::uint64_t> Room(std::size_t words);
 
+  bool clears_ = false;
   std::unique_ptr<std::uint64_t[]> buffer_;
   std::size_t buffer_words_ = 0;
 };
