@@ -10,8 +10,9 @@
 namespace foldlog {
 
 inline constexpr const char* kDamageAdvice =
-    "; keep a copy of the log's directory and restore the last backup, or read what can be read with events "
-    "--beyond-damage";
+    "; keep a copy of the log's directory and restore the last backup; foldlog events --beyond-damage reads what can "
+    "be "
+    "read, and foldlog salvage makes a new log of it";
 
 // `message` with the advice, unless a layer below has added it already.
 inline std::string WithDamageAdvice(std::string message) {

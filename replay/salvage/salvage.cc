@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -134,11 +135,11 @@ class Salvaging {
       return absl::InvalidArgumentError(
           absl::StrCat("no file of ", from_, " tells the id of the log any more; give it with --log-id"));
     }
-    const auto begins = [&](const LogId& id) {
-      const std::uint64_t hash = GenesisHash(id);
-      return std::any_of(found_.pieces.begin(), found_.pieces.end(),
-                         [&](const Piece& piece) { return piece.first == 1 && piece.before == hash; });
-    };
+    std::set<std::uint64_t> first;
+    for (const Piece& piece : found_.pieces) {
+      if (piece.first == 1) first.insert(piece.before);
+    }
+    const auto begins = [&](const LogId& id) { return first.contains(GenesisHash(id)); };
     const auto proven = std::find_if(ids.begin(), ids.end(), begins);
     report_.log_id = proven == ids.end() ? ids.front() : *proven;
     if (of_tail.ok() && *of_tail == report_.log_id) claim_ = TailFile::ReadClaimOf(from_);
@@ -150,6 +151,9 @@ class Salvaging {
     std::sort(found_.commits.begin(), found_.commits.end(), [](const CommitRecord& a, const CommitRecord& b) {
       return a.end.sequence != b.end.sequence ? a.end.sequence > b.end.sequence : a.txn_id > b.txn_id;
     });
+    // Each page that was copied has it once more.
+    const auto same = [](const CommitRecord& a, const CommitRecord& b) { return a.end == b.end; };
+    found_.commits.erase(std::unique(found_.commits.begin(), found_.commits.end(), same), found_.commits.end());
     return found_.commits.empty() ? std::nullopt : std::optional(found_.commits.front());
   }
 

@@ -58,7 +58,9 @@ class TailCheck {
   }
 
   std::string PutBack() const {
-    return absl::StrCat("keep a copy of ", source_->log, " and put the file tail back from where it was copied");
+    return absl::StrCat("keep a copy of ", source_->log,
+                        " and put the file tail back from where it was copied; foldlog salvage --log ", source_->log,
+                        " --out NEW makes a new log of what is intact");
   }
 
   // For events that are known to be missing.

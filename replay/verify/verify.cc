@@ -71,10 +71,12 @@ class Verification {
     if (!opened.ok() && !absl::IsDataLoss(opened)) return opened;
     struct stat info = {};
     if (lstat(source_.path.c_str(), &info) == 0) return true;
-    report_.findings.push_back({.part = VerifyPart::kMetaPage,
-                                .file = source_.path,
-                                .message = "the file is missing, and with it all events but the newest",
-                                .next = absl::StrCat("put it back from where ", source_.log, " was copied")});
+    report_.findings.push_back(
+        {.part = VerifyPart::kMetaPage,
+         .file = source_.path,
+         .message = "the file is missing, and with it all events but the newest",
+         .next = absl::StrCat("put it back from where ", source_.log, " was copied; foldlog salvage --log ",
+                              source_.log, " --out NEW makes a new log of what is intact")});
     return false;
   }
 

@@ -78,7 +78,10 @@ absl::Status RunShow(const ShowOptions& options, Context& context) {
     context.out.Show(ShowText(story, view, summary, {SystemClock()(), look}, IsUnicodeLocale()));
   }
   const Operation& operation = entry.operation;
-  TellOfGaps(*log, options.json, context, operation.first_sequence, entry.reset_by.value_or(operation.last_sequence));
+  const bool active = operation.status == OperationStatus::kInProgress || operation.status == OperationStatus::kPaused;
+  // What is missing right behind it may be its own end.
+  const Sequence last = entry.reset_by.value_or(operation.last_sequence + (active ? 1 : 0));
+  TellOfGaps(*log, options.json, context, operation.first_sequence, last);
   return CheckNothingIsMissing(*log, view.extent);
 }
 

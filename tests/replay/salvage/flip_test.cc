@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <string>
@@ -99,6 +100,9 @@ TEST_F(SalvageFlipTest, EachByteOfAFrameInTheTailCostsTheEvent) {
   MakeStored();
   AddToTail();
   SetTruth();
+  std::uint32_t ring = 0;
+  std::memcpy(&ring, tail_.data() + 12, sizeof ring);
+  std::fill(tail_.begin() + 4096, tail_.begin() + ring, '\0');  // the copy has it once more
   const std::size_t frame = tail_.rfind("FLG1");
   std::uint32_t payload = 0;
   std::memcpy(&payload, tail_.data() + frame + 4, sizeof payload);
