@@ -39,6 +39,7 @@ extern const Target kWriterRecordTarget;
 extern const Target kJsonTarget;
 extern const Target kSingleRowTarget;
 extern const Target kJsonLinesTarget;
+extern const Target kBackupStreamTarget;
 
 const std::vector<const Target*>& AllTargets();
 
