@@ -113,6 +113,7 @@ absl::Status CopyWriter::OpenFiles() {
   tail_position_ = recovered.stored.position;
   if (recovered.found.end != recovered.stored) tail_end_ = recovered.found.end;
   end_ = recovered.found.end.chain;
+  durable_ = recovered.durable;
   ASSIGN_OR_RETURN(const std::optional<Snapshot> snapshot, store_->file().FindSnapshot(stored_.sequence));
   snapshot_at_ = snapshot ? snapshot->at.sequence : base_.sequence;
   return absl::OkStatus();
@@ -121,7 +122,7 @@ absl::Status CopyWriter::OpenFiles() {
 absl::Status CopyWriter::PrepareToExtend() {
   if (is_new_ || watched_) return absl::OkStatus();
   ASSIGN_OR_RETURN(watched_, WatchedFiles::In(directory_));
-  ASSIGN_OR_RETURN(shared_, TailShared::OpenForWriting(directory_, *tail_, stored_.sequence));
+  ASSIGN_OR_RETURN(shared_, TailShared::OpenForWriting(directory_, *tail_, durable_));
   return MoveTail();
 }
 
@@ -188,7 +189,8 @@ absl::Status CopyWriter::Store(const FrameSpan& frames, std::uint64_t tail_posit
   tail_position_ = tail_position;
   if (is_new_) return absl::OkStatus();
   RETURN_IF_ERROR(watched_->Check());
-  shared_->SetDurable(stored_.sequence);
+  durable_ = std::max(durable_, stored_.sequence);
+  shared_->SetDurable(durable_);
   shared_->Wake();
   return absl::OkStatus();
 }

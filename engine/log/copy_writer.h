@@ -112,6 +112,7 @@ class CopyWriter {
   ChainEnd stored_;
   ChainEnd end_;
   std::vector<std::uint64_t> pending_;  // the frames from stored_ to end_
+  Sequence durable_ = 0;                // of a log that is extended: by whatever writer
   std::size_t words_stored_ = 0;        // by this object
   Sequence snapshot_at_ = 0;            // the newest one that is stored
 };
