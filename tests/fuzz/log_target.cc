@@ -21,21 +21,6 @@
 namespace foldlog::fuzz {
 namespace {
 
-// The hash of each event of the sample.
-const std::vector<std::uint64_t>& TrueHashes() {
-  static const std::vector<std::uint64_t> hashes = [] {
-    std::vector<std::uint64_t> made;
-    const auto& words = TheSample().run.words;
-    for (std::size_t at = 0; at < words.size();) {
-      const FrameView frame = *FrameAtStartOf(std::span(words).subspan(at));
-      made.push_back(frame.header.hash);
-      at += frame.size_words();
-    }
-    return made;
-  }();
-  return hashes;
-}
-
 bool TellsWhatToDo(const absl::Status& status) { return absl::StrContains(status.message(), ";"); }
 
 // What is read of the log from its first event on.

@@ -116,6 +116,20 @@ const Sample& TheSample() {
   return sample;
 }
 
+const std::vector<std::uint64_t>& TrueHashes() {
+  static const std::vector<std::uint64_t> hashes = [] {
+    std::vector<std::uint64_t> made;
+    const std::vector<std::uint64_t>& words = TheSample().run.words;
+    for (std::size_t at = 0; at < words.size();) {
+      const FrameView frame = *FrameAtStartOf(std::span(words).subspan(at));
+      made.push_back(frame.header.hash);
+      at += frame.size_words();
+    }
+    return made;
+  }();
+  return hashes;
+}
+
 const std::string& ScratchDirectory() {
   static const Scratch scratch;
   return scratch.path;

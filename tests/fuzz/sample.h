@@ -26,6 +26,9 @@ struct Sample {
 // Operations of every fate in several batches, with rows and snapshots; the last events are in the tail only.
 const Sample& TheSample();
 
+// The hash of each event of it.
+const std::vector<std::uint64_t>& TrueHashes();
+
 // A directory in memory, if there is one, that goes with the process.
 const std::string& ScratchDirectory();
 

@@ -40,6 +40,7 @@ extern const Target kJsonTarget;
 extern const Target kSingleRowTarget;
 extern const Target kJsonLinesTarget;
 extern const Target kBackupStreamTarget;
+extern const Target kSalvageTarget;
 
 const std::vector<const Target*>& AllTargets();
 

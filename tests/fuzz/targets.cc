@@ -6,9 +6,9 @@ namespace foldlog::fuzz {
 
 const std::vector<const Target*>& AllTargets() {
   static const std::vector<const Target*> targets = {
-      &kFrameTarget, &kEventTarget,     &kQueryTarget,     &kBatchTarget,       &kTailTarget,
-      &kPageTarget,  &kLogTarget,       &kRowTarget,       &kStateTarget,       &kWriterRecordTarget,
-      &kJsonTarget,  &kSingleRowTarget, &kJsonLinesTarget, &kBackupStreamTarget};
+      &kFrameTarget, &kEventTarget,     &kQueryTarget,     &kBatchTarget,        &kTailTarget,
+      &kPageTarget,  &kLogTarget,       &kRowTarget,       &kStateTarget,        &kWriterRecordTarget,
+      &kJsonTarget,  &kSingleRowTarget, &kJsonLinesTarget, &kBackupStreamTarget, &kSalvageTarget};
   return targets;
 }
 
