@@ -46,22 +46,26 @@ class Findings {
       list_.push_back(std::move(finding));
     } else {
       ++left_out_;
+      damages_left_out_ += finding.is_note ? 0 : 1;
     }
   }
   void Append(Findings other) {
     for (VerifyFinding& finding : other.list_) Add(std::move(finding));
     left_out_ += other.left_out_;
+    damages_left_out_ += other.damages_left_out_;
     has_damage_ = has_damage_ || other.has_damage_;
   }
   bool has_damage() const { return has_damage_; }
   bool empty() const { return list_.empty(); }
   std::uint64_t left_out() const { return left_out_; }
+  std::uint64_t damages_left_out() const { return damages_left_out_; }
   std::vector<VerifyFinding>& list() { return list_; }
   const std::vector<VerifyFinding>& list() const { return list_; }
 
  private:
   std::vector<VerifyFinding> list_ = {};
   std::uint64_t left_out_ = 0;
+  std::uint64_t damages_left_out_ = 0;
   bool has_damage_ = false;
 };
 

@@ -221,6 +221,7 @@ class Verification {
     all.Append(std::move(others_));
     all.Append(std::move(tail_.findings));
     report_.findings_left_out = all.left_out();
+    report_.damages_left_out = all.damages_left_out();
     report_.findings = std::move(all.list());
     report_.file_bytes = survey_.file_bytes;
     const std::optional<CommitRecord>& commit = survey_.commit;
@@ -251,7 +252,7 @@ std::string_view Name(VerifyPart part) {
 }
 
 bool VerifyReport::sound() const {
-  return findings_left_out == 0 &&
+  return damages_left_out == 0 &&
          std::all_of(findings.begin(), findings.end(), [](const VerifyFinding& finding) { return finding.is_note; });
 }
 

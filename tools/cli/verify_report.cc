@@ -34,14 +34,14 @@ std::string Hidden(const VerifyFinding& finding) {
   return absl::StrCat("; hides events ", *finding.hides_from, " to ", *finding.hides_through, " (", Count(events), ")");
 }
 
-// How many findings are damage, and how many are notes. What was left out counts as damage.
+// How many findings are damage, and how many are notes, those that were left out included.
 struct Numbers {
   std::uint64_t damages = 0;
   std::uint64_t notes = 0;
 };
 
 Numbers CountFindings(const VerifyReport& report) {
-  Numbers numbers{.damages = report.findings_left_out};
+  Numbers numbers{.damages = report.damages_left_out, .notes = report.findings_left_out - report.damages_left_out};
   for (const VerifyFinding& finding : report.findings) ++(finding.is_note ? numbers.notes : numbers.damages);
   return numbers;
 }

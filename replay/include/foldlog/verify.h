@@ -76,7 +76,8 @@ struct VerifyReport {
   std::vector<VerifyFinding> findings = {};  // in the order of the files, then of the events; so many at most:
   static constexpr std::size_t kFindingsMax = 1000;
   std::uint64_t findings_left_out = 0;
-  ChainEnd base = {};  // as far as they are known
+  std::uint64_t damages_left_out = 0;  // of those, all but the notes
+  ChainEnd base = {};                  // as far as they are known
   ChainEnd end = {};
   std::uint64_t events = 0;  // that were found whole, the tail's included; quick: that there should be
   std::uint64_t batches = 0;

@@ -246,6 +246,24 @@ TEST_F(VerifyTest, MissingRowsAreANote) {
   ExpectSound();
 }
 
+TEST_F(VerifyTest, RowsOfNoBatchAndNoOperationAreFound) {
+  MakeLog(3);
+  for (const char* table : {"batches", "operations"}) {
+    Database(path()).Commit([&](Transaction& transaction) { transaction.Put(table, 77'777, 112); });
+    Image image(ReadFile(path()));
+    const u64 record = Values(image, "meta").at(1).offset;  // that of the commit, which names its transaction
+    image.Set<u64>(record, image.TxnId(image.Newest()));
+    image.Set<u64>(record + 56, XXH3_64bits(&image.bytes[record], 56));
+    Write(image);
+    std::vector<std::string> strays;
+    for (const VerifyFinding& finding : Look().findings) {
+      if (finding.part == VerifyPart::kIndex && !finding.is_note) strays.push_back(finding.message);
+    }
+    EXPECT_THAT(strays, testing::Contains(testing::StrEq("1 rows of " + std::string(table) +
+                                                         " are of none, the first that of event 77777")));
+  }
+}
+
 // Changes one snapshot of the table, in the middle of the log.
 class VerifySnapshotTest : public VerifyTest {
  protected:
@@ -296,6 +314,27 @@ TEST_F(VerifySnapshotTest, SnapshotsThatLieAreFoundAndNothingElseIsBlamed) {
   }
   EXPECT_GT(lying, 100U);
   EXPECT_EQ(lies, lying);
+}
+
+// Its hash is right, so readers would believe it.
+TEST_F(VerifySnapshotTest, SlotOfTheFileThatLiesIsFound) {
+  MakeLarge();
+  Image image(ReadFile(log_dir_ + "/snapshots"));
+  std::vector<std::uint64_t> words(image.Get<u64>(8));
+  std::memcpy(words.data(), &image.bytes[32], words.size() * 8);
+  ASSERT_OK_AND_ASSIGN(State state, DecodeState(words));
+  ASSERT_TRUE(state.operation.has_value());
+  ++state.operation->error_count;
+  words.clear();
+  ASSERT_OK(EncodeState(state, words));
+  ASSERT_EQ(words.size(), image.Get<u64>(8));
+  std::memcpy(&image.bytes[32], words.data(), words.size() * 8);
+  image.Set<u64>(0, XXH3_64bits(&image.bytes[8], 24 + words.size() * 8));
+  WriteFile(log_dir_ + "/snapshots", image.bytes);
+  const VerifyFinding damage = TheDamage(Look());
+  EXPECT_EQ(damage.part, VerifyPart::kSnapshot);
+  EXPECT_THAT(damage.message, HasSubstr("is not the state that the events give"));
+  EXPECT_THAT(damage.next, HasSubstr("remove " + log_dir_ + "/snapshots"));
 }
 
 TEST_F(VerifySnapshotTest, TornSlotOfTheFileIsANote) {

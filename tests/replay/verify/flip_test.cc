@@ -80,14 +80,15 @@ class FlipTest : public LogDirectoryFixture {
     return answers;
   }
 
-  // Changes each byte of the file. Returns those of which nothing is found.
-  std::vector<std::size_t> Unnoticed(const std::string& name) {
+  // Changes each byte of the file, or of a part of it. Returns those of which nothing is found.
+  std::vector<std::size_t> Unnoticed(const std::string& name, std::size_t begin = 0,
+                                     std::size_t end = ~std::size_t{0}) {
     const std::string path = log_dir_ + "/" + name;
     const std::string bytes = ReadFile(path);
     const std::string truth = Answers();
     const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
     std::vector<std::size_t> unnoticed;
-    for (std::size_t at = TestSeed() % kStep; at < bytes.size(); at += kStep) {
+    for (std::size_t at = begin + TestSeed() % kStep; at < std::min(bytes.size(), end); at += kStep) {
       const char changed = static_cast<char>(bytes[at] ^ (1 << at % 8));
       EXPECT_EQ(pwrite(fd, &changed, 1, static_cast<off_t>(at)), 1);
       const auto report = Verify(log_dir_, {.jobs = 1});
@@ -242,6 +243,19 @@ TEST_F(FlipTest, EachByteOfTheTailIsFoundOrOneThatNothingReads) {
   }
   EXPECT_EQ(Ranges(missed), "");
   EXPECT_GT(in_use.size(), 61U * 32);
+}
+
+// Two slots, of which the words that their heads tell of are in use.
+TEST_F(FlipTest, EachByteOfTheFileSnapshotsIsFound) {
+  MakeStored();
+  constexpr std::size_t kSlot = 65'536;
+  constexpr std::size_t kHead = 32;
+  const Image image(ReadFile(log_dir_ + "/snapshots"));
+  for (const std::size_t slot : {std::size_t{0}, kSlot}) {
+    const std::size_t bytes = kHead + 8 * image.Get<u64>(slot + 8);
+    ASSERT_GT(bytes, 10 * kHead);
+    EXPECT_EQ(Ranges(Unnoticed("snapshots", slot, slot + bytes)), "");
+  }
 }
 
 }  // namespace
