@@ -10,6 +10,7 @@
 #include "engine/codec/frame.h"
 #include "engine/log/store/lmdb/page.h"
 #include "engine/log/store/records.h"
+#include "engine/log/tail/copy.h"
 #include "tests/fuzz/sample.h"
 
 namespace foldlog::fuzz {
@@ -25,8 +26,9 @@ struct Seal {
   std::size_t hash_at;
   std::size_t from;
   std::size_t bytes;
-  std::size_t seed_at;  // 0: the seed is 0
+  std::size_t seed_at;  // 0: the seed stands in no file
   Flag kind;
+  std::uint64_t seed = 0;  // where seed_at is 0
 };
 
 std::uint64_t WordAt(const std::string& bytes, std::size_t at) {
@@ -38,7 +40,7 @@ std::uint64_t WordAt(const std::string& bytes, std::size_t at) {
 // Whether there is such a hash in the bytes as they are.
 bool Holds(const std::string& bytes, const Seal& seal) {
   if (seal.from + seal.bytes > bytes.size() || seal.hash_at + kWord > bytes.size()) return false;
-  const std::uint64_t seed = seal.seed_at == 0 ? 0 : WordAt(bytes, seal.seed_at);
+  const std::uint64_t seed = seal.seed_at == 0 ? seal.seed : WordAt(bytes, seal.seed_at);
   return XXH3_64bits_withSeed(&bytes[seal.from], seal.bytes, seed) == WordAt(bytes, seal.hash_at);
 }
 
@@ -66,9 +68,15 @@ std::vector<Seal> CandidatesAt(const std::string& name, const std::string& bytes
 }
 
 std::vector<Seal> FindSeals() {
-  std::vector<Seal> seals = {{"tail", 40, 0, 40, 0, kResealRecords},
-                             {"tail", kPage + 24, kPage, 24, 0, kResealRecords},
-                             {"tail", kPage + kSector + 24, kPage + kSector, 24, 0, kResealRecords}};
+  std::vector<Seal> seals = {{"tail", 40, 0, 40, 0, kResealRecords}};
+  const std::string& tail = TheSample().files.at("tail");
+  std::uint32_t ring_at = 0;
+  std::memcpy(&ring_at, &tail[12], sizeof ring_at);
+  for (std::size_t page = kPage; page < ring_at; page += kPage) {
+    const std::size_t claim = page + offsetof(CopyPage, claim);
+    seals.push_back(
+        {"tail", page + offsetof(CopyPage, hash), claim, sizeof(TailClaim), 0, kResealRecords, page / kPage - 1});
+  }
   for (const auto& [name, bytes] : TheSample().files) {
     for (std::size_t at = 0; at + sizeof(CommitRecord) <= bytes.size(); at += kWord) {
       if (WordAt(bytes, at) == 0 && WordAt(bytes, at + kWord) == 0) continue;
@@ -90,7 +98,7 @@ void MakeRight(std::uint8_t kinds, Files& files) {
     std::string& bytes = files[seal.file];
     const bool inside = seal.from + seal.bytes <= bytes.size() && seal.hash_at + kWord <= bytes.size();
     if ((kinds & seal.kind) == 0 || !inside) continue;
-    const std::uint64_t seed = seal.seed_at == 0 ? 0 : WordAt(bytes, seal.seed_at);
+    const std::uint64_t seed = seal.seed_at == 0 ? seal.seed : WordAt(bytes, seal.seed_at);
     const std::uint64_t hash = XXH3_64bits_withSeed(&bytes[seal.from], seal.bytes, seed);
     std::memcpy(&bytes[seal.hash_at], &hash, sizeof hash);
   }

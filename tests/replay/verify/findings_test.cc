@@ -246,24 +246,6 @@ TEST_F(VerifyTest, MissingRowsAreANote) {
   ExpectSound();
 }
 
-TEST_F(VerifyTest, RowsOfNoBatchAndNoOperationAreFound) {
-  MakeLog(3);
-  for (const char* table : {"batches", "operations"}) {
-    Database(path()).Commit([&](Transaction& transaction) { transaction.Put(table, 77'777, 112); });
-    Image image(ReadFile(path()));
-    const u64 record = Values(image, "meta").at(1).offset;  // that of the commit, which names its transaction
-    image.Set<u64>(record, image.TxnId(image.Newest()));
-    image.Set<u64>(record + 56, XXH3_64bits(&image.bytes[record], 56));
-    Write(image);
-    std::vector<std::string> strays;
-    for (const VerifyFinding& finding : Look().findings) {
-      if (finding.part == VerifyPart::kIndex && !finding.is_note) strays.push_back(finding.message);
-    }
-    EXPECT_THAT(strays, testing::Contains(testing::StrEq("1 rows of " + std::string(table) +
-                                                         " are of none, the first that of event 77777")));
-  }
-}
-
 // Changes one snapshot of the table, in the middle of the log.
 class VerifySnapshotTest : public VerifyTest {
  protected:
