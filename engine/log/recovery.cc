@@ -79,6 +79,7 @@ absl::StatusOr<RecoveredLog> Recover(const RecoveryInput& input) {
   TailClaim claim;
   if (MayLackWords(input, recovered.found.end.chain.sequence, power_may_have_gone)) {
     claim = input.tail.ReadClaims().claim;
+    RETURN_IF_ERROR(input.tail.MakeDurable());
     RestoreRing(input.tail, recovered.stored, recovered.found.end);
     recovered.found = ScanTail(input.tail.ring(), recovered.stored, /*search_rest=*/power_may_have_gone);
   }

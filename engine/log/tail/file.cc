@@ -211,6 +211,8 @@ TailFile::Claims TailFile::ReadClaimsOf(int file, std::uint64_t count, const std
   return claims;
 }
 
+absl::Status TailFile::MakeDurable() const { return FlushData(file_.get(), path_); }
+
 absl::Status TailFile::LowerClaims(Sequence end) {
   std::array<CopyPage, 1> page;
   for (std::uint64_t number = 0; number < CopyPages(ring_words_); ++number) {

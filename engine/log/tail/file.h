@@ -87,6 +87,10 @@ class TailFile {
   // lost for good, or in doubt, is so once, and not of the events that will have these numbers next.
   absl::Status LowerClaims(Sequence end);
 
+  // Makes durable what the file shows: one that was copied a moment ago may be in the page cache only, whatever its
+  // marks claim.
+  absl::Status MakeDurable() const;
+
   // Makes durable pages `first` and following of the copy. An error leaves it unknown which of them are.
   absl::Status WriteCopy(std::uint64_t first, std::span<const CopyPage> pages);
 
