@@ -60,12 +60,19 @@ std::optional<Fold> BeginAnew(const FrameView& frame, const ChainEnd& before) {
   if (DecodePlainCheckpoint(frame.payload, plain)) return std::nullopt;
   const absl::StatusOr<Event> event = DecodeEvent(frame.payload);
   if (!event.ok()) return std::nullopt;
+  // Filled in place: GCC 12 warns of a temporary that is moved from.
+  std::optional<Fold> fold(std::in_place);
   if (std::holds_alternative<Started>(event->body) || std::holds_alternative<Imported>(event->body)) {
-    return Fold{State{.sequence = before.sequence}, before, 0};
+    fold->at = before;
+  } else if (std::holds_alternative<Cleared>(event->body) || std::holds_alternative<Reset>(event->body)) {
+    fold->at = frame.end();
+    fold->state.epoch = event->epoch;
+    fold->state.seen = {event->time, event->boot};
+  } else {
+    return std::nullopt;
   }
-  if (!std::holds_alternative<Cleared>(event->body) && !std::holds_alternative<Reset>(event->body)) return std::nullopt;
-  return Fold{State{.sequence = frame.header.sequence, .epoch = event->epoch, .seen = {event->time, event->boot}},
-              frame.end(), 0};
+  fold->state.sequence = fold->at.sequence;
+  return fold;
 }
 
 // Nothing is known of the row up to `at`.
