@@ -31,13 +31,15 @@ absl::Status CreateLog(const std::string& directory, const LogDirectoryOptions& 
 }
 
 // The caller holds the writer lock: only then is it certain that no other process is creating the file right now.
-absl::Status EnsureLogExists(const std::string& directory, const LogDirectoryOptions& options) {
+// Gives whether the log was there already.
+absl::StatusOr<bool> EnsureLogExists(const std::string& directory, const LogDirectoryOptions& options) {
   ASSIGN_OR_RETURN(const bool exists, PrepareDirectory(directory, options.create));
   if (!exists) RETURN_IF_ERROR(CreateLog(directory, options));
   // Also for a log that exists: a creation may have been killed before it made these entries durable, of the file in
   // the directory and of the directory in its parent.
   RETURN_IF_ERROR(SyncDirectory(directory));
-  return exists ? absl::OkStatus() : SyncEntryOf(directory);
+  if (!exists) RETURN_IF_ERROR(SyncEntryOf(directory));
+  return exists;
 }
 
 using Create = LogDirectoryOptions::Create;
@@ -54,7 +56,7 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
   ASSIGN_OR_RETURN(std::unique_ptr<WriterLock> lock,
                    WriterLock::Acquire(directory, self, {.use = options.use, .wait = options.lock_wait}));
   self = lock->self();
-  RETURN_IF_ERROR(EnsureLogExists(directory, options));
+  ASSIGN_OR_RETURN(const bool exists, EnsureLogExists(directory, options));
   ASSIGN_OR_RETURN(std::unique_ptr<LogFile> file, OpenLogFile(directory));
   ASSIGN_OR_RETURN(auto tail, OpenTail(directory, file->log_id(), TailFile::Access::kWrite));
   ASSIGN_OR_RETURN(auto store, Store::Open(std::move(file), directory, options.indexer));
@@ -65,6 +67,7 @@ absl::StatusOr<WritableLog> OpenLogForWriting(const std::string& given, const Lo
                                                     .durable_by_shared = durable_by_shared,
                                                     .previous = lock->previous(),
                                                     .self = self,
+                                                    .is_new = !exists,
                                                     .accept_loss = options.accept_loss}));
   RETURN_IF_ERROR(lock->NoteRecovery(recovered.report));
   ASSIGN_OR_RETURN(TailShared shared, TailShared::OpenForWriting(directory, *tail, recovered.durable));

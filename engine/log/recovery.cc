@@ -71,13 +71,13 @@ absl::StatusOr<RecoveredLog> Recover(const RecoveryInput& input) {
       .base = commit.base, .stored = {commit.tail_position, commit.end}, .found = {}, .durable = 0, .report = {}};
   RecoveryReport& report = recovered.report;
   report.last_writer = FateOfLastWriter(input.previous, input.self);
-  const bool power_may_have_gone = PowerMayHaveGone(report.last_writer, input.previous, input.self);
+  const bool power_may_have_gone = !input.is_new && PowerMayHaveGone(report.last_writer, input.previous, input.self);
   // After a power cut nothing is cached, and torn frames may lie before newer ones; after the mere death of a process
   // neither is so.
   if (power_may_have_gone) input.tail.ReadAhead();
   recovered.found = ScanTail(input.tail.ring(), recovered.stored, /*search_rest=*/false);
   TailClaim claim;
-  if (MayLackWords(input, recovered.found.end.chain.sequence, power_may_have_gone)) {
+  if (!input.is_new && MayLackWords(input, recovered.found.end.chain.sequence, power_may_have_gone)) {
     claim = input.tail.ReadClaims().claim;
     RETURN_IF_ERROR(input.tail.MakeDurable());
     RestoreRing(input.tail, recovered.stored, recovered.found.end);

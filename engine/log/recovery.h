@@ -21,6 +21,7 @@ struct RecoveryInput {
   Sequence durable_by_shared;  // how far events are durable by the shared page; 0: it does not say
   const WriterInfo& previous;  // the writer lock before this writer took it
   const Owner& self;
+  bool is_new;       // whether this opening has created the log: then there is nothing to find
   bool accept_loss;  // whether to go on although durable events are missing
 };
 
