@@ -106,6 +106,7 @@ absl::Status CopyWriter::OpenFiles() {
                             .durable_by_shared = TailShared::OpenForReading(directory_).durable(*tail_),
                             .previous = lock_->previous(),
                             .self = lock_->self(),
+                            .is_new = false,
                             .accept_loss = false}));
   RETURN_IF_ERROR(lock_->NoteRecovery(recovered.report));
   base_ = recovered.base;
@@ -148,20 +149,13 @@ absl::Status CopyWriter::MoveTail() {
 
 absl::Status CopyWriter::Append(const FrameSpan& frames) {
   RETURN_IF_ERROR(CheckStartsAt(frames, end_, directory_));
-  RETURN_IF_ERROR(WalkChain(frames, [](const FrameView&) {}));
-  const ChainEnd before = end_;
-  const std::size_t size_before = pending_.size();
-  for (std::span<const std::uint64_t> rest = frames.words; !rest.empty();) {
-    const std::optional<FrameView> frame = FrameBehind(end_, rest);
-    if (!frame) {
-      const Sequence damaged = end_.sequence + 1;
-      pending_.resize(size_before);
-      end_ = before;
-      return absl::InvalidArgumentError(absl::StrCat("event ", damaged, " of those to append is damaged"));
-    }
-    end_ = frame->end();
-    rest = rest.subspan(frame->size_words());
-  }
+  Sequence damaged = 0;
+  RETURN_IF_ERROR(WalkChain(frames, [&](const FrameView& frame) {
+    if (damaged == 0 && !IsIntact(frame)) damaged = frame.header.sequence;
+  }));
+  if (damaged != 0)
+    return absl::InvalidArgumentError(absl::StrCat("event ", damaged, " of those to append is damaged"));
+  end_ = frames.after;
   pending_.insert(pending_.end(), frames.words.begin(), frames.words.end());
   const std::size_t enough = std::clamp(words_stored_, kTransactionWords, kTransactionWordsMax);
   return pending_.size() < enough ? absl::OkStatus() : Flush();
