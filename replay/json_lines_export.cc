@@ -16,6 +16,7 @@
 #include "replay/json_line.h"
 #include "replay/report/fields.h"
 #include "replay/report/json_sink.h"
+#include "replay/report/objects.h"
 #include "replay/report/text.h"
 
 namespace foldlog {
@@ -49,9 +50,7 @@ std::string EndLine(const ChainEnd& end) {
 std::string GapLine(const Gap& gap) {
   JsonSink json;
   json.BeginObject();
-  Put(json, "kind", std::string_view("missing"));
-  Put(json, "from", gap.from);
-  Put(json, "through", gap.through);
+  PutGap(json, gap);
   json.EndObject();
   return WithLineHash(json.Take());
 }

@@ -126,6 +126,12 @@ void PutHistoryEntry(Sink& sink, const HistoryEntry& entry, const LogView& view)
   PutOutcome(sink, operation);
 }
 
+void PutGap(Sink& sink, const Gap& gap) {
+  Put(sink, "kind", std::string_view("missing"));
+  Put(sink, "from", gap.from);
+  Put(sink, "through", gap.through);
+}
+
 void PutStateAt(Sink& sink, const State& state, const std::optional<SingleRow>& row) {
   const Operation operation = state.operation.value_or(Operation{.status = OperationStatus::kIdle});
   Put(sink, "sequence", state.sequence);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "foldlog/event_log.h"
 #include "foldlog/history.h"
 #include "foldlog/single_row.h"
 #include "foldlog/state.h"
@@ -24,6 +25,9 @@ void PutStatus(Sink& sink, const LogView& view, const Moment& now, std::optional
 
 // One operation. `view` tells whether it is the one in progress, and interrupted.
 void PutHistoryEntry(Sink& sink, const HistoryEntry& entry, const LogView& view);
+
+// The events of a gap, of the kind `missing`: they are damaged, and were left out.
+void PutGap(Sink& sink, const Gap& gap);
 
 // `state` as it was, with the row of that moment. The fields of an operation, as in the history; nulls and zeros if
 // idle.

@@ -1,13 +1,13 @@
 #include "tools/cli/beyond_damage.h"
 
 #include <algorithm>
-#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "engine/gaps.h"
 #include "foldlog/beyond_damage.h"
 #include "foldlog/log_directory.h"
 #include "replay/report/json_sink.h"
+#include "replay/report/objects.h"
 #include "tools/cli/app.h"
 #include "tools/cli/arguments.h"
 
@@ -17,9 +17,7 @@ namespace {
 std::string GapJson(const Gap& gap) {
   report::JsonSink json;
   json.BeginObject();
-  Put(json, "kind", std::string_view("missing"));
-  Put(json, "from", gap.from);
-  Put(json, "through", gap.through);
+  PutGap(json, gap);
   json.EndObject();
   return json.Take();
 }

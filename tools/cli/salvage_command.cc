@@ -13,6 +13,7 @@
 #include "foldlog/salvage.h"
 #include "replay/json_line.h"
 #include "replay/report/json_sink.h"
+#include "replay/report/objects.h"
 #include "replay/report/text.h"
 #include "tools/cli/app.h"
 #include "tools/cli/arguments.h"
@@ -83,9 +84,7 @@ void PrintJson(const Options& options, const SalvageReport& report, double secon
   for (const Gap& gap : report.gaps()) {
     JsonSink json;
     json.BeginObject();
-    Put(json, "kind", std::string_view("missing"));
-    Put(json, "from", gap.from);
-    Put(json, "through", gap.through);
+    PutGap(json, gap);
     json.EndObject();
     out.Line(json.Take());
   }
