@@ -24,17 +24,7 @@ class SalvageTest : public VerifyTest {
   std::string tail() const { return log_dir_ + "/tail"; }
 
   // Some operations in several transactions.
-  void MakeStored() {
-    for (int session = 0; session < 3; ++session) {
-      ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_, SmallTailOptions()));
-      ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({.total_files = 60, .roots = {"/a"}}));
-      for (int i = 1; i <= 60; ++i) {
-        ASSERT_OK(engine->Checkpoint(handle, {.files_processed = i, .current_path = "/a/" + std::to_string(i * 7919)}));
-      }
-      ASSERT_OK(engine->Complete(handle));
-      ASSERT_OK(engine->Close());
-    }
-  }
+  void MakeStored() { StoreOperations(SmallTailOptions()); }
 
   // More events, in the tail alone; the first of them are durable.
   void AddToTail(int events = 60) {

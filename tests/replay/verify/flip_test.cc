@@ -41,17 +41,7 @@ class FlipTest : public LogDirectoryFixture {
   }
 
   // Some operations in several transactions.
-  void MakeStored() {
-    for (int session = 0; session < 3; ++session) {
-      ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_, Options()));
-      ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine->Start({.total_files = 60, .roots = {"/a"}}));
-      for (int i = 1; i <= 60; ++i) {
-        ASSERT_OK(engine->Checkpoint(handle, {.files_processed = i, .current_path = "/a/" + std::to_string(i * 7919)}));
-      }
-      ASSERT_OK(engine->Complete(handle));
-      ASSERT_OK(engine->Close());
-    }
-  }
+  void MakeStored() { StoreOperations(Options()); }
 
   // More events, durable and in the tail alone.
   void AddToTail() {
