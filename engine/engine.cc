@@ -1,5 +1,6 @@
 #include "foldlog/engine.h"
 
+#include <chrono>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -27,6 +28,9 @@ Checkpoint WithCount(Checkpoint checkpoint, std::int64_t files_processed) {
 
 // What the texts and statistics of an event may take so that it fits into a frame with what else there is in it.
 constexpr std::size_t kWordsOfAnEndBytes = kMaxCommonPayloadBytes - 4096;
+
+// So much more time passes between two looks at what may be pruned than a look takes.
+constexpr int kRetainPause = 10;
 
 // The same where only the log's reserve is left, which has room for a few such events.
 constexpr std::size_t kWordsOnAFullDiskBytes = 512;
@@ -102,6 +106,13 @@ struct Engine::Impl {
                                  Decrease decrease, const CommandContext& context);
   absl::Status FoldCheckpoint(CheckpointView& checkpoint);
   void SnapshotIfDue();
+
+  // Prunes by the policy. Called without the mutex, for it reads the log.
+  std::mutex retaining;  // one thread at a time
+  RetentionPolicy retention;
+  std::chrono::steady_clock::time_point retain_not_before = {};
+  void Retain();
+  absl::Status EndDurably(const absl::StatusOr<Event>& decision, std::unique_lock<std::mutex> lock);
 };
 
 // Folded before it is stored, so that nothing is ever stored that cannot be folded.
@@ -142,6 +153,32 @@ absl::Status Engine::Impl::AppendDurably(const absl::StatusOr<Event>& decision, 
                                          std::unique_lock<std::mutex> lock) {
   RETURN_IF_ERROR(Append(decision, space));
   return MakeDurable(std::move(lock));
+}
+
+// That the operation has ended counts, whatever becomes of older ones.
+absl::Status Engine::Impl::EndDurably(const absl::StatusOr<Event>& decision, std::unique_lock<std::mutex> lock) {
+  RETURN_IF_ERROR(AppendDurably(decision, Space::kReserve, std::move(lock)));
+  Retain();
+  return absl::OkStatus();
+}
+
+// Where operations end many times a second, most of the time goes to them. A log that can't be pruned now is pruned
+// when the next operation ends; if it has failed, the next append reports it.
+void Engine::Impl::Retain() {
+  if (retention.keeps_all()) return;
+  const std::unique_lock one(retaining, std::try_to_lock);
+  const auto begin = std::chrono::steady_clock::now();
+  if (!one || begin < retain_not_before) return;
+  TimeNs now = 0;
+  {
+    const std::lock_guard lock(mutex);
+    now = options.clock().time;
+  }
+  const absl::StatusOr<PrunePlan> plan = PlanPrune(*log, retention, now);
+  if (plan.ok()) Prune(*log, *plan, Describe(self)).IgnoreError();
+  if (plan.ok() && plan->gives_back()) log->FreePruned().IgnoreError();
+  const auto done = std::chrono::steady_clock::now();
+  retain_not_before = done + kRetainPause * (done - begin);
 }
 
 // The handle is taken before the lock is released, while the operation is surely this command's.
@@ -233,6 +270,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(WritableLog log, EngineOpti
   // Counted from the snapshot that the fold began with: the events folded since then count towards the next one.
   impl->snapshot_at = fold.snapshot_used;
   impl->recovery = log.recovery;
+  // A policy that can't be read prunes nothing.
+  impl->retention =
+      impl->options.retention ? *impl->options.retention : ReadRetention(*impl->log).value_or(RetentionPolicy());
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
 
@@ -293,14 +333,12 @@ absl::StatusOr<OperationHandle> Engine::RecoverByForce(const std::string& operat
 
 absl::Status Engine::Complete(const OperationHandle& handle, const Stats& stats, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideComplete(impl_->state(), handle, stats, impl_->Now(context)), Space::kReserve,
-                              std::move(lock));
+  return impl_->EndDurably(DecideComplete(impl_->state(), handle, stats, impl_->Now(context)), std::move(lock));
 }
 
 absl::Status Engine::Fail(const OperationHandle& handle, const std::string& error, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideFail(impl_->state(), handle, error, impl_->Now(context)), Space::kReserve,
-                              std::move(lock));
+  return impl_->EndDurably(DecideFail(impl_->state(), handle, error, impl_->Now(context)), std::move(lock));
 }
 
 absl::Status Engine::Clear(const CommandContext& context) {
@@ -310,8 +348,7 @@ absl::Status Engine::Clear(const CommandContext& context) {
 
 absl::Status Engine::Reset(const std::string& reason, const CommandContext& context) {
   ASSIGN_OR_RETURN(auto lock, impl_->LockForCommand());
-  return impl_->AppendDurably(DecideReset(impl_->state(), reason, impl_->Now(context)), Space::kReserve,
-                              std::move(lock));
+  return impl_->EndDurably(DecideReset(impl_->state(), reason, impl_->Now(context)), std::move(lock));
 }
 
 absl::StatusOr<OperationHandle> Engine::Import(Imported operation, const CommandContext& context) {

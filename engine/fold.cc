@@ -1,12 +1,15 @@
 #include "engine/fold.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/codec/checkpoint_codec.h"
+#include "engine/codec/damage_advice.h"
 #include "engine/codec/event_codec.h"
 #include "engine/codec/frame.h"
 #include "engine/codec/frame_reader.h"
@@ -120,16 +123,9 @@ absl::StatusOr<Fold> FoldBehindGap(const EventLog& log, const Gap& gap) {
   return FoldUnknown(log, gap, last);
 }
 
-absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
-  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
-  // Durable events are missing at the end: the latest state that can be folded is not the latest state that was. The
-  // caller gets the log's error, unless it asks for an event by number.
-  if (!at) RETURN_IF_ERROR(CheckNothingIsMissing(log, extent));
-  const Sequence target = at.value_or(extent.end.sequence);
-  if (target > extent.end.sequence) {
-    return absl::OutOfRangeError(absl::StrCat("event ", target, " does not exist: the log ", log.name(),
-                                              " ends with event ", extent.end.sequence));
-  }
+namespace {
+
+absl::StatusOr<Fold> FoldUpTo(const EventLog& log, const LogExtent& extent, Sequence target) {
   const Gap* const gap = GapUpTo(log, target);
   if (gap != nullptr && gap->through >= target) {
     return absl::DataLossError(absl::StrCat("the log ", log.name(), ": ", WhichAre(*gap), " missing"));
@@ -143,14 +139,45 @@ absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
     if (state.ok() && state->sequence == taken_at.sequence && reader) {
       absl::StatusOr<Fold> fold = FoldOn(*reader, log.name(), {*std::move(state), taken_at, taken_at.sequence}, target);
       // A misfit may be the fault of this snapshot: an older one, or none, shows whether it is the log's.
-      if (!fold.ok() || !fold->state.misfit) return fold;
+      if (!fold.ok() || !fold->state.misfit || taken_at == extent.base) return fold;
     }
-    if (taken_at.sequence == 0) break;
+    if (taken_at.sequence <= extent.base.sequence) break;
     ASSIGN_OR_RETURN(snapshot, log.FindSnapshot(taken_at.sequence - 1));
   }
   if (gap != nullptr) return FoldFromGap(log, *gap, target);
+  // A log that begins later, and was not pruned, is part of another: nothing is known of what came before.
+  ASSIGN_OR_RETURN(const std::vector<PrunedRange> pruned, log.ReadPruned());
+  if (!pruned.empty()) {
+    return absl::DataLossError(absl::StrCat("the log ", log.name(), " was pruned up to event ", extent.base.sequence,
+                                            ", and the state there can't be read", kDamageAdvice));
+  }
   FrameReader reader(log, extent.base);
   return FoldOn(reader, log.name(), {State{.sequence = extent.base.sequence}, extent.base, 0}, target);
+}
+
+// How often a fold begins anew because a writer has pruned the log meanwhile.
+constexpr int kAttemptsMax = 10;
+
+}  // namespace
+
+absl::StatusOr<Fold> FoldLog(const EventLog& log, std::optional<Sequence> at) {
+  for (int attempt = 1;; ++attempt) {
+    ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+    // Durable events are missing at the end: the latest state that can be folded is not the latest state that was. The
+    // caller gets the log's error, unless it asks for an event by number.
+    if (!at) RETURN_IF_ERROR(CheckNothingIsMissing(log, extent));
+    const Sequence target = at.value_or(extent.end.sequence);
+    if (target > extent.end.sequence) {
+      return absl::OutOfRangeError(absl::StrCat("event ", target, " does not exist: the log ", log.name(),
+                                                " ends with event ", extent.end.sequence));
+    }
+    // The log tells when and why.
+    if (target < extent.base.sequence) return log.Read(std::max<Sequence>(target, 1), 1).status();
+    absl::StatusOr<Fold> fold = FoldUpTo(log, extent, target);
+    if (fold.ok() || attempt == kAttemptsMax) return fold;
+    ASSIGN_OR_RETURN(const LogExtent now, log.Extent());
+    if (now.base == extent.base) return fold;
+  }
 }
 
 }  // namespace foldlog

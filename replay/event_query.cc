@@ -21,6 +21,13 @@ absl::Status NoSuchOperation(const EventLog& log, const EventFilter& filter) {
       absl::StrCat("the log ", log.name(), " knows no operation ", named, "; its history lists those it knows"));
 }
 
+// Who asks for events that were pruned is told when they were, and not that there are none.
+absl::Status CheckNotPruned(const EventLog& log, Sequence from, Sequence through, const LogExtent& extent) {
+  const Sequence base = extent.base.sequence;
+  if (base == 0 || (from <= 1 && through > base) || from > base) return absl::OkStatus();
+  return log.Read(std::max<Sequence>(from, 1), 1).status();
+}
+
 // Replaces the operation that the filter names by the number of its first event, and narrows the range to it.
 absl::Status FindOperationOf(const EventLog& log, EventFilter& filter, EventRange& range) {
   if (filter.operation_id) {
@@ -32,6 +39,8 @@ absl::Status FindOperationOf(const EventLog& log, EventFilter& filter, EventRang
   ASSIGN_OR_RETURN(HistoryQuery history, HistoryQuery::Over(log, {}, Order::kOldestFirst, filter.operation));
   ASSIGN_OR_RETURN(const std::optional<HistoryEntry> entry, history.Next());
   if (!entry || entry->operation.first_sequence != filter.operation) return NoSuchOperation(log, filter);
+  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+  RETURN_IF_ERROR(CheckNotPruned(log, filter.operation, extent.base.sequence, extent));
   range.from = std::max(range.from, filter.operation);
   if (entry->reset_by) range.through = std::min(range.through, *entry->reset_by);
   if (entry->reset_by) return absl::OkStatus();
@@ -53,6 +62,7 @@ absl::StatusOr<EventQuery> EventQuery::Over(const EventLog& log, const EventFilt
                                             Sequence cursor) {
   RETURN_IF_ERROR(CheckFilter(filter));
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+  RETURN_IF_ERROR(CheckNotPruned(log, filter.from, filter.through, extent));
   EventFilter wanted = filter;
   EventRange range{std::max(filter.from, extent.base.sequence + 1), std::min(filter.through, extent.end.sequence)};
   if (filter.operation != 0 || filter.operation_id) RETURN_IF_ERROR(FindOperationOf(log, wanted, range));

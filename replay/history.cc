@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/saturated.h"
 #include "engine/base/status_macros.h"
+#include "engine/fold.h"
 #include "engine/missing_events.h"
 #include "replay/history_filter.h"
 #include "replay/history_scan.h"
@@ -45,7 +46,10 @@ absl::StatusOr<HistoryQuery> HistoryQuery::Over(const EventLog& log, const Histo
   const std::optional<OperationsIndexed> indexed = FindOperationsIndexed(log, extent.end.sequence, damage);
   std::unique_ptr<HistorySource> source;
   if (indexed) source = std::make_unique<IndexedHistory>(log, extent, *indexed, order, cursor);
-  if (!indexed) source = std::make_unique<HistoryScan>(log, extent, order);
+  if (!indexed) {
+    ASSIGN_OR_RETURN(Fold at_base, FoldLog(log, extent.base.sequence));
+    source = std::make_unique<HistoryScan>(log, std::move(at_base), extent, order);
+  }
   source->NoteDamage(damage);
   HistoryQuery query(std::move(source), filter, order, cursor);
   query.at_end_ = CheckNothingIsMissing(log, extent);
@@ -69,6 +73,7 @@ absl::StatusOr<std::optional<HistoryEntry>> HistoryQuery::Next() {
     if (cursor_ == 0) break;
   }
   cursor_ = 0;
+  RETURN_IF_ERROR(source_->incomplete());
   RETURN_IF_ERROR(at_end_);
   return std::optional<HistoryEntry>();
 }

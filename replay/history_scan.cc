@@ -18,10 +18,10 @@ bool TakesOffTheRow(const EventBody& body) {
 
 }  // namespace
 
-HistoryScan::HistoryScan(const EventLog& log, const LogExtent& extent, Order order)
+HistoryScan::HistoryScan(const EventLog& log, Fold at_base, const LogExtent& extent, Order order)
     : log_(&log),
-      reader_(log, extent.base),
-      fold_({.sequence = extent.base.sequence}, log.name()),
+      reader_(log, at_base.at),
+      fold_(std::move(at_base.state), log.name()),
       through_(extent.end.sequence),
       order_(order) {}
 

@@ -22,7 +22,8 @@ namespace foldlog {
 // of them.
 class HistoryScan final : public HistorySource {
  public:
-  HistoryScan(const EventLog& log, const LogExtent& extent, Order order);
+  // `at_base` is the fold at the log's base.
+  HistoryScan(const EventLog& log, Fold at_base, const LogExtent& extent, Order order);
 
   // Goes on from the end of `fold` to event `through`, oldest first. Begins with the operation that is on the row
   // there.

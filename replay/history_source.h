@@ -4,6 +4,7 @@
 #define FOLDLOG_REPLAY_HISTORY_SOURCE_H_
 
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -25,12 +26,17 @@ class HistorySource {
   // What was wrong with the index, if anything: then the events have answered.
   const absl::Status& damage() const { return damage_; }
 
+  // Not OK if operations are missing that nothing else tells of: those whose events were pruned.
+  const absl::Status& incomplete() const { return incomplete_; }
+  void NoteIncomplete(absl::Status why) { incomplete_ = std::move(why); }
+
   void NoteDamage(const absl::Status& damage) {
     if (damage_.ok()) damage_ = damage;
   }
 
  private:
   absl::Status damage_;
+  absl::Status incomplete_;
 };
 
 }  // namespace foldlog

@@ -79,7 +79,14 @@ absl::StatusOr<std::optional<HistoryEntry>> IndexedHistory::Next() {
 
 absl::StatusOr<std::optional<HistoryEntry>> IndexedHistory::Scan(const absl::Status& damage) {
   NoteDamage(damage);
-  scan_ = std::make_unique<HistoryScan>(*log_, extent_, order_);
+  if (extent_.base.sequence > 0) {
+    NoteIncomplete(absl::DataLossError(absl::StrCat(
+        "the log ", log_->name(), " was pruned up to event ", extent_.base.sequence,
+        ", and what its index keeps of the operations before can't all be read; the operations since are complete: ",
+        damage.message())));
+  }
+  ASSIGN_OR_RETURN(Fold at_base, FoldLog(*log_, extent_.base.sequence));
+  scan_ = std::make_unique<HistoryScan>(*log_, std::move(at_base), extent_, order_);
   return scan_->Next();
 }
 

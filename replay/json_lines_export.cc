@@ -8,6 +8,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/codec/event_codec.h"
 #include "engine/codec/frame_reader.h"
+#include "engine/fold.h"
 #include "engine/missing_events.h"
 #include "foldlog/json_lines.h"
 #include "foldlog/state.h"
@@ -75,13 +76,8 @@ void PutNoEvent(JsonSink& json, Sequence sequence) {
 }  // namespace
 
 struct JsonLinesExport::Parts {
-  Parts(const EventLog& log, const LogId& id, const LogExtent& extent)
-      : log_id(id),
-        base(extent.base),
-        end(extent.end),
-        gaps(log.gaps()),
-        frames(log, extent.base),
-        state{.sequence = base.sequence} {}
+  Parts(const EventLog& log, const LogId& id, Fold at_base, const ChainEnd& last)
+      : log_id(id), base(at_base.at), end(last), gaps(log.gaps()), frames(log, base), state(std::move(at_base.state)) {}
 
   absl::StatusOr<std::string> EventLine(const FrameView& frame);
   absl::StatusOr<std::optional<std::string>> NextOfPart();
@@ -156,7 +152,8 @@ absl::StatusOr<JsonLinesExport> JsonLinesExport::Of(const EventLog& log, const L
   ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
   // What had been durable and is gone must not look as if it had never been.
   RETURN_IF_ERROR(CheckNothingIsMissing(log, extent));
-  auto parts = std::make_unique<Parts>(log, id, extent);
+  ASSIGN_OR_RETURN(Fold at_base, FoldLog(log, extent.base.sequence));
+  auto parts = std::make_unique<Parts>(log, id, std::move(at_base), extent.end);
   if (filter || !log.gaps().empty()) {
     ASSIGN_OR_RETURN(EventQuery query, EventQuery::Over(log, filter.value_or(EventFilter())));
     parts->query.emplace(std::move(query));

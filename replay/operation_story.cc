@@ -140,6 +140,8 @@ absl::Status TellStart(const EventLog& log, OperationStory& story) {
 }  // namespace
 
 absl::StatusOr<OperationStory> TellStory(const EventLog& log, const HistoryEntry& entry, const StoryOptions& options) {
+  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+  if (entry.operation.first_sequence <= extent.base.sequence) return OperationStory{.entry = entry, .pruned = true};
   OperationStory story{.entry = entry};
   const Operation& operation = entry.operation;
   RETURN_IF_ERROR(TellStart(log, story));

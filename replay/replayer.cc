@@ -27,7 +27,12 @@ absl::StatusOr<State> StateAt(const EventLog& log, std::optional<Sequence> at) {
 absl::StatusOr<State> StateAtTime(const EventLog& log, TimeNs time, std::optional<TimeNs> now) {
   ASSIGN_OR_RETURN(const TimeLine line, TimeLine::Of(log, now ? *now : SystemClock()().time));
   ASSIGN_OR_RETURN(const Sequence last, line.LastBy(time));
-  return StateAt(log, last);
+  ASSIGN_OR_RETURN(State state, StateAt(log, last));
+  // Before the first event that is left, but behind the last one that was pruned, the state is that at the base.
+  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+  const bool pruned = last > 0 && last == extent.base.sequence && time < state.seen.time;
+  if (pruned) return log.Read(last, 1).status();
+  return state;
 }
 
 Replayer::Replayer(ViewReader reader, LazyFold fold)

@@ -106,6 +106,7 @@ absl::StatusOr<ScanPlan> PlanScan(const EventLog& log, const ScanOptions& option
                 .from = options.from.value_or(extent.base.sequence + 1),
                 .through = options.through.value_or(extent.end.sequence),
                 .jobs = options.jobs > 0 ? options.jobs : ProcessorsAllowed()};
+  if (plan.from > 0 && plan.from <= extent.base.sequence) return log.Read(plan.from, 1).status();
   if (plan.from <= extent.base.sequence || plan.from > extent.end.sequence + 1 || plan.through > extent.end.sequence) {
     return absl::OutOfRangeError(absl::StrCat("events ", plan.from, " to ", plan.through, " do not all exist: the log ",
                                               log.name(), " holds events ", extent.base.sequence + 1, " to ",

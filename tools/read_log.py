@@ -25,12 +25,15 @@ def frame_behind(end, data, at):
         return (link[1], found, data[at + 32:at + 32 + size]) if found == xxh3(data[at + 16:at + 32 + size]) else None
 
 def stored(directory, end, last, entries):
+    base = end[0]
     for key, batch in table(directory, "events"):
-        check(key == end[0] + 1, f"a batch begins with event {key} instead of {end[0] + 1}")
+        check(key <= base or key == end[0] + 1, f"a batch begins with event {key} instead of {end[0] + 1}")
         if batch[:4] == b"FLGZ":
             size, block = struct.unpack_from("<II", batch, 4)
             batch = lz4.block.decompress(batch[16:16 + block], size)
         at, entries = 0, entries - 1
+        while key <= base and at < len(batch) and struct.unpack_from("<Q", batch, at + 24)[0] <= base:  # pruned
+            at += 32 + struct.unpack_from("<I", batch, at + 4)[0]
         while at < len(batch):
             check(frame := frame_behind(end, batch, at), f"event {end[0] + 1} is damaged")
             yield frame

@@ -136,6 +136,15 @@ absl::Status FlushData(int fd, const std::string& path) {
   return absl::OkStatus();
 }
 
+absl::Status PunchHole(int fd, std::uint64_t offset, std::uint64_t bytes, const std::string& path) {
+  while (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                   static_cast<off_t>(bytes)) != 0) {
+    if (errno == EOPNOTSUPP || errno == ENOSYS) return absl::OkStatus();
+    if (errno != EINTR) return ErrnoStatus(errno, absl::StrCat("give back space of ", path));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadFully(int fd, std::span<std::byte> into, std::uint64_t offset, const std::string& path) {
   while (!into.empty()) {
     const ssize_t got = pread(fd, into.data(), into.size(), static_cast<off_t>(offset));

@@ -76,6 +76,10 @@ absl::Status RefuseHardLinks(int fd, const std::string& path);
 // DataLoss if `path` does not name the open file, or no longer does.
 absl::Status CheckIsAtPath(int fd, const std::string& path);
 
+// Gives the bytes back to the file system; they read as zeros from then on, and the file keeps its length. Does nothing
+// on a file system that can't.
+absl::Status PunchHole(int fd, std::uint64_t offset, std::uint64_t bytes, const std::string& path);
+
 // Makes the contents of an open file durable (fdatasync). A flush that a signal interrupts is repeated. Any other
 // failure is final: the kernel may have dropped what it could not write, and a second flush would succeed without it.
 absl::Status FlushData(int fd, const std::string& path);

@@ -35,9 +35,16 @@ OperationRowEncoder RowsBehind(const EventLog& stored, Sequence at, std::uint64_
   return encoder;
 }
 
+// Those of events before the base.
+std::optional<std::uint64_t> OperationsPruned(const EventLog& stored) {
+  const auto ranges = stored.ReadPruned();
+  if (!ranges.ok()) return std::nullopt;
+  return ranges->empty() ? 0 : ranges->back().operations;
+}
+
 std::optional<std::uint64_t> OperationsBy(const EventLog& stored, Sequence at) {
   const absl::StatusOr<LogExtent> extent = stored.Extent();
-  if (extent.ok() && extent->base.sequence == at) return 0;
+  if (extent.ok() && extent->base.sequence == at) return OperationsPruned(stored);
   const auto rows = stored.ReadIndex(IndexTable::kBatches, at, EventLog::IndexOrder::kFalling, 1);
   if (!rows.ok() || rows->empty()) return std::nullopt;
   const std::optional<BatchSummary> last = DecodeSummary(rows->front());

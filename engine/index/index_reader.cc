@@ -116,18 +116,32 @@ std::optional<Stretch> BatchWalk::Next() {
   return stretch;
 }
 
+namespace {
+
+// Rows of batches that were pruned may be gone, or tell of less than what the log keeps.
+std::optional<OperationsIndexed> IndexedAtBase(const EventLog& log, absl::Status& damage) {
+  const auto ranges = log.ReadPruned();
+  if (!ranges.ok() && damage.ok()) damage = ranges.status();
+  if (!ranges.ok() || ranges->empty()) return std::nullopt;
+  return OperationsIndexed{ranges->back().behind.sequence, ranges->back().operations};
+}
+
+}  // namespace
+
 std::optional<OperationsIndexed> FindOperationsIndexed(const EventLog& log, Sequence at_most, absl::Status& damage) {
+  const std::optional<OperationsIndexed> at_base = IndexedAtBase(log, damage);
+  const Sequence base = at_base ? at_base->through : 0;
   BatchWalk walk(log, 1, at_most, IndexOrder::kFalling);
-  while (at_most > 0) {
+  while (at_most > base) {
     const std::optional<Stretch> stretch = walk.Next();
     if (damage.ok()) damage = walk.damage();
-    if (!stretch) break;
+    if (!stretch || stretch->last <= base) break;
     const std::optional<BatchSummary>& summary = stretch->summary;
     if (summary && summary->operations && summary->last <= at_most) {
       return OperationsIndexed{summary->last, *summary->operations};
     }
   }
-  return std::nullopt;
+  return at_base;
 }
 
 absl::StatusOr<bool> OperationRows::SkipTo(Sequence key) {

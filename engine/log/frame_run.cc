@@ -1,7 +1,10 @@
 #include "engine/log/frame_run.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <ctime>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +13,18 @@
 #include "engine/codec/frame_reader.h"
 
 namespace foldlog {
+
+namespace {
+
+std::string UtcText(TimeNs time) {
+  const std::time_t seconds = time / 1'000'000'000;
+  std::tm parts = {};
+  std::array<char, 40> text = {};
+  if (gmtime_r(&seconds, &parts) == nullptr) return "an unknown time";
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts)};
+}
+
+}  // namespace
 
 absl::Status NotAtTheEnd(const FrameSpan& run, const ChainEnd& end, const std::string& name) {
   return absl::AbortedError(absl::StrCat("cannot append event ", run.before.sequence + 1, " to the log ", name,
@@ -23,8 +38,24 @@ absl::Status CheckContinues(const FrameSpan& run, const ChainEnd& end, const std
   return WalkChain(run, [](const FrameView&) {});
 }
 
+absl::Status WasPruned(Sequence sequence, const LogExtent& extent, const std::vector<PrunedRange>& ranges,
+                       const std::string& name) {
+  const auto range = std::find_if(ranges.begin(), ranges.end(),
+                                  [&](const PrunedRange& candidate) { return sequence <= candidate.behind.sequence; });
+  std::string what = absl::StrCat("event ", sequence, " was pruned");
+  if (range != ranges.end()) {
+    absl::StrAppend(&what, " with events ", range->before.sequence + 1, " to ", range->behind.sequence, ", ",
+                    range->times > 1 ? "last " : "", "at ", UtcText(range->time), " by ", range->by, " (",
+                    range->policy, ")");
+  }
+  return absl::OutOfRangeError(absl::StrCat(what, ": the log ", name, " holds events ", extent.base.sequence + 1,
+                                            " to ", extent.end.sequence,
+                                            "; its history keeps the operations of pruned events"));
+}
+
 absl::Status CheckReadable(Sequence from, const LogExtent& extent, const std::string& name) {
   if (from > extent.base.sequence && from <= extent.end.sequence + 1) return absl::OkStatus();
+  if (from != 0 && from <= extent.base.sequence) return WasPruned(from, extent, {}, name);
   return absl::OutOfRangeError(absl::StrCat("event ", from, " does not exist: the log ", name, " holds events ",
                                             extent.base.sequence + 1, " to ", extent.end.sequence));
 }

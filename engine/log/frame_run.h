@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -57,6 +58,10 @@ absl::Status CheckContinues(const FrameSpan& run, const ChainEnd& end, const std
 
 // OutOfRange unless `from` is an event of the log or one past its end.
 absl::Status CheckReadable(Sequence from, const LogExtent& extent, const std::string& name);
+
+// OutOfRange: the event was pruned. `ranges` say when and why, as far as that is known.
+absl::Status WasPruned(Sequence sequence, const LogExtent& extent, const std::vector<PrunedRange>& ranges,
+                       const std::string& name);
 
 // OutOfRange if `through` is behind the end of the log.
 absl::Status CheckSyncable(Sequence through, const LogExtent& extent, const std::string& name);

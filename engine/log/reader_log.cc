@@ -96,6 +96,26 @@ class ReaderLog final : public EventLog {
     return file_->ReadIndex(table, from, order, rows_max);
   }
 
+  absl::StatusOr<std::vector<PrunedRange>> ReadPruned() const override {
+    ASSIGN_OR_RETURN(const auto open, LockOpen());
+    return file_->ReadPruned();
+  }
+
+  absl::StatusOr<std::vector<StoredBatch>> ReadBatches(Sequence from, std::size_t batches_max) const override {
+    ASSIGN_OR_RETURN(const auto open, LockOpen());
+    return file_->ReadBatches(from, batches_max);
+  }
+
+  absl::StatusOr<LogSpace> ReadSpace() const override {
+    ASSIGN_OR_RETURN(const auto open, LockOpen());
+    return ReadSpaceOf(*file_, name_);
+  }
+
+  absl::StatusOr<std::string> ReadPolicy() const override {
+    ASSIGN_OR_RETURN(const auto open, LockOpen());
+    return file_->ReadPolicy();
+  }
+
   absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const override {
     const auto end = [this]() -> absl::StatusOr<Sequence> {
       ASSIGN_OR_RETURN(const LogExtent extent, Extent());

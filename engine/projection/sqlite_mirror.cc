@@ -99,6 +99,13 @@ absl::Status CheckOwnership(SqliteDatabase& database, const EventLog& log, const
   }
   ASSIGN_OR_RETURN(const std::optional<ChainEnd> link, LinkAt(log, record->shown.sequence));
   if (link == record->shown) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const LogExtent extent, log.Extent());
+  if (record->shown.sequence < extent.base.sequence) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(database.name(), " shows event ", record->shown.sequence,
+                     ", which was pruned from the log, if it was of this log; replace the row (foldlog project --check "
+                     "--heal --sqlite)"));
+  }
   return absl::FailedPreconditionError(
       absl::StrCat(database.name(), " shows event ", record->shown.sequence, " of another log (", record->log,
                    "); give another file, or replace the row (foldlog project --check --heal --sqlite)"));

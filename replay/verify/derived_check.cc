@@ -83,7 +83,7 @@ Derivation::Derivation(const StoreSource& source, EventIndexer::Progress start,
   indexer_.Begin(std::move(start));
 }
 
-absl::Status Derivation::Add(Words frames) {
+absl::Status Derivation::Add(Words frames, bool compare_row) {
   while (const std::optional<FrameView> frame = FrameAtStartOf(frames)) {
     indexer_.Add(frames.first(frame->size_words()));
     frames = frames.subspan(frame->size_words());
@@ -97,6 +97,7 @@ absl::Status Derivation::Add(Words frames) {
   }
   const std::size_t operations = rows_.operations.size();
   indexer_.EndBatch(rows_);
+  if (!compare_row && !rows_.batches.empty()) rows_.batches.pop_back();
   for (std::size_t i = operations; i < rows_.operations.size(); ++i) {
     result_.operation_rows.push_back(rows_.operations[i].key);
   }

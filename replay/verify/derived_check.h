@@ -51,7 +51,8 @@ class Derivation {
   Derivation(const StoreSource& source, EventIndexer::Progress start, std::span<const SnapshotPlace> snapshots);
 
   // The frames of the next batch, whole and intact. An error is none of damage.
-  absl::Status Add(std::span<const std::uint64_t> frames);
+  // Where the batch is not whole, its own row is not compared.
+  absl::Status Add(std::span<const std::uint64_t> frames, bool compare_row = true);
 
   // What is left to compare; the result is then complete.
   absl::Status Finish();

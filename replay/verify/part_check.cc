@@ -126,11 +126,25 @@ class PartsCheck {
     return std::nullopt;
   }
 
+  // The first event of the batch that the log still holds.
+  Sequence FirstOf(const LmdbEntry& entry) const {
+    return source_->survey->IsCutByBase(entry) ? source_->survey->commit->base.sequence + 1 : entry.key;
+  }
+
+  // Leaves out the events up to the base.
+  void CutAtBase(CheckedBatch& checked) const {
+    while (const std::optional<FrameView> frame = FrameAtStartOf(checked.frames)) {
+      if (frame->header.sequence > source_->survey->commit->base.sequence) return;
+      checked.runs.front().before = frame->end();
+      checked.frames = checked.frames.subspan(frame->size_words());
+    }
+  }
+
   // Nothing if the events or snapshots that it takes can't be read.
   std::optional<Progress> FoldBefore(const Part& part) const {
     if (source_->file == nullptr) return std::nullopt;
     const StoredLog stored(*source_->file, source_->log);
-    absl::StatusOr<Progress> progress = EventIndexer::ProgressBehind(stored, batch(part.first).key - 1);
+    absl::StatusOr<Progress> progress = EventIndexer::ProgressBehind(stored, FirstOf(batch(part.first)) - 1);
     if (!progress.ok()) return std::nullopt;
     if (source_->survey->batch_rows.empty() && source_->survey->operation_rows.empty()) progress->operations.reset();
     return *std::move(progress);
@@ -149,13 +163,15 @@ class PartsCheck {
     BatchChecker checker(*source_);
     std::optional<Derivation> derivation;
     if (start) derivation.emplace(*source_, *std::move(start), SnapshotsOf(part));
-    Sequence next = batch(part.first).key;
+    Sequence next = FirstOf(batch(part.first));
     for (std::size_t number = part.first; number < part.end; ++number) {
       ASSIGN_OR_RETURN(CheckedBatch checked, checker.Check(batch(number), Through(number)));
+      const bool cut = source_->survey->IsCutByBase(batch(number));
+      if (cut && checked.whole()) CutAtBase(checked);
       const bool follows = checked.whole() && checked.runs.front().before.sequence + 1 == next;
       if (checked.whole()) next = checked.runs.front().after.sequence + 1;
       if (derivation && follows) {
-        RETURN_IF_ERROR(derivation->Add(checked.frames));
+        RETURN_IF_ERROR(derivation->Add(checked.frames, /*compare_row=*/!cut));
       } else if (derivation) {
         RETURN_IF_ERROR(EndDerivation(*derivation, part));
         derivation.reset();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -38,7 +39,7 @@ class Notebook final : public LmdbVisitor {
     has_events_ = has_events_ || table == kEventsTable;
     has_meta_ = has_meta_ || table == kMetaTable;
     const bool is_cache = std::find(kCacheTables.begin(), kCacheTables.end(), table) != kCacheTables.end();
-    if (table == kEventsTable || table == kMetaTable || is_cache) return;
+    if (table == kEventsTable || table == kMetaTable || table == kBasesTable || is_cache) return;
     survey_->findings.Add(
         {.part = VerifyPart::kRecord,
          .is_note = true,
@@ -72,6 +73,24 @@ class Notebook final : public LmdbVisitor {
   std::vector<LmdbEntry> records_;
 };
 
+// What lies before the base is on its way out, and not looked at; nor are the rows of batches that the base lies in,
+// which may tell of the whole batch or of what is left of it.
+void LeaveOutPruned(StoreSurvey& survey) {
+  if (!survey.commit || survey.commit->base.sequence == 0) return;
+  const Sequence base = survey.commit->base.sequence;
+  auto& batches = survey.batches;
+  const auto behind = std::find_if(batches.begin(), batches.end(), [&](const auto& entry) { return entry.key > base; });
+  const bool cut = behind != batches.begin() &&
+                   (behind == batches.end() ? survey.commit->end.sequence > base : behind->key > base + 1);
+  batches.erase(batches.begin(), cut ? std::prev(behind) : behind);
+  std::erase_if(survey.batch_rows, [&](Sequence key) { return key <= base + (cut ? 1 : 0); });
+  std::erase_if(survey.snapshots, [&](const LmdbEntry& entry) { return entry.key <= base; });
+  const auto kept = std::stable_partition(survey.operation_rows.begin(), survey.operation_rows.end(),
+                                          [&](Sequence key) { return key <= base; });
+  survey.rows_kept.assign(survey.operation_rows.begin(), kept);
+  survey.operation_rows.erase(survey.operation_rows.begin(), kept);
+}
+
 // One look at one moment.
 class Look {
  public:
@@ -95,6 +114,7 @@ class Look {
       RETURN_IF_ERROR(walked);
     }
     RETURN_IF_ERROR(TakeRecords(notebook));
+    LeaveOutPruned(survey_);
     return std::move(survey_);
   }
 

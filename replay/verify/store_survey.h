@@ -34,9 +34,13 @@ struct StoreSurvey {
   std::vector<LmdbEntry> snapshots = {};
   std::vector<Sequence> batch_rows = {};
   std::vector<Sequence> operation_rows = {};
+  std::vector<Sequence> rows_kept = {};  // of operations whose events were pruned
 
   std::vector<LmdbDamage> damages = {};  // of pages
   Findings findings = {};                // of all else
+
+  // Whether the log's base lies in the first of `batches`.
+  bool IsCutByBase(const LmdbEntry& entry) const { return commit && entry.key <= commit->base.sequence; }
   bool IsDamaged(const char* table) const;
 };
 

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <map>
@@ -130,9 +131,24 @@ int RecordResize(Scope& scope, int fd, int rc) {
   return rc;
 }
 
+// A hole reads as zeros; until the next barrier, what was there may still be.
+int PunchHole(Scope& scope, int fd, int mode, off_t offset, off_t size) {
+  const int rc = static_cast<int>(syscall(SYS_fallocate, fd, mode, offset, size));
+  const int error = errno;
+  struct stat info = {};
+  if (rc == 0 && scope.active() && scope->IsWatched(fd, info)) {
+    const off_t within = std::max<off_t>(0, std::min(size, info.st_size - offset));
+    scope->Write({.kind = Kind(CallKind::kWrite), .file = info.st_ino, .offset = static_cast<std::uint64_t>(offset)},
+                 {}, {}, std::string(static_cast<std::size_t>(within), '\0'));
+  }
+  errno = error;
+  return rc;
+}
+
 int Allocate(int fd, int mode, off_t offset, off_t size) {
   Scope scope;
   struct stat info = {};
+  if (mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)) return PunchHole(scope, fd, mode, offset, size);
   if (mode > FALLOC_FL_KEEP_SIZE && scope.active() && scope->IsWatched(fd, info)) {
     scope->Unsupported("fallocate() with holes or shifts");
   }

@@ -116,10 +116,18 @@ const std::map<std::string, std::function<void()>>& Scenes() {
          storing.join();
          munmap(map, 65536);
        }},
+      {"holes",  // the second of which ends behind the file
+       [] {
+         const int fd = open("f", O_RDWR | O_CREAT, 0666);
+         const std::string bytes(20'000, 'x');
+         if (write(fd, bytes.data(), bytes.size()) != 20'000) abort();
+         fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096, 8192);
+         fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 16'384, 8192);
+       }},
       {"unknown",
        [] {
          const int fd = open("f", O_RDWR | O_CREAT, 0666);
-         fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096);
+         fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, 4096);
        }},
   };
   return scenes;

@@ -57,6 +57,7 @@
 #include "foldlog/event.h"
 #include "foldlog/event_log.h"
 #include "foldlog/log_directory.h"
+#include "foldlog/retention.h"
 #include "foldlog/state.h"
 #include "foldlog/system_clock.h"
 
@@ -82,6 +83,10 @@ struct EngineOptions {
   // The process that answers for operations started and resumed here, if it is not the one that holds the log: a script
   // that calls a program for every step names itself.
   std::optional<Owner> on_behalf_of = {};
+
+  // What the engine prunes after an operation has ended; by default by the policy that is stored with the log. The
+  // events go with the transactions that store later ones, so no checkpoint waits for it.
+  std::optional<RetentionPolicy> retention = {};
 
   // The number of events between two stored snapshots of the state, and so the most that opening folds.
   std::uint64_t snapshot_interval_events = 4096;

@@ -79,6 +79,40 @@ struct Snapshot {
   std::vector<std::uint64_t> words = {};
 };
 
+// A range of events at the beginning of a log that was dropped: the log's base moved from `before` to `behind`. What
+// the index tells of its operations stays.
+struct PrunedRange {
+  ChainEnd before = {};
+  ChainEnd behind = {};
+  TimeNs time = 0;               // of the last pruning, if there were several
+  std::uint64_t times = 1;       // how many prunings it tells of
+  std::uint64_t operations = 0;  // rows of operations that stay of events up to `behind`, since the log was created
+  std::string policy = {};       // what asked for it, for people
+  std::string by = {};           // who did it, for people
+  bool operator==(const PrunedRange&) const = default;
+};
+
+// What is to be dropped, and the encoded fold of all events up to range.behind, from which folds go on afterwards.
+struct PruneRequest {
+  PrunedRange range = {};
+  std::vector<std::uint64_t> state = {};
+};
+
+// A batch of events in the store. It reaches up to the next one.
+struct StoredBatch {
+  Sequence first = 0;
+  std::uint64_t bytes = 0;  // that it takes on the disk
+};
+
+// The room that a log takes. 0 where a log has no file.
+struct LogSpace {
+  std::uint64_t used_bytes = 0;   // of the store's file: pages that hold something
+  std::uint64_t free_bytes = 0;   // pages that the next events use first
+  std::uint64_t file_bytes = 0;   // the length of that file, holes included
+  std::uint64_t disk_bytes = 0;   // that file's share of the disk
+  std::uint64_t other_bytes = 0;  // the disk's share of all other files of the log
+};
+
 // A log of frames. `name()` stands in the messages of its errors.
 class EventLog {
  public:
@@ -127,6 +161,27 @@ class EventLog {
   // Replaces the whole index by the rows that `indexer` makes of the stored events. FailedPrecondition in logs that
   // have none. Threads: as Append().
   virtual absl::Status RebuildIndex(LogIndexer& indexer);
+
+  // What was pruned, the oldest first; empty if nothing was. Old prunings may be told as one.
+  virtual absl::StatusOr<std::vector<PrunedRange>> ReadPruned() const;
+
+  // Moves the base of the log: events up to request.range.behind can't be read afterwards, the index keeps its rows of
+  // operations, and FindSnapshot() knows the state at the base. Durable on return; the space is freed by and by, with
+  // later transactions. Aborted unless range.before is the base now; InvalidArgument unless range.behind is a later
+  // event of the store; FailedPrecondition in logs that can't be pruned. Threads: any, one at a time.
+  virtual absl::Status Prune(const PruneRequest& request);
+
+  // Waits until the space of all that was pruned is free, and gives it back to the file system. Threads: as Prune().
+  virtual absl::Status FreePruned();
+
+  // The stored batches from that of event `from` on, at most `batches_max`.
+  virtual absl::StatusOr<std::vector<StoredBatch>> ReadBatches(Sequence from, std::size_t batches_max) const;
+
+  virtual absl::StatusOr<LogSpace> ReadSpace() const;
+
+  // The policy that is stored with the log, as text (retention.h); empty if there is none.
+  virtual absl::StatusOr<std::string> ReadPolicy() const;
+  virtual absl::Status StorePolicy(const std::string& policy);
 
   // Whether the log has an event behind `behind`. Waits until it has, for `timeout` at most, and no longer than until
   // the thread has handled a signal.

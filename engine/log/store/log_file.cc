@@ -1,6 +1,7 @@
 #include "engine/log/store/log_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,6 +34,8 @@ using lmdb_file::TreeKind;
 // How often a read begins anew while the writer goes on committing. For each, the writer must have committed twice
 // during one read.
 constexpr int kAttemptsMax = 10'000;
+
+constexpr std::uint64_t kBlockBytes = 512;  // of stat()
 
 // The head of a stored snapshot; the encoded state follows. FORMAT.md has the table.
 struct SnapshotHeader {
@@ -135,8 +138,10 @@ absl::Status LogFile::CheckLastBatch() const {
   // The last batch is read as a whole: its frames must end with the record's sequence number and hash.
   ASSIGN_OR_RETURN(const bool any, cursor.SeekFloor(std::numeric_limits<Sequence>::max()));
   if (!any && commit.end.sequence == commit.base.sequence) return absl::OkStatus();
-  const Sequence first = any ? cursor.key() : 0;
-  if (first > commit.base.sequence && first <= commit.end.sequence) {
+  // Of the batch that the base lies in, what is behind that. All batches of a log without events are about to go.
+  const Sequence first = any ? std::max(cursor.key(), commit.base.sequence + 1) : 0;
+  if (commit.end == commit.base && first == commit.end.sequence + 1) return absl::OkStatus();
+  if (any && first <= commit.end.sequence) {
     FrameRun run;
     RETURN_IF_ERROR(ReadAt(*moment, first, std::numeric_limits<std::size_t>::max(), run));
     if (FindEnd(run).ok() && run.before.sequence + 1 == first && run.after == commit.end) {
@@ -200,7 +205,7 @@ absl::StatusOr<FrameRun> LogFile::Read(Sequence from, std::size_t bytes_max) con
 // The scratch memory is taken out of the object, so that another thread's read makes its own.
 absl::Status LogFile::ReadAt(const FileMoment& moment, Sequence from, std::size_t bytes_max, FrameRun& run) const {
   RunCollector collector(from, bytes_max, std::exchange(run, {}));
-  RETURN_IF_ERROR(CheckReadable(from, ToExtent(moment.commit), log_name_));
+  RETURN_IF_ERROR(CheckIsThere(moment, from));
   if (from > moment.commit.end.sequence) {
     run = std::move(collector).Take();
     return absl::OkStatus();
@@ -215,6 +220,14 @@ absl::Status LogFile::ReadAt(const FileMoment& moment, Sequence from, std::size_
   if (!run.empty()) return absl::OkStatus();  // damage behind it is reported by the call that asks for it
   RETURN_IF_ERROR(collected);
   return Damaged(from, absl::DataLossError("its frame is missing"));
+}
+
+// Who asks for events that were pruned is told when they were.
+absl::Status LogFile::CheckIsThere(const FileMoment& moment, Sequence from) const {
+  const LogExtent extent = ToExtent(moment.commit);
+  if (from == 0 || from > extent.base.sequence) return CheckReadable(from, extent, log_name_);
+  const absl::StatusOr<std::vector<PrunedRange>> ranges = ReadPrunedAt(moment);
+  return WasPruned(from, extent, ranges.ok() ? *ranges : std::vector<PrunedRange>(), log_name_);
 }
 
 absl::Status LogFile::Collect(const FileMoment& moment, Sequence from, Scratch& scratch,
@@ -258,7 +271,8 @@ absl::StatusOr<FrameRun> LogFile::ReadBatch(const ChainEnd& behind) const {
   TreeCursor cursor(moment->file, moment->meta(), TreeKind::kTable, absl::StrCat("table ", kEventsTable),
                     moment->events);
   ASSIGN_OR_RETURN(const bool found, cursor.SeekFloor(first));
-  if (!found || cursor.key() != first) return Damaged(first, absl::DataLossError("no batch begins with it"));
+  const bool begins = found && (cursor.key() == first || behind == moment->commit.base);
+  if (!begins) return Damaged(first, absl::DataLossError("no batch begins with it"));
   Scratch scratch;
   RunCollector collector(first, std::numeric_limits<std::size_t>::max());
   ASSIGN_OR_RETURN(const auto stored, cursor.Value(scratch.value));
@@ -271,11 +285,13 @@ absl::StatusOr<FrameRun> LogFile::ReadBatch(const ChainEnd& behind) const {
   return batch;
 }
 
+// The table is a cache: if it is damaged, or changes during the read, the caller folds from an older snapshot.
 absl::StatusOr<std::optional<Snapshot>> LogFile::FindSnapshot(Sequence at_most) const {
   ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
   absl::StatusOr<std::optional<Snapshot>> found = FindSnapshotAt(*moment, at_most);
-  // A cache: if it is damaged, or changes during the read, the caller folds from an older snapshot.
-  return absl::IsDataLoss(found.status()) ? std::optional<Snapshot>() : found;
+  if (absl::IsDataLoss(found.status())) found = std::optional<Snapshot>();
+  if (!found.ok() || found->has_value() || at_most < moment->commit.base.sequence) return found;
+  return ReadBase();
 }
 
 absl::StatusOr<std::optional<Snapshot>> LogFile::FindSnapshotAt(const FileMoment& moment, Sequence at_most) const {
@@ -284,7 +300,7 @@ absl::StatusOr<std::optional<Snapshot>> LogFile::FindSnapshotAt(const FileMoment
   std::vector<std::uint64_t> buffer;
   while (true) {
     ASSIGN_OR_RETURN(const bool found, cursor.SeekFloor(at_most));
-    if (!found) return std::optional<Snapshot>();
+    if (!found || cursor.key() < moment.commit.base.sequence) return std::optional<Snapshot>();
     const auto words = cursor.Value(buffer);
     if (words.ok() && words->size() > kSnapshotHeaderWords && (*words)[0] == HashBehindFirstWord(*words)) {
       const auto state = words->subspan(kSnapshotHeaderWords);
@@ -295,25 +311,76 @@ absl::StatusOr<std::optional<Snapshot>> LogFile::FindSnapshotAt(const FileMoment
   }
 }
 
-// Rows have hashes, but a page that the writer used again may hold good rows of another place: so the moment must not
-// have passed.
-absl::StatusOr<std::optional<Restoration>> LogFile::ReadRestoration() const {
+// What has a hash may be good and of another place, if the writer used its page again: so the moment must not have
+// passed.
+template <typename Look>
+auto LogFile::AtOneMoment(const Look& look) const -> decltype(look(std::declval<const FileMoment&>())) {
   for (int attempt = 1; attempt <= kAttemptsMax; ++attempt) {
     ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
-    absl::StatusOr<std::optional<Restoration>> restoration = LoadRestoration(*moment);
-    if (!HasMovedOn(*moment)) return restoration;
+    auto result = look(*moment);
+    if (!HasMovedOn(*moment)) return result;
   }
   return TooFast();
 }
 
 absl::StatusOr<std::vector<IndexRow>> LogFile::ReadIndex(IndexTable table, Sequence from, EventLog::IndexOrder order,
                                                          std::size_t rows_max) const {
-  for (int attempt = 1; attempt <= kAttemptsMax; ++attempt) {
-    ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
-    absl::StatusOr<std::vector<IndexRow>> rows = ReadIndexAt(*moment, table, from, order, rows_max);
-    if (!HasMovedOn(*moment)) return rows;
+  return AtOneMoment([&](const FileMoment& moment) { return ReadIndexAt(moment, table, from, order, rows_max); });
+}
+
+absl::StatusOr<std::optional<Restoration>> LogFile::ReadRestoration() const {
+  return AtOneMoment([](const FileMoment& moment) { return LoadRestoration(moment); });
+}
+
+absl::StatusOr<std::vector<PrunedRange>> LogFile::ReadPruned() const {
+  return AtOneMoment([](const FileMoment& moment) { return ReadPrunedAt(moment); });
+}
+
+absl::StatusOr<std::optional<Snapshot>> LogFile::ReadBase() const {
+  return AtOneMoment([](const FileMoment& moment) { return ReadBaseState(moment); });
+}
+
+absl::StatusOr<std::vector<StoredBatch>> LogFile::ReadBatches(Sequence from, std::size_t batches_max) const {
+  return AtOneMoment([&](const FileMoment& moment) { return ReadBatchesAt(moment, from, batches_max); });
+}
+
+absl::StatusOr<DeadBatches> LogFile::FindDead(Sequence base, std::size_t batches_max) const {
+  return AtOneMoment([&](const FileMoment& moment) { return FindDeadBatches(moment, base, batches_max); });
+}
+
+absl::StatusOr<std::string> LogFile::ReadPolicy() const {
+  return AtOneMoment([](const FileMoment& moment) { return ReadPolicyAt(moment); });
+}
+
+absl::StatusOr<LogSpace> LogFile::ReadSpace() const {
+  ASSIGN_OR_RETURN(LogSpace space, AtOneMoment([](const FileMoment& moment) { return ReadSpaceAt(moment); }));
+  struct stat info = {};
+  if (fstat(file_.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path_));
+  space.file_bytes = static_cast<std::uint64_t>(info.st_size);
+  space.disk_bytes = static_cast<std::uint64_t>(info.st_blocks) * kBlockBytes;
+  return space;
+}
+
+absl::StatusOr<LogSpace> ReadSpaceOf(const LogFile& file, const std::string& directory) {
+  ASSIGN_OR_RETURN(LogSpace space, file.ReadSpace());
+  for (const char* name : {"/tail", "/snapshots", "/tail-shm", "/writer.lock"}) {
+    struct stat info = {};
+    if (stat((directory + name).c_str(), &info) == 0) {
+      space.other_bytes += static_cast<std::uint64_t>(info.st_blocks) * kBlockBytes;
+    }
   }
-  return TooFast();
+  return space;
+}
+
+absl::Status LogFile::PunchUnusedPages() const {
+  ASSIGN_OR_RETURN(const SharedMoment moment, Newest());
+  ASSIGN_OR_RETURN(const std::vector<PageRun> runs, FindUnusedPages(*moment));
+  ASSIGN_OR_RETURN(const FileDescriptor file, OpenRegularFile(path_, O_RDWR));
+  const std::uint64_t page_bytes = moment->meta().page_bytes();
+  for (const PageRun& run : runs) {
+    RETURN_IF_ERROR(PunchHole(file.get(), run.first * page_bytes, run.count * page_bytes, path_));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<IndexRow>> LogFile::ReadIndexAt(const FileMoment& moment, IndexTable table, Sequence from,

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,6 +24,7 @@
 #include "engine/log/store/batch.h"
 #include "engine/log/store/lmdb/file.h"
 #include "engine/log/store/moment.h"
+#include "engine/log/store/pruned_part.h"
 #include "engine/log/store/records.h"
 #include "foldlog/event_log.h"
 #include "foldlog/log_directory.h"
@@ -54,11 +56,12 @@ class LogFile {
   absl::Status ReadInto(Sequence from, std::size_t bytes_max, FrameRun& run) const;
   absl::StatusOr<FrameRun> Read(Sequence from, std::size_t bytes_max) const;
 
-  // The whole batch that begins behind `behind`, with all its hashes checked. For the writer. DataLoss if there is
-  // none.
+  // The whole batch that begins behind `behind`, with all its hashes checked; behind the base, what it holds behind
+  // that. For the writer. DataLoss if there is none.
   absl::StatusOr<FrameRun> ReadBatch(const ChainEnd& behind) const;
 
-  // The newest intact snapshot at or before `at_most`. Snapshots are a cache, so a damaged one is skipped.
+  // The newest intact snapshot at or before `at_most`. Snapshots are a cache, so a damaged one is skipped; but not the
+  // state at the base of a pruned log.
   absl::StatusOr<std::optional<Snapshot>> FindSnapshot(Sequence at_most) const;
 
   // As in EventLog.
@@ -67,6 +70,16 @@ class LogFile {
 
   // Where the log was restored from; nothing if it was not.
   absl::StatusOr<std::optional<Restoration>> ReadRestoration() const;
+  // As in EventLog. Other files than this one are not counted.
+  absl::StatusOr<std::vector<PrunedRange>> ReadPruned() const;
+  absl::StatusOr<std::optional<Snapshot>> ReadBase() const;  // the state there
+  absl::StatusOr<std::vector<StoredBatch>> ReadBatches(Sequence from, std::size_t batches_max) const;
+  absl::StatusOr<DeadBatches> FindDead(Sequence base, std::size_t batches_max) const;
+  absl::StatusOr<std::string> ReadPolicy() const;
+  absl::StatusOr<LogSpace> ReadSpace() const;
+
+  // Gives those pages back to the file system that the next transaction would use first. Only between transactions.
+  absl::Status PunchUnusedPages() const;
 
   // DataLoss if this file tells of an event behind `end`, with which the whole log, including its tail, ends. Such an
   // event is in a transaction whose meta page has lost its number. (A transaction whose meta page failed to be written
@@ -106,6 +119,9 @@ class LogFile {
 
   absl::Status ReadAt(const FileMoment& moment, Sequence from, std::size_t bytes_max, FrameRun& run) const;
   absl::Status Collect(const FileMoment& moment, Sequence from, Scratch& scratch, RunCollector& collector) const;
+  absl::Status CheckIsThere(const FileMoment& moment, Sequence from) const;
+  template <typename Look>
+  auto AtOneMoment(const Look& look) const -> decltype(look(std::declval<const FileMoment&>()));
   absl::StatusOr<std::optional<Snapshot>> FindSnapshotAt(const FileMoment& moment, Sequence at_most) const;
 
   absl::StatusOr<std::vector<IndexRow>> ReadIndexAt(const FileMoment& moment, IndexTable table, Sequence from,
@@ -126,6 +142,9 @@ class LogFile {
 
 // The words under which a snapshot is stored in the table `snapshots`.
 std::vector<std::uint64_t> ToStored(const Snapshot& snapshot);
+
+// The room of a log: of its file, and of the others in its directory.
+absl::StatusOr<LogSpace> ReadSpaceOf(const LogFile& file, const std::string& directory);
 
 // The extent of the events that the record says are in log.mdb.
 LogExtent ToExtent(const CommitRecord& commit);

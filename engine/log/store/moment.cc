@@ -24,6 +24,7 @@ using lmdb_file::TreeKind;
 struct Tables {
   std::optional<Tree> events;
   std::optional<Tree> meta;
+  std::optional<Tree> bases;
   CacheTrees caches;
   std::uint64_t count = 0;
 };
@@ -40,11 +41,12 @@ absl::StatusOr<Tables> FindTables(const File& file, const Meta& meta) {
     if (cache != kCacheTables.end()) {
       // A damaged record is like an empty table.
       if (tree.ok()) tables.caches.at(static_cast<std::size_t>(cache - kCacheTables.begin())) = *tree;
-    } else if (!tree.ok()) {
+    } else if (!tree.ok() && node.key != kBasesTable) {
       return main.Damaged(absl::StrCat("table ", absl::CHexEscape(node.key), " ", tree.status().message()));
     }
     if (node.key == kEventsTable) tables.events = *tree;
     if (node.key == kMetaTable) tables.meta = *tree;
+    if (node.key == kBasesTable && tree.ok()) tables.bases = *tree;
     ASSIGN_OR_RETURN(more, main.Next());
   }
   return tables;
@@ -110,8 +112,9 @@ absl::Status LoadRecords(FileMoment& moment) {
   ASSIGN_OR_RETURN(moment.format, ReadRecord<FormatRecord>(file, meta, *tables.meta, kFormatKey));
   RETURN_IF_ERROR(CheckFormat(moment.format, file.path()));
   ASSIGN_OR_RETURN(moment.commit, ReadCommitRecord(file, meta, *tables.meta));
-  moment.records = *tables.meta;
   moment.events = *tables.events;
+  moment.records = *tables.meta;
+  moment.bases = tables.bases;
   moment.caches = tables.caches;
   return CheckCommit(moment.commit, meta, moment.events, file);
 }

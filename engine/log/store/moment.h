@@ -27,6 +27,7 @@ struct FileMoment {
   CommitRecord commit = {};
   lmdb_file::Tree records = {};
   lmdb_file::Tree events = {};
+  std::optional<lmdb_file::Tree> bases = {};  // nothing in a log that was never pruned, or if its record is damaged
   CacheTrees caches = {};
   std::optional<CommitRecord> beyond = {};  // a later commit, found by way of the older meta page
 

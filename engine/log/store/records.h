@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -53,17 +54,27 @@ inline constexpr std::uint64_t kFormatKey = 1;
 inline constexpr std::uint64_t kCommitKey = 2;
 inline constexpr std::uint64_t kRestorationKey = 3;
 
+inline constexpr std::uint64_t kPolicyKey = 4;
+
 inline constexpr const char* kEventsTable = "events";
 inline constexpr const char* kSnapshotsTable = "snapshots";
 inline constexpr const char* kMetaTable = "meta";
 inline constexpr const char* kBatchesTable = "batches";
 inline constexpr const char* kOperationsTable = "operations";
 
-// Tables that can be made anew: damage in them is no damage of the log.
+inline constexpr const char* kBasesTable = "bases";  // only in logs that were pruned
+
+// Tables that can be made anew: damage in them is no damage of the log. Of a pruned log, what the operations of pruned
+// events left behind cannot.
 inline constexpr std::array<std::string_view, 3> kCacheTables = {kSnapshotsTable, kBatchesTable, kOperationsTable};
 inline constexpr std::size_t kSnapshotsCache = 0;
 inline constexpr std::size_t kBatchesCache = 1;
 inline constexpr std::size_t kOperationsCache = 2;
+
+inline std::span<const std::string_view> CachesOf(const CommitRecord& commit) {
+  const std::span<const std::string_view> all = kCacheTables;
+  return commit.base.sequence == 0 ? all : all.first(kOperationsCache);
+}
 
 }  // namespace foldlog
 

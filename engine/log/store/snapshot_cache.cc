@@ -59,6 +59,10 @@ void SnapshotCache::Put(const Snapshot& snapshot) {
   oldest_ = (oldest_ + 1) % kSlots;
 }
 
+void SnapshotCache::GiveUp() {
+  if (file_.valid() && ftruncate(file_.get(), 0) != 0) return;  // then it stays
+}
+
 std::optional<Snapshot> SnapshotCache::Find(Sequence at_most) const {
   std::optional<Snapshot> newest;
   for (std::size_t slot = 0; slot < kSlots; ++slot) {

@@ -29,6 +29,9 @@ class SnapshotCache {
   // Replaces the older snapshot. One that is too large, or cannot be written, is dropped.
   void Put(const Snapshot& snapshot);
 
+  // Gives the file's room back to the disk. Later snapshots take it again.
+  void GiveUp();
+
   // The newest intact snapshot at or before `at_most`.
   std::optional<Snapshot> Find(Sequence at_most) const;
 

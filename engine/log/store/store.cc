@@ -15,6 +15,8 @@
 #include "engine/log/store/lmdb/env.h"
 #include "engine/log/store/lmdb/map_bytes.h"
 #include "engine/log/store/lmdb/repair.h"
+#include "engine/log/store/pruned_part.h"
+#include "engine/log/store/pruning.h"
 #include "engine/log/store/records.h"
 #include "engine/log/store/stored_log.h"
 
@@ -59,13 +61,18 @@ absl::Status PutIndexRows(const LmdbTransaction& txn, MDB_dbi table, const std::
   return absl::OkStatus();
 }
 
-absl::Status PutIndex(const LmdbTransaction& txn, const IndexRows& rows, bool clear_first, const std::string& path) {
+// Rows of operations up to `base` are of pruned events, which could not make them anew.
+absl::Status ClearIndex(const LmdbTransaction& txn, const LmdbEnv& env, const ChainEnd& base) {
   ASSIGN_OR_RETURN(const MDB_dbi batches, txn.Table(kBatchesTable, /*create=*/true));
   ASSIGN_OR_RETURN(const MDB_dbi operations, txn.Table(kOperationsTable, /*create=*/true));
-  if (clear_first) {
-    RETURN_IF_ERROR(LmdbStatus(txn.Clear(batches), "write to", path));
-    RETURN_IF_ERROR(LmdbStatus(txn.Clear(operations), "write to", path));
-  }
+  RETURN_IF_ERROR(LmdbStatus(txn.Clear(batches), "write to", env.path()));
+  if (base.sequence == 0) return LmdbStatus(txn.Clear(operations), "write to", env.path());
+  return RemoveBehind(txn, env, kOperationsTable, base.sequence);
+}
+
+absl::Status PutIndex(const LmdbTransaction& txn, const IndexRows& rows, const std::string& path) {
+  ASSIGN_OR_RETURN(const MDB_dbi batches, txn.Table(kBatchesTable, /*create=*/true));
+  ASSIGN_OR_RETURN(const MDB_dbi operations, txn.Table(kOperationsTable, /*create=*/true));
   RETURN_IF_ERROR(PutIndexRows(txn, batches, rows.batches, path));
   return PutIndexRows(txn, operations, rows.operations, path);
 }
@@ -89,7 +96,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(std::unique_ptr<LogFile> file
 absl::Status Store::EnsureWritable() {
   const std::lock_guard lock(opening_);
   if (env_) return absl::OkStatus();
-  const LmdbTraits traits{.append_only = kEventsTable, .caches = kCacheTables};
+  const LmdbTraits traits{.append_only = kEventsTable, .caches = CachesOf(commit_)};
   ASSIGN_OR_RETURN(const LmdbFileSummary found, CheckLmdbFile(file_->fd(), file_->path(), kMapBytes, traits));
   RETURN_IF_ERROR(file_->CheckLastBatch());
   RETURN_IF_ERROR(RepairCaches(found));
@@ -144,13 +151,25 @@ absl::Status Store::Append(const Addition& addition) {
 absl::Status Store::TryWrite(CommitRecord next, const Addition& addition) {
   RETURN_IF_ERROR(EnsureWritable());
   RETURN_IF_ERROR(CheckUnchanged());
-  IndexRows rows;
   LogIndexer* const indexer = addition.frames.words.empty() ? nullptr : indexer_.get();
   if (indexer != nullptr) indexer->Begin(StoredLog(*file_, name_), commit_.end.sequence);
   ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::Begin(*env_));
+  RETURN_IF_ERROR(PutFrames(txn, addition, indexer, next));
+  RETURN_IF_ERROR(PutSnapshots(txn, addition.snapshots));
+  RETURN_IF_ERROR(PruneSome(txn, addition, next));
+  RETURN_IF_ERROR(Commit(std::move(txn), next));
+  if (indexer != nullptr) indexer->Accept();
+  return absl::OkStatus();
+}
+
+absl::Status Store::CheckPrune(const PruneRequest& request) const {
+  return CheckPruneRequest(request, commit_, *file_);
+}
+
+absl::Status Store::PutFrames(const LmdbTransaction& txn, const Addition& addition, LogIndexer* indexer,
+                              CommitRecord& next) {
+  IndexRows rows;
   ASSIGN_OR_RETURN(const MDB_dbi events, txn.Table(kEventsTable));
-  ASSIGN_OR_RETURN(const MDB_dbi snapshots,
-                   txn.Table(kSnapshotsTable, /*create=*/true));  // a damaged record of the table was emptied
   const auto add_to_index = [indexer](std::span<const std::uint64_t> frame) {
     if (indexer != nullptr) indexer->Add(frame);
   };
@@ -163,17 +182,43 @@ absl::Status Store::TryWrite(CommitRecord next, const Addition& addition) {
     if (absl::IsAlreadyExists(put)) return absl::DataLossError(put.message());
     RETURN_IF_ERROR(put);
   }
-  for (const Snapshot& snapshot : addition.snapshots) {
+  return PutIndex(txn, rows, env_->path());
+}
+
+absl::Status Store::PutSnapshots(const LmdbTransaction& txn, std::span<const Snapshot> added) const {
+  ASSIGN_OR_RETURN(const MDB_dbi snapshots,
+                   txn.Table(kSnapshotsTable, /*create=*/true));  // a damaged record of the table was emptied
+  for (const Snapshot& snapshot : added) {
     const std::vector<std::uint64_t> words = ToStored(snapshot);
     const absl::Status put = Put(txn, snapshots, snapshot.at.sequence, words, MDB_NOOVERWRITE, env_->path());
     // A snapshot of that event is stored already; one is as good as the other.
     if (absl::IsAlreadyExists(put)) continue;
     RETURN_IF_ERROR(put);
   }
-  RETURN_IF_ERROR(PutIndex(txn, rows, /*clear_first=*/false, env_->path()));
-  RETURN_IF_ERROR(Commit(std::move(txn), next));
-  if (indexer != nullptr) indexer->Accept();
   return absl::OkStatus();
+}
+
+// What becomes free here, the next transaction but one can use.
+absl::Status Store::PruneSome(const LmdbTransaction& txn, const Addition& addition, CommitRecord& next) {
+  if (addition.prune != nullptr) {
+    RETURN_IF_ERROR(PutBase(txn, *env_, *file_, *addition.prune));
+    next.base = addition.prune->range.behind;
+  }
+  if (next.base.sequence == 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Freed freed, FreeSome(txn, *env_, *file_, next, addition.freed_max));
+  next.batches -= freed.batches;
+  more_to_free_ = freed.more && freed.damage.ok();
+  free_damage_ = freed.damage;
+  return absl::OkStatus();
+}
+
+absl::Status Store::StorePolicy(const std::string& policy) {
+  RETURN_IF_ERROR(EnsureWritable());
+  RETURN_IF_ERROR(CheckUnchanged());
+  ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::Begin(*env_));
+  ASSIGN_OR_RETURN(const MDB_dbi meta, txn.Table(kMetaTable));
+  RETURN_IF_ERROR(Put(txn, meta, kPolicyKey, EncodePolicy(policy), 0, env_->path()));
+  return Commit(std::move(txn), commit_);
 }
 
 absl::Status Store::Commit(LmdbTransaction txn, CommitRecord next) {
@@ -204,7 +249,8 @@ absl::Status Store::RebuildIndex(LogIndexer& indexer) {
     indexer.Begin(stored, behind.sequence);
     ASSIGN_OR_RETURN(behind, IndexSome(indexer, behind, rows));
     ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::Begin(*env_));
-    RETURN_IF_ERROR(PutIndex(txn, rows, /*clear_first=*/first, env_->path()));
+    if (first) RETURN_IF_ERROR(ClearIndex(txn, *env_, commit_.base));
+    RETURN_IF_ERROR(PutIndex(txn, rows, env_->path()));
     RETURN_IF_ERROR(Commit(std::move(txn), commit_));
     indexer.Accept();
     first = false;

@@ -63,11 +63,25 @@ class Store {
     FrameSpan frames;                     // may be empty
     std::uint64_t tail_position;          // of the first frame behind them that is not in LMDB
     std::span<const Snapshot> snapshots;  // of events up to the last of `frames`
+    const PruneRequest* prune = nullptr;  // what is to be dropped, if anything
+    std::size_t freed_max = 64;           // batches that were dropped, removed at most
   };
   // Stores `addition` in one durable transaction. ResourceExhausted: the disk is full, nothing was stored, and the call
   // may be repeated. InvalidArgument: it is too much for one transaction. After any other error it is unknown whether
   // it was stored.
   absl::Status Append(const Addition& addition);
+
+  // Errors of a request that does not fit the log, as EventLog::Prune() has them. Threads: as Append().
+  absl::Status CheckPrune(const PruneRequest& request) const;
+
+  // Whether batches that were pruned are known to be left. Each Append() removes some. Threads: as Append().
+  bool HasMoreToFree() const { return more_to_free_; }
+
+  // Why what is left can't be removed, if so.
+  const absl::Status& free_damage() const { return free_damage_; }
+
+  // Stores the log's policy. Threads: as Append().
+  absl::Status StorePolicy(const std::string& policy);
 
   // DataLoss if the file is damaged beyond repair: nothing must be written to it. The first call checks the whole file,
   // empties damaged parts that are only caches, and opens the file with LMDB; later calls return at once.
@@ -87,6 +101,9 @@ class Store {
   absl::Status RepairCaches(const LmdbFileSummary& found) const;
   absl::Status CheckUnchanged() const;
   absl::Status TryWrite(CommitRecord next, const Addition& addition);
+  absl::Status PutFrames(const LmdbTransaction& txn, const Addition& addition, LogIndexer* indexer, CommitRecord& next);
+  absl::Status PutSnapshots(const LmdbTransaction& txn, std::span<const Snapshot> added) const;
+  absl::Status PruneSome(const LmdbTransaction& txn, const Addition& addition, CommitRecord& next);
 
   const std::unique_ptr<LogFile> file_;
   const std::string name_;
@@ -96,6 +113,8 @@ class Store {
   CommitRecord commit_;           // the writer's own last one
   std::uint64_t size_bytes_ = 0;  // of the file after that
   BatchCodec codec_;              // the writer's
+  bool more_to_free_ = false;
+  absl::Status free_damage_;
 };
 
 }  // namespace foldlog

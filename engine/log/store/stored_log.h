@@ -37,6 +37,7 @@ class StoredLog final : public EventLog {
                                                   std::size_t rows_max) const override {
     return file_.ReadIndex(table, from, order, rows_max);
   }
+  absl::StatusOr<std::vector<PrunedRange>> ReadPruned() const override { return file_.ReadPruned(); }
   const std::string& name() const override { return name_; }
 
   absl::Status Append(const FrameRun&, Space) override { return Refuse(); }

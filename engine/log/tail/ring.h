@@ -84,6 +84,7 @@ class TailRing {
 
   TailPosition end() const { return end_.Load(); }
   std::uint64_t stored_position() const { return stored_.position(); }
+  TailPosition stored() const { return stored_.Load(); }
   Sequence end_sequence() const { return end_.sequence(); }
   Sequence stored_sequence() const { return stored_.sequence(); }
   std::uint64_t backlog_words() const { return end_.position() - stored_.position(); }

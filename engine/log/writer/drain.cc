@@ -85,6 +85,43 @@ absl::Status TailDrain::StoreDirectly(const FrameSpan& run) {
   return absl::OkStatus();
 }
 
+// The waiting thread owns the request; the drain's takes it, and says what became of it under the same mutex.
+absl::Status TailDrain::Prune(const PruneRequest& request) {
+  std::unique_lock lock(mutex_);
+  RETURN_IF_ERROR(progress_.Check());
+  prune_ = &request;
+  prune_done_.reset();
+  wanted_.notify_one();
+  attempted_.wait(lock, [&] { return prune_done_ || stopping_; });
+  prune_ = nullptr;
+  return prune_done_.value_or(absl::FailedPreconditionError("the log was closed before it was pruned"));
+}
+
+// A page that a transaction frees belongs to the transaction before, too: so one more passes before space is given
+// back.
+absl::Status TailDrain::FreePruned() {
+  const FileSizeSignalBlocked blocked;
+  for (bool more = true; more;) {
+    const std::lock_guard lock(storing_);
+    RETURN_IF_ERROR(progress_.Check());
+    more = store_.HasMoreToFree();
+    const absl::Status freed = PruneOnly(nullptr);
+    if (absl::IsResourceExhausted(freed)) return freed;
+    if (!freed.ok()) return progress_.Stop(freed);
+  }
+  const std::lock_guard lock(storing_);
+  RETURN_IF_ERROR(store_.free_damage());
+  return store_.file().PunchUnusedPages();
+}
+
+absl::Status TailDrain::StorePolicy(const std::string& policy) {
+  const FileSizeSignalBlocked blocked;
+  const std::lock_guard lock(storing_);
+  RETURN_IF_ERROR(progress_.Check());
+  absl::Status stored = store_.StorePolicy(policy);
+  return stored.ok() || absl::IsResourceExhausted(stored) ? stored : progress_.Stop(stored);
+}
+
 // A full disk, or damage found in the events, leaves what was stored as it was. After anything else it is unknown what
 // was committed.
 absl::Status TailDrain::RebuildIndex(LogIndexer& indexer) {
@@ -128,40 +165,68 @@ void TailDrain::Stop() {
 // burn the processor.
 void TailDrain::Run() {
   std::unique_lock lock(mutex_);
-  const auto due = [this] {
-    return stopping_ || attempts_ < attempts_wanted_ || ring_.backlog_words() >= backlog_words_;
-  };
+  const auto to_move = [this] { return attempts_ < attempts_wanted_ || ring_.backlog_words() >= backlog_words_; };
+  const auto to_prune = [this] { return prune_ != nullptr && !prune_done_; };
   while (true) {
     if (absl::IsResourceExhausted(last_attempt_)) {
-      wanted_.wait_for(lock, kRetryInterval, [this] { return stopping_ || attempts_ < attempts_wanted_; });
+      wanted_.wait_for(lock, kRetryInterval, [&] { return stopping_ || attempts_ < attempts_wanted_ || to_prune(); });
     }
-    wanted_.wait(lock, due);
+    wanted_.wait(lock, [&] { return stopping_ || to_move() || to_prune() || freeing_; });
     if (stopping_) return;
+    const bool move = to_move();
+    const PruneRequest* const prune = to_prune() ? prune_ : nullptr;
     woken_.store(false, std::memory_order_relaxed);
     lock.unlock();
-    absl::Status attempt = Attempt();
+    std::optional<absl::Status> pruned;
+    absl::Status attempt = Attempt(move, prune, pruned);
     lock.lock();
     last_attempt_ = std::move(attempt);
+    if (prune != nullptr) prune_done_ = pruned.value_or(last_attempt_);
     ++attempts_;
+    const absl::Status stopped = progress_.Check();
+    if (!stopped.ok() && to_prune()) prune_done_ = stopped;  // a request that came during this attempt, the last one
     attempted_.notify_all();
-    if (!progress_.Check().ok()) return;
+    if (!stopped.ok()) return;
   }
 }
 
 // Only a full disk is known to have stored nothing. After any other failure the next transaction could store the same
 // frames twice or leave a gap, so the writer stops.
-absl::Status TailDrain::Attempt() {
+absl::Status TailDrain::Attempt(bool move, const PruneRequest* prune, std::optional<absl::Status>& pruned) {
   const std::lock_guard lock(storing_);
   RETURN_IF_ERROR(progress_.Check());
-  const absl::Status moved = MoveRun();
-  return moved.ok() || absl::IsResourceExhausted(moved) ? moved : progress_.Stop(moved);
+  // A request that does not fit concerns only who made it.
+  if (prune != nullptr) {
+    const absl::Status fits = store_.CheckPrune(*prune);
+    if (!fits.ok()) pruned = fits;
+  }
+  const PruneRequest* const fitting = pruned ? nullptr : prune;
+  absl::Status done = move ? MoveRun(fitting) : PruneOnly(fitting);
+  if (fitting != nullptr) pruned = done;
+  // On a full disk what was pruned makes room for the frames.
+  if (move && absl::IsResourceExhausted(done) && (fitting != nullptr || store_.HasMoreToFree())) {
+    const absl::Status freed = PruneOnly(fitting);
+    if (fitting != nullptr) pruned = freed;
+    if (!freed.ok()) done = freed;
+  }
+  return done.ok() || absl::IsResourceExhausted(done) ? done : progress_.Stop(done);
 }
 
-absl::Status TailDrain::MoveRun() {
+absl::Status TailDrain::PruneOnly(const PruneRequest* prune) {
+  const TailPosition stored = ring_.stored();
+  Store::Addition addition{{{}, stored.chain, stored.chain}, stored.position, {}, prune};
+  const absl::Status put = Put(addition);
+  if (!absl::IsResourceExhausted(put)) return put;
+  // The list of what becomes free takes several pages in a row, unless that is little.
+  addition.freed_max = 1;
+  return Put(addition);
+}
+
+absl::Status TailDrain::MoveRun(const PruneRequest* prune) {
   ASSIGN_OR_RETURN(const TailRing::Run run, ring_.NextRun(transaction_words_));
   std::vector<Snapshot> snapshots = SnapshotsUpTo(run.end.chain.sequence);
-  if (run.frames.words.empty() && snapshots.empty()) return absl::OkStatus();
-  const absl::Status put = Put({run.frames, run.end.position, snapshots});
+  if (run.frames.words.empty() && snapshots.empty() && prune == nullptr) return absl::OkStatus();
+  const absl::Status put = Put({run.frames, run.end.position, snapshots, prune});
   // This process wrote or checked what is in the ring.
   if (absl::IsInvalidArgument(put)) return absl::DataLossError("the tail was changed by somebody else");
   RETURN_IF_ERROR(put);
@@ -174,7 +239,12 @@ absl::Status TailDrain::MoveRun() {
 // If another file has taken the place of the log's, the transaction went into a file that nobody will read: it does not
 // count as stored.
 absl::Status TailDrain::Put(const Store::Addition& addition) {
-  RETURN_IF_ERROR(store_.Append(addition));
+  const absl::Status appended = store_.Append(addition);
+  {
+    const std::lock_guard lock(mutex_);
+    freeing_ = store_.HasMoreToFree() && appended.ok();
+  }
+  RETURN_IF_ERROR(appended);
   return watched_.Check();
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -49,6 +50,12 @@ class TailDrain {
   // Makes the index of all that is stored anew, between two transactions.
   absl::Status RebuildIndex(LogIndexer& indexer);
 
+  // As EventLog has them, by any thread. The base moves with the next transaction; what lies before it is removed with
+  // those that store events, and where there are none, by transactions of its own.
+  absl::Status Prune(const PruneRequest& request);
+  absl::Status FreePruned();
+  absl::Status StorePolicy(const std::string& policy);
+
   // Keeps the snapshot until its events are in LMDB. If kSnapshotsMax wait already, it is dropped.
   void AddSnapshot(const Snapshot& snapshot);
 
@@ -61,8 +68,9 @@ class TailDrain {
  private:
   void WakeUp();
   void Run();
-  absl::Status Attempt();
-  absl::Status MoveRun();
+  absl::Status Attempt(bool move, const PruneRequest* prune, std::optional<absl::Status>& pruned);
+  absl::Status MoveRun(const PruneRequest* prune);
+  absl::Status PruneOnly(const PruneRequest* prune);
   absl::Status Put(const Store::Addition& addition);
   std::vector<Snapshot> SnapshotsUpTo(Sequence sequence);
 
@@ -83,7 +91,10 @@ class TailDrain {
   std::uint64_t attempts_wanted_ = 0;  // the highest count that a thread in DrainSome() waits for
   absl::Status last_attempt_;
   bool stopping_ = false;
-  std::vector<Snapshot> snapshots_;  // in order of their events
+  bool freeing_ = false;                    // batches that were pruned are left
+  const PruneRequest* prune_ = nullptr;     // of the thread that waits in Prune()
+  std::optional<absl::Status> prune_done_;  // what became of it
+  std::vector<Snapshot> snapshots_;         // in order of their events
 
   BackgroundThread thread_;  // last, so that it ends before what it uses
 };

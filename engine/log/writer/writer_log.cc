@@ -38,7 +38,7 @@ class WriterLog final : public EventLog {
         watched_(std::move(parts.watched)),
         shared_(std::move(parts.shared)),
         snapshots_(std::move(parts.snapshots)),
-        base_(parts.base),
+        base_(TailPosition{0, parts.base}),
         end_(parts.found.end.chain),
         reserve_words_(std::min(kReserveWords, tail_->ring().size() / kReserveShare)),
         progress_(name_, shared_, parts.durable),
@@ -144,6 +144,48 @@ class WriterLog final : public EventLog {
     return drain_->RebuildIndex(indexer);
   }
 
+  absl::StatusOr<std::vector<PrunedRange>> ReadPruned() const override {
+    ASSIGN_OR_RETURN(const auto open, LockOpen());
+    return store_->file().ReadPruned();
+  }
+
+  absl::Status Prune(const PruneRequest& request) override {
+    ASSIGN_OR_RETURN(const auto open, LockOpen());
+    const std::lock_guard pruning(pruning_);
+    RETURN_IF_ERROR(store_->EnsureWritable());
+    RETURN_IF_ERROR(EvenOnAFullDisk([&] { return drain_->Prune(request); }));
+    base_.Store({0, request.range.behind});
+    return absl::OkStatus();
+  }
+
+  absl::Status FreePruned() override {
+    ASSIGN_OR_RETURN(const auto open, LockOpen());
+    const std::lock_guard pruning(pruning_);
+    RETURN_IF_ERROR(store_->EnsureWritable());
+    return EvenOnAFullDisk([&] { return drain_->FreePruned(); });
+  }
+
+  absl::StatusOr<std::vector<StoredBatch>> ReadBatches(Sequence from, std::size_t batches_max) const override {
+    ASSIGN_OR_RETURN(const auto open, LockOpen());
+    return store_->file().ReadBatches(from, batches_max);
+  }
+
+  absl::StatusOr<LogSpace> ReadSpace() const override {
+    ASSIGN_OR_RETURN(const auto open, LockOpen());
+    return ReadSpaceOf(store_->file(), name_);
+  }
+
+  absl::StatusOr<std::string> ReadPolicy() const override {
+    ASSIGN_OR_RETURN(const auto open, LockOpen());
+    return store_->file().ReadPolicy();
+  }
+
+  absl::Status StorePolicy(const std::string& policy) override {
+    ASSIGN_OR_RETURN(const auto open, LockOpen());
+    RETURN_IF_ERROR(store_->EnsureWritable());
+    return drain_->StorePolicy(policy);
+  }
+
   absl::StatusOr<bool> WaitForMore(Sequence behind, std::chrono::milliseconds timeout) const override {
     const auto end = [this]() -> absl::StatusOr<Sequence> {
       RETURN_IF_ERROR(CheckProcess());
@@ -172,6 +214,24 @@ class WriterLog final : public EventLog {
     return closed_ ? absl::FailedPreconditionError(absl::StrCat("the log ", name_, " is closed")) : absl::OkStatus();
   }
 
+  // The caller holds the result while it uses the files. Close() waits for that.
+  absl::StatusOr<std::shared_lock<std::shared_mutex>> LockOpen() const {
+    RETURN_IF_ERROR(CheckProcess());
+    std::shared_lock open(closing_);
+    RETURN_IF_ERROR(CheckOpen());
+    return open;
+  }
+
+  // A transaction that frees pages needs a few first. LMDB's free list has them as a rule; or else the cache of
+  // snapshots gives up its own, which a later opening has to fold for.
+  template <typename Step>
+  absl::Status EvenOnAFullDisk(const Step& step) {
+    const absl::Status done = step();
+    if (!absl::IsResourceExhausted(done)) return done;
+    snapshots_.GiveUp();
+    return step();
+  }
+
   // The first call checks all of log.mdb. Opening a log need not wait for that, but an append must: the writer would
   // promise events that LMDB cannot take from a damaged file.
   absl::Status CheckWritable() {
@@ -189,7 +249,7 @@ class WriterLog final : public EventLog {
   LogExtent CurrentExtent() const {
     const Sequence stored = ring_.stored_sequence();
     const Sequence durable = std::max(progress_.durable(), stored);
-    return {.base = base_, .end = ring_.end().chain, .durable_through = durable, .stored_through = stored};
+    return {.base = base_.Load().chain, .end = ring_.end().chain, .durable_through = durable, .stored_through = stored};
   }
 
   // Readers are told here, because the interval flush sees nothing new in the ring.
@@ -236,14 +296,15 @@ class WriterLog final : public EventLog {
   const WatchedFiles watched_;
   TailShared shared_;
   SnapshotCache snapshots_;
-  const ChainEnd base_;
-  ChainEnd end_;  // the appending thread's
+  SeqLockedPosition base_;  // only its chain is used; the pruning thread moves it
+  ChainEnd end_;            // the appending thread's
   const std::size_t reserve_words_;
   WriterProgress progress_;
   TailRing ring_;
   GroupFlush flush_;
   bool store_is_sound_ = false;  // the appending thread's
   bool closed_ = false;
+  std::mutex pruning_;                 // one thread at a time prunes
   mutable std::shared_mutex closing_;  // shared: calls in progress; exclusive: Close()
 
   // Last, because their threads use all members above.

@@ -72,6 +72,7 @@ struct OperationStory {
   std::vector<StoryInterruption> interruptions = {};
   std::int64_t interruptions_left_out = 0;
   ErrorReport errors = {};
+  bool pruned = false;             // its events are gone: only `entry` is told
   absl::Status index_damage = {};  // as EventQuery has it
 };
 
@@ -84,9 +85,9 @@ struct StoryOptions {
   ErrorReportOptions errors = {};
 };
 
-// The story of an operation as the history has it. Of a log with gaps, what can be read: steps whose state is known,
-// and no more of the start than its time if that is in a gap. OutOfRange if the log is not the one that the entry is
-// of; else the errors of reading the log.
+// The story of an operation as the history has it; of one whose events were pruned, that they were. Of a log with gaps,
+// what can be read: steps whose state is known, and no more of the start than its time if that is in a gap. OutOfRange
+// if the log is not the one that the entry is of; else the errors of reading the log.
 absl::StatusOr<OperationStory> TellStory(const EventLog& log, const HistoryEntry& entry,
                                          const StoryOptions& options = {});
 

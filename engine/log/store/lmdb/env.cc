@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -133,8 +134,31 @@ int LmdbTransaction::Put(MDB_dbi table, std::uint64_t key, const void* data, std
   return mdb_put(txn_, table, &key_val, &value, flags);
 }
 
+int LmdbTransaction::Delete(MDB_dbi table, std::uint64_t key) const {
+  MDB_val key_val = ToVal(&key, sizeof key);
+  return mdb_del(txn_, table, &key_val, nullptr);
+}
+
 LmdbTransaction::~LmdbTransaction() {
   if (txn_ != nullptr) mdb_txn_abort(txn_);
+}
+
+absl::StatusOr<LmdbCursor> LmdbCursor::Open(const LmdbTransaction& txn, MDB_dbi table, const std::string& path) {
+  MDB_cursor* cursor = nullptr;
+  RETURN_IF_ERROR(LmdbStatus(mdb_cursor_open(txn.get(), table, &cursor), "write to", path));
+  return LmdbCursor(cursor);
+}
+
+LmdbCursor::~LmdbCursor() {
+  if (cursor_ != nullptr) mdb_cursor_close(cursor_);
+}
+
+int LmdbCursor::Get(MDB_cursor_op what) {
+  MDB_val key = {};
+  MDB_val value = {};
+  const int rc = mdb_cursor_get(cursor_, &key, &value, what);
+  if (rc == 0) std::memcpy(&key_, key.mv_data, sizeof key_);
+  return rc;
 }
 
 int LmdbTransaction::Commit() { return mdb_txn_commit(std::exchange(txn_, nullptr)); }

@@ -77,6 +77,9 @@ class LmdbTransaction {
   // Stores a value. The result is LMDB's return code, for the caller to judge.
   int Put(MDB_dbi table, std::uint64_t key, const void* data, std::size_t bytes, unsigned flags = 0) const;
 
+  // Removes an entry that is there. LMDB trusts the header of the run of pages that holds its value. Returns its code.
+  int Delete(MDB_dbi table, std::uint64_t key) const;
+
   // Removes all entries of a table. Returns LMDB's code.
   int Clear(MDB_dbi table) const { return mdb_drop(txn_, table, 0); }
 
@@ -87,6 +90,33 @@ class LmdbTransaction {
 
   MDB_txn* txn_;
   const std::string* path_;  // the environment's
+};
+
+// A place in a table of integer keys. It must go before its transaction ends. The functions return LMDB's code.
+// Threads: one.
+class LmdbCursor {
+ public:
+  static absl::StatusOr<LmdbCursor> Open(const LmdbTransaction& txn, MDB_dbi table, const std::string& path);
+
+  LmdbCursor(LmdbCursor&& other) noexcept : cursor_(std::exchange(other.cursor_, nullptr)) {}
+  LmdbCursor(const LmdbCursor&) = delete;
+  LmdbCursor& operator=(const LmdbCursor&) = delete;
+  ~LmdbCursor();
+
+  // Moves to the first entry, or the last; MDB_NOTFOUND if there is none.
+  int First() { return Get(MDB_FIRST); }
+  int Last() { return Get(MDB_LAST); }
+  std::uint64_t key() const { return key_; }
+
+  // Removes the entry.
+  int Delete() { return mdb_cursor_del(cursor_, 0); }
+
+ private:
+  explicit LmdbCursor(MDB_cursor* cursor) : cursor_(cursor) {}
+  int Get(MDB_cursor_op what);
+
+  MDB_cursor* cursor_;
+  std::uint64_t key_ = 0;
 };
 
 }  // namespace foldlog
