@@ -65,12 +65,16 @@ class RunLister {
   RunLister(const EventLog& log, const LogExtent& extent, PrunePlan& plan)
       : log_(&log), extent_(&extent), plan_(&plan) {}
 
+  // Whether the operation on the row is over: it is kept, and counts among those that are.
+  bool has_ended_on_row() const { return has_ended_on_row_; }
+
   absl::Status List() {
     absl::Status damage;
     const std::optional<OperationsIndexed> indexed = FindOperationsIndexed(*log_, extent_->stored_through, damage);
     if (!indexed) return Lack("the log has no index of its operations; foldlog reindex makes it");
     ASSIGN_OR_RETURN(const Fold fold, FoldLog(*log_, extent_->stored_through));
     const State& state = fold.state;
+    has_ended_on_row_ = state.operation && !state.active();
     OperationRows rows(*log_, extent_->base.sequence + 1, IndexOrder::kRising);
     while (true) {
       absl::StatusOr<std::optional<OperationRow>> row = rows.Next();
@@ -102,6 +106,7 @@ class RunLister {
   const EventLog* log_;
   const LogExtent* extent_;
   PrunePlan* plan_;
+  bool has_ended_on_row_ = false;
 };
 
 // Decides run by run, the oldest first.
@@ -144,7 +149,9 @@ absl::StatusOr<PrunePlan> PlanPrune(const EventLog& log, const RetentionPolicy& 
   ASSIGN_OR_RETURN(plan.space, log.ReadSpace());
   ASSIGN_OR_RETURN(const std::vector<PrunedRange> pruned, log.ReadPruned());
   if (!pruned.empty()) plan.operations = pruned.back().operations;
-  RETURN_IF_ERROR(RunLister(log, extent, plan).List());
+  RunLister lister(log, extent, plan);
+  RETURN_IF_ERROR(lister.List());
+  const std::size_t over = plan.runs.size() + (lister.has_ended_on_row() ? 1 : 0);
   BatchSizes sizes(log, extent);
   // What was pruned and is not free yet is as good as gone.
   ASSIGN_OR_RETURN(plan.going, sizes.UpTo(extent.base.sequence));
@@ -158,7 +165,7 @@ absl::StatusOr<PrunePlan> PlanPrune(const EventLog& log, const RetentionPolicy& 
       run.why = "behind one that stays";
       continue;
     }
-    judge.Decide(plan.runs.size() - 1 - i, run);
+    judge.Decide(over - 1 - i, run);
     all_go = run.goes;
     if (!run.goes) continue;
     plan.through = run.through;

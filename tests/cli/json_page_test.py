@@ -255,6 +255,21 @@ class JsonPageTest(ProgramTest):
         *_, summary = self.run_raw("salvage", "--dry-run", "--json", "--log", self.log).stdout.splitlines()
         self.page.check(json.loads(summary), "salvage summary")
 
+    def pruned(self):
+        """What goes and what stays, and what is told of it afterwards."""
+        self.log = os.path.join(self.dir, "pruned")
+        for _ in range(3):
+            self.foldlog("start")
+            self.foldlog("complete")
+        self.page.check(self.json("retention"), "retention")
+        for options in (["--dry-run"], []):
+            for line in self.text("prune", "--keep-runs", "2", "--json", *options).splitlines():
+                said = json.loads(line)
+                self.page.check(said, "prune summary" if said["kind"] == "summary" else "prune run")
+        self.foldlog("retention", "set", "--max-bytes", "1G")
+        self.page.check(self.json("retention"), "retention")
+        self.look()
+
     def backed_up(self):
         self.log = os.path.join(self.dir, "verified_first")
         self.foldlog("start")
@@ -275,6 +290,7 @@ class JsonPageTest(ProgramTest):
         self.indexers()
         self.verified()
         self.salvaged()
+        self.pruned()
         self.backed_up()
         self.assertEqual(self.page.never_seen(), [])
 

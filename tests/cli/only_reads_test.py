@@ -26,6 +26,7 @@ COMMANDS = (
     ("events",), ("events", "--beyond-damage"), ("salvage", "--dry-run"),
     ("events", "--json", "--kind", "started"), ("project", "--json"), ("project", "--json", "--at", "1"),
     ("project", "--check", "--sqlite", "MIRROR"), ("backup", "-"),
+    ("prune", "--keep-runs", "0", "--dry-run"), ("retention",), ("retention", "--json"),
 )
 
 

@@ -195,6 +195,7 @@ void Configure(CLI::App& app, Context& context, Command& chosen) {
   AddBackupCommands(app, chosen);
   AddSalvageCommand(app, chosen);
   AddReindexCommand(app, chosen);
+  AddRetentionCommands(app, chosen);
   AddSqlCommand(app, chosen);
   AddHelpCommand(app);
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {

@@ -51,22 +51,23 @@ bool IsUsageError(const absl::Status& status);
 using Command = std::function<absl::Status(Context&)>;
 
 // Each adds its subcommands to `app`; the one that is parsed puts itself into `chosen`, which must live as long.
-void AddQueryCommands(CLI::App& app, Command& chosen);   // status, show
-void AddHistoryCommand(CLI::App& app, Command& chosen);  // history
-void AddAtCommand(CLI::App& app, Command& chosen);       // at
-void AddEventsCommand(CLI::App& app, Command& chosen);   // events
-void AddErrorsCommand(CLI::App& app, Command& chosen);   // errors
-void AddDiffCommand(CLI::App& app, Command& chosen);     // diff
-void AddScriptCommands(CLI::App& app, Command& chosen);  // start, checkpoint, pause, …
-void AddIndexCommand(CLI::App& app, Command& chosen);    // index
-void AddProjectCommand(CLI::App& app, Command& chosen);  // project
-void AddExportCommand(CLI::App& app, Command& chosen);   // export
-void AddImportCommand(CLI::App& app, Command& chosen);   // import
-void AddReindexCommand(CLI::App& app, Command& chosen);  // reindex
-void AddSqlCommand(CLI::App& app, Command& chosen);      // sql
-void AddVerifyCommand(CLI::App& app, Command& chosen);   // verify
-void AddBackupCommands(CLI::App& app, Command& chosen);  // backup, restore
-void AddSalvageCommand(CLI::App& app, Command& chosen);  // salvage
+void AddQueryCommands(CLI::App& app, Command& chosen);      // status, show
+void AddHistoryCommand(CLI::App& app, Command& chosen);     // history
+void AddAtCommand(CLI::App& app, Command& chosen);          // at
+void AddEventsCommand(CLI::App& app, Command& chosen);      // events
+void AddErrorsCommand(CLI::App& app, Command& chosen);      // errors
+void AddDiffCommand(CLI::App& app, Command& chosen);        // diff
+void AddScriptCommands(CLI::App& app, Command& chosen);     // start, checkpoint, pause, …
+void AddIndexCommand(CLI::App& app, Command& chosen);       // index
+void AddProjectCommand(CLI::App& app, Command& chosen);     // project
+void AddExportCommand(CLI::App& app, Command& chosen);      // export
+void AddImportCommand(CLI::App& app, Command& chosen);      // import
+void AddReindexCommand(CLI::App& app, Command& chosen);     // reindex
+void AddRetentionCommands(CLI::App& app, Command& chosen);  // prune, retention
+void AddSqlCommand(CLI::App& app, Command& chosen);         // sql
+void AddVerifyCommand(CLI::App& app, Command& chosen);      // verify
+void AddBackupCommands(CLI::App& app, Command& chosen);     // backup, restore
+void AddSalvageCommand(CLI::App& app, Command& chosen);     // salvage
 
 }  // namespace foldlog::cli
 

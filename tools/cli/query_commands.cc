@@ -23,6 +23,7 @@
 #include "tools/cli/named_operation.h"
 #include "tools/cli/render_json.h"
 #include "tools/cli/render_text.h"
+#include "tools/cli/retention_report.h"
 #include "tools/cli/story_text.h"
 
 namespace foldlog::cli {
@@ -33,6 +34,15 @@ struct StatusOptions {
   std::optional<std::int64_t> stalled_after_ns;
 };
 
+// When and why events were pruned that are not in the log any more.
+Lines PrunedLine(const EventLog& log, const Look& look) {
+  Fields fields;
+  const auto ranges = log.ReadPruned();
+  const std::string why(ranges.status().message());
+  fields.Add("Pruned", ranges.ok() && !ranges->empty() ? PrunedText(ranges->back(), look) : why);
+  return fields.lines();
+}
+
 absl::Status RunStatus(const StatusOptions& options, Context& context) {
   ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> log, OpenLogForReading(context.log));
   ASSIGN_OR_RETURN(const LogView view, ReadLogView(*log, context.log));
@@ -42,6 +52,7 @@ absl::Status RunStatus(const StatusOptions& options, Context& context) {
     context.out.Line(StatusJson(view, now, stalled_after));
   } else {
     context.out.Show(StatusText(view, {now, context.look()}, stalled_after));
+    if (view.extent.base.sequence > 0) context.out.Show(PrunedLine(*log, context.look()));
   }
   if (view.restoration_damaged) {
     context.messages.Line("the record of where the log was restored from is damaged: foldlog verify tells where");
@@ -68,8 +79,11 @@ absl::Status RunShow(const ShowOptions& options, Context& context) {
   }
   const std::string named = options.operation ? *options.operation : view.state.operation->operation_id;
   ASSIGN_OR_RETURN(const HistoryEntry entry, FindNamedOperation(*log, named));
-  ASSIGN_OR_RETURN(const EventSummary summary, ReadEventSummary(*log, entry));
   ASSIGN_OR_RETURN(const OperationStory story, TellStory(*log, entry, {.points = kCurvePoints}));
+  EventSummary summary{.counts = std::vector<std::uint64_t>(KindNames().size()), .milestones = {}, .errors = {}};
+  if (!story.pruned) {
+    ASSIGN_OR_RETURN(summary, ReadEventSummary(*log, entry));
+  }
   const Look look = context.look();
   context.Page();
   if (options.json) {

@@ -266,7 +266,7 @@ Lines ShowText(const OperationStory& story, const LogView& view, const EventSumm
   fields.Add("Epoch", Grouped(operation.epoch));
   fields.Add("Events", std::to_string(operation.first_sequence) + " to " +
                            std::to_string(entry.reset_by.value_or(operation.last_sequence)) + ": " +
-                           CountsText(summary));
+                           (story.pruned ? "pruned; foldlog retention tells when and why" : CountsText(summary)));
   for (const StyledLine& line : StoryText(story, showing.look, unicode)) fields.AddLine(line);
   AddEvents("Milestones", summary.milestones, showing.look, fields);
   AddEvents("Latest file errors", summary.errors, showing.look, fields);
