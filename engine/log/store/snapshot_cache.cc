@@ -28,6 +28,10 @@ constexpr std::size_t kHeaderWords = sizeof(SlotHeader) / kWordBytes;
 constexpr std::size_t kSlotBytes = std::size_t{64} << 10;
 constexpr std::size_t kStateWordsMax = kSlotBytes / kWordBytes - kHeaderWords;
 
+// What the file takes of the disk from the start: both slots, and more, for GiveUp(). A pruning changes some 30 pages
+// of log.mdb before it frees any.
+constexpr off_t kReservedBytes = off_t{256} << 10;
+
 off_t OffsetOf(std::size_t slot) { return static_cast<off_t>(slot * kSlotBytes); }
 
 }  // namespace
@@ -36,6 +40,7 @@ SnapshotCache::SnapshotCache(const std::string& directory, Access access) {
   const int flags = access == Access::kWrite ? O_RDWR | O_CREAT : O_RDONLY;
   absl::StatusOr<FileDescriptor> file = OpenRegularFile(directory + "/snapshots", flags);
   if (file.ok()) file_ = *std::move(file);
+  if (access == Access::kWrite) TakeReserve();
   const auto sequence_in = [this](std::size_t slot) {
     const std::optional<Snapshot> snapshot = ReadSlot(slot);
     return snapshot ? snapshot->at.sequence : 0;
@@ -57,6 +62,11 @@ void SnapshotCache::Put(const Snapshot& snapshot) {
   const FileSizeSignalBlocked blocked;
   if (pwrite(file_.get(), slot.data(), slot.size() * kWordBytes, OffsetOf(oldest_)) != bytes) return;
   oldest_ = (oldest_ + 1) % kSlots;
+}
+
+// The file keeps its length: what is not written holds no snapshot.
+void SnapshotCache::TakeReserve() const {
+  if (file_.valid() && fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, 0, kReservedBytes) != 0) return;
 }
 
 void SnapshotCache::GiveUp() {

@@ -29,8 +29,11 @@ class SnapshotCache {
   // Replaces the older snapshot. One that is too large, or cannot be written, is dropped.
   void Put(const Snapshot& snapshot);
 
-  // Gives the file's room back to the disk. Later snapshots take it again.
+  // Gives the file's room back to the disk, with what is in it: it is more than the snapshots need, and so the reserve
+  // for what makes room on a full disk. TakeReserve() takes it again, as an opening does; it never fails, but there may
+  // be none.
   void GiveUp();
+  void TakeReserve() const;
 
   // The newest intact snapshot at or before `at_most`.
   std::optional<Snapshot> Find(Sequence at_most) const;

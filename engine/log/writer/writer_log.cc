@@ -223,13 +223,15 @@ class WriterLog final : public EventLog {
   }
 
   // A transaction that frees pages needs a few first. LMDB's free list has them as a rule; or else the cache of
-  // snapshots gives up its own, which a later opening has to fold for.
+  // snapshots gives up the reserve, and what it holds, which a later opening has to fold for.
   template <typename Step>
   absl::Status EvenOnAFullDisk(const Step& step) {
     const absl::Status done = step();
     if (!absl::IsResourceExhausted(done)) return done;
     snapshots_.GiveUp();
-    return step();
+    absl::Status done_now = step();
+    if (done_now.ok()) snapshots_.TakeReserve();
+    return done_now;
   }
 
   // The first call checks all of log.mdb. Opening a log need not wait for that, but an append must: the writer would
