@@ -38,6 +38,15 @@ lmdb_file::Tree TreeOf(const FileMoment& moment, const std::string& table) {
                                      : moment.caches.at(static_cast<std::size_t>(cache - kCacheTables.begin()));
 }
 
+// The next intact frame behind one that is damaged, if it belongs to the batch.
+std::optional<FoundFrame> FindBehind(Sequence damaged, Words from, std::optional<Sequence> through,
+                                     std::size_t& words_to_hash) {
+  std::optional<FoundFrame> found = FindFrame(from, 1, words_to_hash);
+  if (!found) return found;
+  const Sequence sequence = found->frame.header.sequence;
+  return sequence > damaged && sequence <= through.value_or(sequence) ? found : std::nullopt;
+}
+
 std::uint64_t Newest(const lmdb_file::Metas& metas) { return std::max(metas[0].meta.txn_id, metas[1].meta.txn_id); }
 
 }  // namespace
@@ -145,24 +154,22 @@ CheckedBatch BatchChecker::Look(const LmdbEntry& entry, std::optional<Sequence> 
 // Steps over a damaged frame if its size still leads to the next one.
 void BatchChecker::Walk(const LmdbEntry& entry, std::optional<Sequence> through, bool packed,
                         CheckedBatch& checked) const {
+  const Words all = checked.frames;
   Sequence next = entry.key;
   bool linked = false;  // the last run ends with the frame before
-  std::size_t words_to_hash = kHashedInVainMax * checked.frames.size();
-  for (Words rest = checked.frames; !rest.empty(); ++next) {
-    const std::uint64_t at = packed ? 0 : (checked.frames.size() - rest.size()) * kWordBytes;
+  std::size_t words_to_hash = kHashedInVainMax * all.size();
+  for (Words rest = all; !rest.empty(); ++next) {
+    const std::uint64_t at = packed ? 0 : (all.size() - rest.size()) * kWordBytes;
     const auto add = [&](VerifyPart part, std::optional<Sequence> hidden, std::string message) {
       checked.findings.Add(Finding(part, entry.offset + at, next, hidden, std::move(message)));
     };
     const std::optional<FrameView> frame = FrameAtStartOf(rest);
     if (!frame) {
-      // The next intact one may still be found.
-      const std::optional<FoundFrame> found = FindFrame(rest, 1, words_to_hash);
-      const bool goes_on = found && found->frame.header.sequence > next &&
-                           found->frame.header.sequence <= through.value_or(found->frame.header.sequence);
-      add(VerifyPart::kBatch, goes_on ? found->frame.header.sequence - 1 : through,
+      const std::optional<FoundFrame> found = FindBehind(next, rest, through, words_to_hash);
+      add(VerifyPart::kBatch, found ? found->frame.header.sequence - 1 : through,
           absl::StrCat("the frame of event ", next, " is damaged, and does not tell where the next one begins: ",
                        Sentence(PeekFrame(rest).status(), source_->path)));
-      if (!goes_on) return;
+      if (!found) return;
       rest = rest.subspan(found->at);
       next = found->frame.header.sequence - 1;
       linked = false;
@@ -178,6 +185,10 @@ void BatchChecker::Walk(const LmdbEntry& entry, std::optional<Sequence> through,
     if (frame->header.sequence != next) {
       return add(VerifyPart::kChain, through,
                  absl::StrCat("there is event ", frame->header.sequence, " where event ", next, " belongs"));
+    }
+    if (next <= source_->survey->base()) {
+      checked.frames = rest;
+      continue;
     }
     linked = linked && frame->header.previous_hash == checked.runs.back().after.hash;
     if (!linked) checked.runs.push_back({{next - 1, frame->header.previous_hash}, {}});

@@ -37,8 +37,8 @@ struct Run {
 };
 
 struct CheckedBatch {
-  std::vector<Run> runs = {};
-  std::span<const std::uint64_t> frames = {};  // all of them, if they are whole; valid until the next call
+  std::vector<Run> runs = {};                  // of events behind the log's base
+  std::span<const std::uint64_t> frames = {};  // all of those, if they are whole; valid until the next call
   Findings findings = {};
   bool whole() const { return !findings.has_damage() && runs.size() == 1; }
 };

@@ -83,6 +83,7 @@ class GapLog final : public EventLog {
                                                   std::size_t rows_max) const override {
     return sources_->log->ReadIndex(table, from, order, rows_max);
   }
+  absl::StatusOr<std::vector<PrunedRange>> ReadPruned() const override { return sources_->log->ReadPruned(); }
 
  private:
   absl::Status RefuseWriting() const {

@@ -128,16 +128,7 @@ class PartsCheck {
 
   // The first event of the batch that the log still holds.
   Sequence FirstOf(const LmdbEntry& entry) const {
-    return source_->survey->IsCutByBase(entry) ? source_->survey->commit->base.sequence + 1 : entry.key;
-  }
-
-  // Leaves out the events up to the base.
-  void CutAtBase(CheckedBatch& checked) const {
-    while (const std::optional<FrameView> frame = FrameAtStartOf(checked.frames)) {
-      if (frame->header.sequence > source_->survey->commit->base.sequence) return;
-      checked.runs.front().before = frame->end();
-      checked.frames = checked.frames.subspan(frame->size_words());
-    }
+    return source_->survey->IsCutByBase(entry) ? source_->survey->base() + 1 : entry.key;
   }
 
   // Nothing if the events or snapshots that it takes can't be read.
@@ -167,7 +158,6 @@ class PartsCheck {
     for (std::size_t number = part.first; number < part.end; ++number) {
       ASSIGN_OR_RETURN(CheckedBatch checked, checker.Check(batch(number), Through(number)));
       const bool cut = source_->survey->IsCutByBase(batch(number));
-      if (cut && checked.whole()) CutAtBase(checked);
       const bool follows = checked.whole() && checked.runs.front().before.sequence + 1 == next;
       if (checked.whole()) next = checked.runs.front().after.sequence + 1;
       if (derivation && follows) {

@@ -40,7 +40,8 @@ struct StoreSurvey {
   Findings findings = {};                // of all else
 
   // Whether the log's base lies in the first of `batches`.
-  bool IsCutByBase(const LmdbEntry& entry) const { return commit && entry.key <= commit->base.sequence; }
+  bool IsCutByBase(const LmdbEntry& entry) const { return entry.key <= base(); }
+  Sequence base() const { return commit ? commit->base.sequence : 0; }
   bool IsDamaged(const char* table) const;
 };
 

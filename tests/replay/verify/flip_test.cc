@@ -13,9 +13,11 @@
 #include <vector>
 
 #include "foldlog/engine.h"
+#include "foldlog/event_index.h"
 #include "foldlog/history.h"
 #include "foldlog/log_directory.h"
 #include "foldlog/replayer.h"
+#include "foldlog/retention.h"
 #include "foldlog/verify.h"
 #include "tests/support/lmdb_image.h"
 #include "tests/support/log_directory_fixture.h"
@@ -53,12 +55,23 @@ class FlipTest : public LogDirectoryFixture {
     ASSERT_OK(engine_->Flush());
   }
 
+  // All but the last operation.
+  void Prune() const {
+    LogDirectoryOptions options = SmallTail();
+    options.indexer = NewEventIndexer();
+    ASSERT_OK_AND_ASSIGN(const WritableLog log, OpenLogForWriting(log_dir_, options));
+    ASSERT_OK_AND_ASSIGN(const PrunePlan plan, PlanPrune(*log.log, {.keep_runs = 1}, SystemClock()().time));
+    ASSERT_OK(foldlog::Prune(*log.log, plan, "the test"));
+    ASSERT_OK(log.log->FreePruned());
+    ASSERT_OK(log.log->Close());
+  }
+
   // What people get from the log, or that it fails.
   std::string Answers() const {
     const auto log = OpenLogForReading(log_dir_);
     if (!log.ok()) return "no log";
     std::string answers;
-    EventReader reader(**log, 1);
+    EventReader reader(**log, (*log)->Extent()->base.sequence + 1);
     auto event = reader.Next();
     for (; event.ok() && *event; event = reader.Next()) answers += std::to_string((*event)->hash) + " ";
     if (!event.ok()) return "no events";
@@ -71,14 +84,14 @@ class FlipTest : public LogDirectoryFixture {
   }
 
   // Changes each byte of the file, or of a part of it. Returns those of which nothing is found.
-  std::vector<std::size_t> Unnoticed(const std::string& name, std::size_t begin = 0,
-                                     std::size_t end = ~std::size_t{0}) {
+  std::vector<std::size_t> Unnoticed(const std::string& name, std::size_t begin = 0, std::size_t end = ~std::size_t{0},
+                                     std::size_t step = kStep) {
     const std::string path = log_dir_ + "/" + name;
     const std::string bytes = ReadFile(path);
     const std::string truth = Answers();
     const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
     std::vector<std::size_t> unnoticed;
-    for (std::size_t at = begin + TestSeed() % kStep; at < std::min(bytes.size(), end); at += kStep) {
+    for (std::size_t at = begin + TestSeed() % step; at < std::min(bytes.size(), end); at += step) {
       const char changed = static_cast<char>(bytes[at] ^ (1 << at % 8));
       EXPECT_EQ(pwrite(fd, &changed, 1, static_cast<off_t>(at)), 1);
       const auto report = Verify(log_dir_, {.jobs = 1});
@@ -93,6 +106,9 @@ class FlipTest : public LogDirectoryFixture {
     EXPECT_TRUE(Verify(log_dir_)->findings.empty());
     return unnoticed;
   }
+
+  // Of log.mdb: what each of the places is, is in the list, or of no use to any log.
+  void ExpectHarmless(const std::vector<std::size_t>& places, std::set<std::string> harmless) const;
 
   std::unique_ptr<Engine> engine_;
 };
@@ -173,11 +189,10 @@ std::string Ranges(const std::vector<std::size_t>& places) {
   return text;
 }
 
-TEST_F(FlipTest, EachByteOfLogMdbIsFoundOrOneThatNothingDependsOn) {
-  MakeStored();
-  // Where a change may go unnoticed. Of batches, LZ4 can name the same bytes in several ways; of the free list, a page
-  // may be missing.
-  const std::set<std::string> harmless = {
+// Where a change may go unnoticed. Of batches, LZ4 can name the same bytes in several ways; of the free list, a page
+// may be missing.
+void FlipTest::ExpectHarmless(const std::vector<std::size_t>& places, std::set<std::string> harmless) const {
+  harmless.insert({
       "of no page in use",
       "room between nodes",
       "the older meta page",
@@ -192,13 +207,28 @@ TEST_F(FlipTest, EachByteOfLogMdbIsFoundOrOneThatNothingDependsOn) {
       "events, value",
       "free list, node",
       "free list, value",
-  };
+  });
   const Parts parts(ReadFile(log_dir_ + "/log.mdb"));
   std::string unexpected;
-  for (const std::size_t at : Unnoticed("log.mdb")) {
+  for (const std::size_t at : places) {
     if (!harmless.contains(parts.at(at))) unexpected += std::to_string(at) + ": " + parts.at(at) + "\n";
   }
   EXPECT_EQ(unexpected, "");
+}
+
+TEST_F(FlipTest, EachByteOfLogMdbIsFoundOrOneThatNothingDependsOn) {
+  MakeStored();
+  ExpectHarmless(Unnoticed("log.mdb"), {});
+}
+
+// What the log keeps of pruned operations can't be made anew, but is found all the same. Of a batch that the base lies
+// in, the row tells of more than there is.
+TEST_F(FlipTest, EachByteOfAPrunedLogIsFoundOrOneThatNothingDependsOn) {
+  MakeStored();
+  Prune();
+  ASSERT_GT((*OpenLogForReading(log_dir_))->Extent()->base.sequence, 0U);
+  constexpr std::size_t kSome = 7;
+  ExpectHarmless(Unnoticed("log.mdb", 0, ~std::size_t{0}, kSome * kStep), {"batches, value"});
 }
 
 // Of the header's page what is in use; of the ring, the words between the place that the commit record names and the
