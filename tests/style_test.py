@@ -34,8 +34,8 @@ LAYERS = {
     "replay/report": ["engine", "engine/base", "engine/json"],
     "replay/verify": ["engine", "engine/base", "engine/codec", "engine/index", "engine/log/store",
                       "engine/log/store/lmdb", "engine/log/tail", "engine/log/frame_run.h", "replay/processors.h"],
-    "replay/salvage": ["engine/base", "engine/codec", "engine/log/store", "engine/log/store/lmdb", "engine/log/tail",
-                       "engine/log/frame_run.h", "engine/log/copy_writer.h"],
+    "replay/salvage": ["engine/base", "engine/codec", "engine/index", "engine/log/store", "engine/log/store/lmdb",
+                       "engine/log/tail", "engine/log/frame_run.h", "engine/log/copy_writer.h"],
     "replay/sql": ["engine", "engine/base", "engine/json", "replay/report"],
 }
 LMDB_ROOM = "engine/log/store/lmdb/env.h"
@@ -94,6 +94,7 @@ TESTED_ELSEWHERE = {
     "replay/backup/streams": "tests/replay/backup/backup_test.cc",
     "replay/salvage/chains": "tests/replay/salvage/salvage_test.cc",
     "replay/salvage/found_log": "tests/replay/salvage/salvage_test.cc",
+    "replay/salvage/pruned_past": "tests/replay/verify/pruned_test.cc",
     "replay/salvage/search": "tests/replay/salvage/salvage_test.cc",
     "replay/verify/base_check": "tests/replay/verify/pruned_test.cc",
     "replay/verify/batch_check": "tests/replay/verify/findings_test.cc",

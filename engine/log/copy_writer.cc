@@ -87,7 +87,8 @@ absl::Status CopyWriter::BeginFiles(const NewLog& log) {
   RETURN_IF_ERROR(SyncDirectory(directory_));
   ASSIGN_OR_RETURN(
       const std::string path,
-      foldlog::Store::Begin(directory_, {.log_id = log.log_id, .base = log.base, .restoration = log.restoration}));
+      foldlog::Store::Begin(
+          directory_, {.log_id = log.log_id, .base = log.base, .restoration = log.restoration, .past = log.past}));
   ASSIGN_OR_RETURN(std::unique_ptr<LogFile> file, LogFile::Open(path, directory_));
   ASSIGN_OR_RETURN(store_, foldlog::Store::Open(std::move(file), directory_, indexer_));
   base_ = stored_ = end_ = log.base;

@@ -44,6 +44,7 @@ class CopyWriter {
     LogId log_id = {};
     ChainEnd base = {};  // the chain starts behind it: for a whole log, 0 and the hash of its id
     std::optional<Restoration> restoration = {};
+    std::optional<PrunedPast> past = {};  // of a log that begins later, if it is known
     std::uint64_t tail_bytes = LogDirectoryOptions().tail_bytes;
   };
 

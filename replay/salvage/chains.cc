@@ -53,8 +53,8 @@ absl::Status Cut(const Piece& piece, const std::vector<Sequence>& ends, PieceRea
 }
 
 // Pieces that overlap none of the others are as they are.
-absl::StatusOr<std::vector<Piece>> CutOverlapping(std::vector<Piece> pieces, const std::optional<ChainEnd>& commit,
-                                                  PieceReader& reader) {
+absl::StatusOr<std::vector<Piece>> CutOverlapping(std::vector<Piece> pieces, Sequence base,
+                                                  const std::optional<ChainEnd>& commit, PieceReader& reader) {
   std::vector<Piece> parts;
   for (std::size_t from = 0; from < pieces.size();) {
     std::size_t until = from;
@@ -65,6 +65,7 @@ absl::StatusOr<std::vector<Piece>> CutOverlapping(std::vector<Piece> pieces, con
       ends.push_back(pieces[until].last);
     }
     if (commit) ends.push_back(commit->sequence);
+    ends.push_back(base);
     std::sort(ends.begin(), ends.end());
     ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
     for (; from < until; ++from) RETURN_IF_ERROR(Cut(pieces[from], ends, reader, parts));
@@ -74,9 +75,11 @@ absl::StatusOr<std::vector<Piece>> CutOverlapping(std::vector<Piece> pieces, con
 
 }  // namespace
 
-absl::StatusOr<Chains> Chains::Of(std::vector<Piece> pieces, std::optional<ChainEnd> commit, PieceReader& reader) {
+absl::StatusOr<Chains> Chains::Of(std::vector<Piece> pieces, Sequence base, std::optional<ChainEnd> commit,
+                                  PieceReader& reader) {
   ForgetCopies(pieces);
-  ASSIGN_OR_RETURN(std::vector<Piece> parts, CutOverlapping(std::move(pieces), commit, reader));
+  ASSIGN_OR_RETURN(std::vector<Piece> parts, CutOverlapping(std::move(pieces), base, commit, reader));
+  std::erase_if(parts, [base](const Piece& part) { return part.last <= base; });
   ForgetCopies(parts);
   return Chains(std::move(parts), commit);
 }

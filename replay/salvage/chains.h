@@ -24,9 +24,10 @@ struct Chain {
 // Where several ways lead on, the one that leads through the newest commit is taken, else the longest. Threads: one.
 class Chains {
  public:
-  // Pieces that overlap are cut where others begin or end, and what is there twice is forgotten. `commit`: the end of
-  // the newest commit, if it is known.
-  static absl::StatusOr<Chains> Of(std::vector<Piece> pieces, std::optional<ChainEnd> commit, PieceReader& reader);
+  // Pieces that overlap are cut where others begin or end, and what is there twice is forgotten; so are events up to
+  // `base`, which were pruned. `commit`: the end of the newest commit, if it is known.
+  static absl::StatusOr<Chains> Of(std::vector<Piece> pieces, Sequence base, std::optional<ChainEnd> commit,
+                                   PieceReader& reader);
 
   const Piece& piece(std::uint32_t number) const { return pieces_[number]; }
   bool empty() const { return pieces_.empty(); }

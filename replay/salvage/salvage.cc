@@ -23,6 +23,7 @@
 #include "foldlog/json_lines.h"
 #include "replay/salvage/chains.h"
 #include "replay/salvage/found_log.h"
+#include "replay/salvage/pruned_past.h"
 #include "replay/salvage/search.h"
 
 namespace foldlog {
@@ -66,9 +67,9 @@ class Salvaging {
     ForgetUnfinishedCommits();
     RETURN_IF_ERROR(FindId());
     const std::optional<CommitRecord> commit = NewestCommit();
-    report_.base = commit && commit->base.sequence > 0 ? commit->base : ChainEnd{0, GenesisHash(report_.log_id)};
-    ASSIGN_OR_RETURN(Chains chains,
-                     Chains::Of(std::move(found_.pieces), commit ? std::optional(commit->end) : std::nullopt, reader_));
+    FindPast(commit);
+    ASSIGN_OR_RETURN(Chains chains, Chains::Of(std::move(found_.pieces), report_.base.sequence,
+                                               commit ? std::optional(commit->end) : std::nullopt, reader_));
     const Chain chain = chains.Behind(report_.base);
     report_.proven_through = ProvenThrough(chains, chain);
     report_.unproven = chain.after.sequence - report_.proven_through;
@@ -88,6 +89,8 @@ class Salvaging {
     progress_.events += events;
     if (options_.progress) options_.progress(progress_);
   }
+
+  static bool IsStore(const SearchedFile& file) { return file.path().ends_with("/log.mdb"); }
 
   absl::Status OpenFiles() {
     for (const char* const name : {"log.mdb", "tail"}) {
@@ -113,8 +116,7 @@ class Salvaging {
 
   // The records of a transaction whose meta page was never written count for nothing, if both pages can be read.
   void ForgetUnfinishedCommits() {
-    const auto is_store = [](const SearchedFile& file) { return file.path().ends_with("/log.mdb"); };
-    const auto file = std::find_if(files_.begin(), files_.end(), is_store);
+    const auto file = std::find_if(files_.begin(), files_.end(), IsStore);
     if (file == files_.end()) return;
     const auto opened = lmdb_file::File::Open(file->fd(), file->path());
     if (!opened.ok()) return;
@@ -155,6 +157,26 @@ class Salvaging {
     const auto same = [](const CommitRecord& a, const CommitRecord& b) { return a.end == b.end; };
     found_.commits.erase(std::unique(found_.commits.begin(), found_.commits.end(), same), found_.commits.end());
     return found_.commits.empty() ? std::nullopt : std::optional(found_.commits.front());
+  }
+
+  // Where the log begins. Without the state at the base of a pruned one nothing can be folded: then all is beyond a
+  // gap.
+  void FindPast(const std::optional<CommitRecord>& commit) {
+    const ChainEnd genesis{0, GenesisHash(report_.log_id)};
+    report_.base = genesis;
+    if (!commit || commit->base.sequence == 0) return;
+    const auto file = std::find_if(files_.begin(), files_.end(), IsStore);
+    std::optional<BaseRecord> base;
+    if (file != files_.end()) base = salvage::FindBase(*file, commit->base, genesis);
+    if (!base) {
+      report_.lost_of_pruned = absl::StrCat("the log was pruned up to event ", commit->base.sequence,
+                                            ", and the state there, without which it can't go on, was not found");
+      return;
+    }
+    report_.base = commit->base;
+    past_.emplace(PrunedPast{.base = *std::move(base)});
+    if (salvage::FindOperations(file->path(), from_, *past_)) return;
+    report_.lost_of_pruned = "the history of operations whose events were pruned can't be read, and is left out";
   }
 
   // Whether the chain has that very event.
@@ -209,8 +231,9 @@ class Salvaging {
     report_.end = to_.empty() ? chain.after : chain.before;
     const Sequence through = options_.proven_only ? report_.proven_through : chain.after.sequence;
     if (to_.empty() || through == chain.before.sequence) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const auto copy,
-                     CopyWriter::Create(to_, {.log_id = report_.log_id, .base = report_.base}, NewEventIndexer()));
+    ASSIGN_OR_RETURN(
+        const auto copy,
+        CopyWriter::Create(to_, {.log_id = report_.log_id, .base = report_.base, .past = past_}, NewEventIndexer()));
     const FoundLog log(chains, chain, reader_, from_);
     while (copy->end().sequence < through) {
       ASSIGN_OR_RETURN(FrameRun run, log.Read(copy->end().sequence + 1, kRunBytes));
@@ -254,6 +277,7 @@ class Salvaging {
   PieceReader reader_;
   salvage::Found found_;
   TailClaim claim_;
+  std::optional<PrunedPast> past_;
   SalvageProgress progress_;
   SalvageReport report_;
 };

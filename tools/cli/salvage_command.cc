@@ -57,6 +57,7 @@ void PrintText(const Options& options, const SalvageReport& report, Output& out)
     out.Line(
         absl::StrCat("note: ", file, " was not searched to its end: it is full of what looks like frames and is none"));
   }
+  if (!report.lost_of_pruned.empty()) out.Line(absl::StrCat("note: ", report.lost_of_pruned));
   for (const Gap& gap : report.gaps()) out.Line(GapText(gap));
   for (const SalvagedStretch& stretch : report.beyond) out.Line(StretchText(stretch));
   if (report.others > 0) {

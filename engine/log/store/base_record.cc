@@ -25,8 +25,9 @@ struct BaseHead {
   std::uint32_t by_bytes;
   std::uint64_t state_words;
 };
-static_assert(sizeof(BaseHead) == 72);
-constexpr std::size_t kHeadWords = sizeof(BaseHead) / sizeof(std::uint64_t);
+static_assert(sizeof(BaseHead) == kBaseHeadWords * sizeof(std::uint64_t));
+static_assert(offsetof(BaseHead, hash_behind) == kBaseHashWord * sizeof(std::uint64_t));
+constexpr std::size_t kHeadWords = kBaseHeadWords;
 
 // Enough for any policy, and for any name of a program and a host.
 constexpr std::size_t kTextBytesMax = 1024;
@@ -80,6 +81,14 @@ absl::StatusOr<BaseRecord> DecodeBase(std::uint64_t key, std::span<const std::ui
                               .policy = {texts, head.policy_bytes},
                               .by = {texts + head.policy_bytes, head.by_bytes}},
                     .state = {state.begin(), state.end()}};
+}
+
+std::uint64_t BaseWords(std::span<const std::uint64_t> words) {
+  if (words.size() < kHeadWords) return 0;
+  BaseHead head = {};
+  std::memcpy(static_cast<void*>(&head), words.data(), sizeof head);
+  const std::size_t texts = WordsOf(std::size_t{head.policy_bytes} + head.by_bytes);
+  return head.state_words > kBaseWordsMax ? 0 : kHeadWords + texts + head.state_words;
 }
 
 PrunedRange Joined(const PrunedRange& earlier, const PrunedRange& later) {

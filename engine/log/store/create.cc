@@ -10,6 +10,7 @@
 #include "engine/base/file_system.h"
 #include "engine/base/status_macros.h"
 #include "engine/codec/frame.h"
+#include "engine/log/store/base_record.h"
 #include "engine/log/store/lmdb/env.h"
 #include "engine/log/store/records.h"
 #include "engine/log/store/restoration.h"
@@ -35,6 +36,17 @@ CommitRecord FirstCommit(const ChainEnd& base, std::uint64_t txn_id) {
   return commit;
 }
 
+absl::Status PutPast(const LmdbTransaction& txn, const PrunedPast& past, const std::string& path) {
+  const auto put = [&](MDB_dbi table, std::uint64_t key, const std::vector<std::uint64_t>& words) {
+    return LmdbStatus(txn.Put(table, key, words.data(), words.size() * sizeof(std::uint64_t)), "write to", path);
+  };
+  ASSIGN_OR_RETURN(const MDB_dbi bases, txn.Table(kBasesTable, /*create=*/true));
+  RETURN_IF_ERROR(put(bases, past.base.range.behind.sequence, EncodeBase(past.base)));
+  ASSIGN_OR_RETURN(const MDB_dbi operations, txn.Table(kOperationsTable));
+  for (const IndexRow& row : past.operations) RETURN_IF_ERROR(put(operations, row.key, row.words));
+  return absl::OkStatus();
+}
+
 // The tables exist from the start: a file without `events` and `meta` is not taken for a log.
 absl::Status FillNewLog(const LmdbEnv& env, const Store::Beginning& beginning) {
   ASSIGN_OR_RETURN(LmdbTransaction txn, LmdbTransaction::Begin(env));
@@ -51,8 +63,9 @@ absl::Status FillNewLog(const LmdbEnv& env, const Store::Beginning& beginning) {
     const std::vector<std::uint64_t> words = EncodeRestoration(*beginning.restoration);
     rc = txn.Put(meta, kRestorationKey, words.data(), words.size() * sizeof(std::uint64_t));
   }
-  if (rc == 0) rc = txn.Commit();
-  return LmdbStatus(rc, "write to", env.path());
+  RETURN_IF_ERROR(LmdbStatus(rc, "write to", env.path()));
+  if (beginning.past) RETURN_IF_ERROR(PutPast(txn, *beginning.past, env.path()));
+  return LmdbStatus(txn.Commit(), "write to", env.path());
 }
 
 absl::Status WriteNewLog(const std::string& path, const Store::Beginning& beginning) {

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/log/frame_run.h"
+#include "engine/log/store/base_record.h"
 #include "engine/log/store/batch.h"
 #include "engine/log/store/log_file.h"
 #include "foldlog/event_log.h"
@@ -42,6 +43,7 @@ class Store {
     LogId log_id = {};
     ChainEnd base = {};  // the chain starts behind it
     std::optional<Restoration> restoration = {};
+    std::optional<PrunedPast> past = {};  // of a log that begins later
   };
   static absl::StatusOr<std::string> Begin(const std::string& directory, const Beginning& beginning);
   static absl::Status Publish(const std::string& directory);

@@ -74,11 +74,15 @@ struct SalvageReport {
   std::vector<std::string> missing_files = {};
   std::vector<std::string> given_up = {};
   std::uint64_t bytes = 0;  // that were searched
+  // What a pruned log kept of the events before its base and could not be found, in words.
+  std::string lost_of_pruned = {};
 
   // What is missing, rising: before and between the stretches, and at the end.
   std::vector<Gap> gaps() const;
   // Everything of which anything tells is in the new log.
-  bool complete() const { return beyond.empty() && last_known <= end.sequence && others == 0; }
+  bool complete() const {
+    return beyond.empty() && last_known <= end.sequence && others == 0 && lost_of_pruned.empty();
+  }
 };
 
 // Makes the log `to` of what is left of `from`; with an empty `to`, none, and only says what it would be. Where not
