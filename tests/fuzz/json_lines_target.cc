@@ -56,6 +56,13 @@ Lines Export(const EventLog& log, const LogId& id) {
   }
 }
 
+// What a line says is the hash of its event; nothing for the first line and the last.
+std::optional<std::string> HashIn(const std::string& line) {
+  const auto object = ParseJson(line);
+  Require(object.ok() && object->kind == JsonSlice::Kind::kObject, "a line is a JSON object");
+  return JsonFields(*object).Text("hash");
+}
+
 void Run(std::string_view input) {
   const Lines lines = SplitLines(input);
   const std::string directory = ScratchDirectory() + "/imported";
@@ -70,6 +77,9 @@ void Run(std::string_view input) {
     const Lines again = Export(**log, imported->id);
     Require(again.size() == lines.size() || again.size() == imported->events + 1,
             "an export has a line for each event");
+    for (std::size_t i = 0; i < std::min(lines.size(), again.size()); ++i) {
+      Require(i == 0 || HashIn(lines[i]) == HashIn(again[i]), "an event is imported with the hash that its line says");
+    }
     FrameRun run;
     Require(extent->end.sequence == 0 || (*log)->ReadInto(1, 64, run).ok(), "an imported log can be read");
   }
