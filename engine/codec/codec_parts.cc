@@ -15,11 +15,18 @@ absl::StatusOr<std::optional<std::int64_t>> FromCount(std::int64_t stored, const
   return std::optional<std::int64_t>(stored);
 }
 
+namespace {
+
+// All of it: as a C string it would end at a zero byte.
+capnp::Text::Reader ToText(const std::string& text) { return {text.c_str(), text.size()}; }
+
+}  // namespace
+
 // Texts that the system gives are bytes, such as program and host; ids are made here or by the kernel, and are text.
 void EncodeOwner(const Owner& owner, schema::Owner::Builder out) {
-  out.setInstance(owner.instance);
-  out.setMachineId(owner.machine_id);
-  out.setBootId(owner.boot_id);
+  out.setInstance(ToText(owner.instance));
+  out.setMachineId(ToText(owner.machine_id));
+  out.setBootId(ToText(owner.boot_id));
   out.setPidNamespace(owner.pid_namespace);
   out.setPid(owner.pid);
   out.setStartTicks(owner.start_ticks);

@@ -46,6 +46,13 @@ TEST(EventCodec, ExtremesComeBack) {
   EXPECT_EQ(*DecodeEvent(Encoded(event)), event);
 }
 
+// Only damage or forgery has it, but what is decoded comes back whatever it is.
+TEST(EventCodec, AnOwnersIdsComeBackWithAZeroByte) {
+  const std::string id("a\0b", 3);
+  const Event event{1, 1, Resumed{.owner = {.instance = id, .machine_id = id, .boot_id = id}}};
+  EXPECT_EQ(*DecodeEvent(Encoded(event)), event);
+}
+
 // Fields are only added: what was written before there were boots is read, by the general decoder.
 TEST(EventCodec, BytesWithoutABootAreStillRead) {
   const std::vector<std::uint64_t> stored = {
