@@ -35,10 +35,10 @@ class PruneTest : public LogDirectoryFixture {
   }
 
   // An operation of 32 events, cleared.
-  void Run(Engine& engine, bool cleared = true) {
+  void Run(Engine& engine, bool cleared = true, int checkpoints = 30) {
     now_ = kFirst + ids_ * kApart;
     ASSERT_OK_AND_ASSIGN(const OperationHandle handle, engine.Start({.total_files = 30}));
-    for (int i = 1; i <= 30; ++i) {
+    for (int i = 1; i <= checkpoints; ++i) {
       std::string path(500, 'x');
       for (char& byte : path) byte = static_cast<char>('a' + random_() % 26);
       ASSERT_OK(engine.Checkpoint(handle, {.files_processed = i, .current_path = path}));
@@ -274,6 +274,29 @@ TEST_F(PruneTest, WriterAppliesThePolicyItselfAndReadersSeeNoDamage) {
   ASSERT_OK_AND_ASSIGN(const LogSpace space, log->ReadSpace());
   EXPECT_LT(space.file_bytes, std::uint64_t{500} * 33 * kRuns * 2 / 3);
   ExpectSound();
+}
+
+// Several times the limit is written, as fast as it goes.
+TEST_F(PruneTest, LogUnderALimitNeverTakesHalfAsMuchAgain) {
+  constexpr std::uint64_t kLimit = 12'000'000;
+  constexpr int kRuns = 150;
+  constexpr int kCheckpoints = 1'000;
+  std::uint64_t most = 0;
+  {
+    EngineOptions options = Options();
+    options.snapshot_interval_events = 4096;
+    options.retention = RetentionPolicy{.max_bytes = kLimit};
+    ASSERT_OK_AND_ASSIGN(auto engine, Engine::Open(log_dir_, options));
+    for (int i = 0; i < kRuns; ++i) {
+      Run(*engine, /*cleared=*/true, kCheckpoints);
+      ASSERT_OK_AND_ASSIGN(const LogSpace space, engine->log().ReadSpace());
+      most = std::max(most, space.disk_bytes + space.other_bytes);
+    }
+  }
+  EXPECT_GT(most, kLimit / 2);
+  EXPECT_LT(most, kLimit / 2 * 3);
+  EXPECT_GT(Reader()->Extent()->base.sequence, Sequence{kRuns} * kCheckpoints / 2);
+  EXPECT_EQ((*ReadHistory(*Reader())).size(), static_cast<std::size_t>(kRuns));
 }
 
 TEST(RetentionTextTest, IsReadBack) {
