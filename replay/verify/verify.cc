@@ -59,7 +59,9 @@ class Verification {
                                                   full ? LmdbDepth::kAll : LmdbDepth::kBranches));
     source_.survey = &survey_;
     absl::StatusOr<std::unique_ptr<LogFile>> log_file = LogFile::Open(source_.path, source_.log);
-    if (!log_file.ok() && !absl::IsDataLoss(log_file.status())) return log_file.status();
+    // Meta pages of no LMDB file are a finding of the survey, if the tail shows that there was a log.
+    const bool is_damaged = absl::IsDataLoss(log_file.status()) || absl::IsInvalidArgument(log_file.status());
+    if (!log_file.ok() && !is_damaged) return log_file.status();
     if (log_file.ok()) source_.file = log_file->get();
     if (log_file.ok()) NoteDamagedRestoration(**log_file);
     RETURN_IF_ERROR(full ? CheckAll(progress) : CheckQuickly());
