@@ -131,10 +131,17 @@ class Image {
     return outcome;
   }
 
-  void CheckEvents(bool appended) {
+  Outcome CheckEvents(bool appended) {
     const Arguments command = {"events", "--json"};
-    const Outcome outcome = Run(command);
+    Outcome outcome = Run(command);
     if (!judge_.hangs()) judge_.OnEvents(command, outcome, appended);
+    return outcome;
+  }
+
+  void CheckVerify(const Outcome& events) {
+    if (judge_.hangs()) return;
+    const Arguments command = {"verify", "--log", log_};
+    judge_.OnVerify(command, RunProgramInChild(command), events);
   }
 
   void TryReaders() {
@@ -150,7 +157,7 @@ class Image {
     Run({"events", "--kind", "failed", "--from", std::to_string(1 + random_() % sample_.events.size())});
     Run({"project", "--json"});
     TryReader();
-    CheckEvents(false);
+    CheckVerify(CheckEvents(false));
     ClearBadSector();
     const auto after = Looks(log_);
     for (const auto& [name, look] : after) {

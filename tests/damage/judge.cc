@@ -48,27 +48,43 @@ Json Parsed(std::string text) {
   return Json::parse(text, nullptr, /*allow_exceptions=*/false);
 }
 
+bool IsKnown(int exit_status) {
+  return exit_status == cli::kDone || exit_status == cli::kRefused || exit_status == cli::kCorrupt;
+}
+
 }  // namespace
 
 void Judge::Blame(const std::string& rule, const Arguments& command, const std::string& detail) {
   failures_.push_back({rule, command.front(), Shortened(detail)});
 }
 
-void Judge::OnAnyEnd(const Arguments& command, const Outcome& outcome) {
+void Judge::OnEnd(const Arguments& command, const Outcome& outcome) {
   hangs_ = outcome.signal == SIGALRM || outcome.signal == SIGXCPU;
   if (hangs_) return Blame("ends in time", command, outcome.messages);
   if (outcome.signal != 0)
     return Blame("is not killed", command, strsignal(outcome.signal) + (": " + outcome.messages));
+  if (IsKnown(outcome.exit_status)) return;
+  Blame("has a known exit status", command, "exit " + std::to_string(outcome.exit_status) + ": " + outcome.messages);
+}
+
+void Judge::OnAnyEnd(const Arguments& command, const Outcome& outcome) {
+  OnEnd(command, outcome);
+  if (outcome.exit_status == cli::kDone || !IsKnown(outcome.exit_status)) return;
   const std::string ended = "exit " + std::to_string(outcome.exit_status) + ": " + outcome.messages;
-  if (outcome.exit_status == cli::kDone) return;
-  if (outcome.exit_status != cli::kRefused && outcome.exit_status != cli::kCorrupt) {
-    return Blame("has a known exit status", command, ended);
-  }
   // A refusal that has to do with the operation alone names that.
   const bool of_operation =
       outcome.exit_status == cli::kRefused && outcome.messages.find("operation") != std::string::npos;
   if (!of_operation && outcome.messages.find(log_) == std::string::npos) Blame("names the log", command, ended);
   if (!forged_ && !std::regex_search(outcome.messages, NextStep())) Blame("names the next step", command, ended);
+}
+
+void Judge::OnVerify(const Arguments& command, const Outcome& outcome, const Outcome& events) {
+  Outcome told = outcome;
+  told.messages += outcome.out;
+  OnAnyEnd(command, told);
+  if (outcome.exit_status == cli::kDone && events.exit_status != cli::kDone) {
+    Blame("finds what a reader meets", command, outcome.out + " beside " + events.messages);
+  }
 }
 
 void Judge::OnEvents(const Arguments& command, const Outcome& outcome, bool appended) {

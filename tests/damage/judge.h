@@ -29,7 +29,10 @@ class Judge {
   Judge(const SampleLog& sample, std::string log, std::uint64_t demanded, bool forged)
       : sample_(sample), log_(std::move(log)), demanded_(demanded), forged_(forged) {}
 
-  // Whatever the command was.
+  // Whatever the command was, and whatever it says: whether the program ended by itself.
+  void OnEnd(const Arguments& command, const Outcome& outcome);
+
+  // What it says if it has not done what it was told to, besides.
   void OnAnyEnd(const Arguments& command, const Outcome& outcome);
 
   // "events --json". Behind what is known there may be more once something was `appended`.
@@ -37,6 +40,9 @@ class Judge {
 
   // "status --json" and "show --json" of a log to which nothing was appended.
   void OnState(const Arguments& command, const Outcome& outcome);
+
+  // "verify", whose findings are its output, beside what "events --json" made of the same files.
+  void OnVerify(const Arguments& command, const Outcome& outcome, const Outcome& events);
 
   void Blame(const std::string& rule, const Arguments& command, const std::string& detail);
   const std::vector<Failure>& failures() const { return failures_; }

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 
 #include "tools/cli/app.h"
 
@@ -18,7 +19,16 @@ namespace {
 // Far beyond what any command takes on these small logs, even on a busy machine.
 constexpr unsigned kLimitS = 15;
 constexpr rlim_t kLimitCpuS = 5;
-constexpr rlim_t kLimitHeapBytes = rlim_t{1} << 30;
+// For ten times the bytes of any of them, and stacks of threads, pages and caches of SQLite, and the like.
+constexpr rlim_t kLimitHeapBytes = rlim_t{96} << 20;
+
+// What the process has as a child of this one: its parent's samples.
+rlim_t HeapBytesNow() {
+  std::ifstream file("/proc/self/statm");
+  rlim_t pages = 0;
+  for (int field = 0; field < 6; ++field) file >> pages;
+  return pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
+}
 
 // Where a child's output goes.
 class Capture {
@@ -51,7 +61,7 @@ void Limit(int resource, rlim_t most) {
   dup2(messages, STDERR_FILENO);
   Limit(RLIMIT_CORE, 0);
   Limit(RLIMIT_CPU, kLimitCpuS);
-  Limit(RLIMIT_DATA, kLimitHeapBytes);
+  Limit(RLIMIT_DATA, HeapBytesNow() + kLimitHeapBytes);
   alarm(kLimitS);
   _exit(body());
 }
