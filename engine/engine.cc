@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/brief_mutex.h"
 #include "engine/base/fork_guard.h"
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint_view.h"
@@ -43,7 +44,7 @@ constexpr std::size_t kWordsOnAFullDiskBytes = 512;
 // `fold` is that of the log up to `end`.
 struct Engine::Impl {
   const ForkGuard process;
-  mutable std::mutex mutex;
+  mutable BriefMutex mutex;
   EngineOptions options;
   std::unique_ptr<EventLog> log;
   Owner self;
@@ -85,7 +86,7 @@ struct Engine::Impl {
 
   // The lock of a command. The process is checked first: in a child of fork() a thread that does not exist there may
   // hold the mutex.
-  absl::StatusOr<std::unique_lock<std::mutex>> LockForCommand() {
+  absl::StatusOr<std::unique_lock<BriefMutex>> LockForCommand() {
     RETURN_IF_ERROR(process.Check(log->name()));
     std::unique_lock lock(mutex);
     if (closed) return absl::FailedPreconditionError(absl::StrCat("the engine of the log ", log->name(), " is closed"));
@@ -96,12 +97,12 @@ struct Engine::Impl {
   absl::Status AppendEvent(const Event& event, Space space);
   absl::Status NamingTheLog(const absl::Status& refused) const;
   absl::Status Append(const absl::StatusOr<Event>& decision, Space space);
-  absl::Status MakeDurable(std::unique_lock<std::mutex> lock);
+  absl::Status MakeDurable(std::unique_lock<BriefMutex> lock);
 
   // Both, for commands that return nothing.
-  absl::Status AppendDurably(const absl::StatusOr<Event>& decision, Space space, std::unique_lock<std::mutex> lock);
+  absl::Status AppendDurably(const absl::StatusOr<Event>& decision, Space space, std::unique_lock<BriefMutex> lock);
   absl::StatusOr<OperationHandle> TakeOperation(const absl::StatusOr<Event>& decision,
-                                                std::unique_lock<std::mutex> lock);
+                                                std::unique_lock<BriefMutex> lock);
 
   absl::Status AppendCheckpoints(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints,
                                  Decrease decrease, const CommandContext& context);
@@ -113,7 +114,7 @@ struct Engine::Impl {
   RetentionPolicy retention;
   std::chrono::steady_clock::time_point retain_not_before = {};
   void Retain();
-  absl::Status EndDurably(const absl::StatusOr<Event>& decision, std::unique_lock<std::mutex> lock);
+  absl::Status EndDurably(const absl::StatusOr<Event>& decision, std::unique_lock<BriefMutex> lock);
 };
 
 // Folded before it is stored, so that nothing is ever stored that cannot be folded.
@@ -143,7 +144,7 @@ absl::Status Engine::Impl::Append(const absl::StatusOr<Event>& decision, Space s
   return appended;
 }
 
-absl::Status Engine::Impl::MakeDurable(std::unique_lock<std::mutex> lock) {
+absl::Status Engine::Impl::MakeDurable(std::unique_lock<BriefMutex> lock) {
   // Taken under the lock: events that others append meanwhile are not this command's to wait for.
   const Sequence through = end.sequence;
   lock.unlock();
@@ -151,13 +152,13 @@ absl::Status Engine::Impl::MakeDurable(std::unique_lock<std::mutex> lock) {
 }
 
 absl::Status Engine::Impl::AppendDurably(const absl::StatusOr<Event>& decision, Space space,
-                                         std::unique_lock<std::mutex> lock) {
+                                         std::unique_lock<BriefMutex> lock) {
   RETURN_IF_ERROR(Append(decision, space));
   return MakeDurable(std::move(lock));
 }
 
 // That the operation has ended counts, whatever becomes of older ones.
-absl::Status Engine::Impl::EndDurably(const absl::StatusOr<Event>& decision, std::unique_lock<std::mutex> lock) {
+absl::Status Engine::Impl::EndDurably(const absl::StatusOr<Event>& decision, std::unique_lock<BriefMutex> lock) {
   RETURN_IF_ERROR(AppendDurably(decision, Space::kReserve, std::move(lock)));
   Retain();
   return absl::OkStatus();
@@ -184,7 +185,7 @@ void Engine::Impl::Retain() {
 
 // The handle is taken before the lock is released, while the operation is surely this command's.
 absl::StatusOr<OperationHandle> Engine::Impl::TakeOperation(const absl::StatusOr<Event>& decision,
-                                                            std::unique_lock<std::mutex> lock) {
+                                                            std::unique_lock<BriefMutex> lock) {
   RETURN_IF_ERROR(Append(decision, Space::kUnreserved));
   OperationHandle handle = CurrentHandle();
   RETURN_IF_ERROR(MakeDurable(std::move(lock)));
