@@ -106,7 +106,8 @@ struct Engine::Impl {
 
   absl::Status AppendCheckpoints(const OperationHandle& handle, std::span<const foldlog::Checkpoint> checkpoints,
                                  Decrease decrease, const CommandContext& context);
-  absl::Status FoldCheckpoint(CheckpointView& checkpoint);
+  absl::Status FoldCheckpoint(const Moment& at, const foldlog::Checkpoint& checkpoint, std::int64_t files_processed);
+  absl::Status FoldUnusual(const Moment& at, const foldlog::Checkpoint& checkpoint, std::int64_t files_processed);
   void SnapshotIfDue();
 
   // Prunes by the policy. Called without the mutex, for it reads the log.
@@ -219,24 +220,31 @@ absl::Status Engine::Impl::AppendCheckpoints(const OperationHandle& handle,
   files = fold.files_processed();
   for (const foldlog::Checkpoint& checkpoint : checkpoints) {
     ASSIGN_OR_RETURN(files, DecideCount(checkpoint.files_processed, files, decrease));
-    CheckpointView view = ViewOf(now, before.epoch, checkpoint);
-    view.files_processed = files;
-    RETURN_IF_ERROR(FoldCheckpoint(view));
+    RETURN_IF_ERROR(FoldCheckpoint(now, checkpoint, files));
   }
   SnapshotIfDue();
   return absl::OkStatus();
 }
 
-// The texts are the caller's, and what is noted is folded later: so they are copied.
-absl::Status Engine::Impl::FoldCheckpoint(CheckpointView& checkpoint) {
+// The texts are the caller's, and what is noted is folded later: so they are copied. No address of the view leaves this
+// function, so that it stays in registers.
+absl::Status Engine::Impl::FoldCheckpoint(const Moment& at, const foldlog::Checkpoint& checkpoint,
+                                          std::int64_t files_processed) {
   const Sequence sequence = fold.sequence() + 1;
-  if (checkpoint.has_error || !fold.CanNote(sequence, checkpoint)) return fold.AddUnusual(checkpoint);
-  if (IsPresent(checkpoint.current_path)) checkpoint.current_path = noted_path.assign(checkpoint.current_path);
-  if (IsPresent(checkpoint.last_processed_file)) {
-    checkpoint.last_processed_file = noted_file.assign(checkpoint.last_processed_file);
-  }
-  fold.Note(sequence, checkpoint);
+  CheckpointView view = ViewOf(at, fold.Unsettled().epoch, checkpoint);
+  view.files_processed = files_processed;
+  if (view.has_error || !fold.CanNote(sequence, view)) return FoldUnusual(at, checkpoint, files_processed);
+  if (IsPresent(view.current_path)) view.current_path = noted_path.assign(view.current_path);
+  if (IsPresent(view.last_processed_file)) view.last_processed_file = noted_file.assign(view.last_processed_file);
+  fold.Note(sequence, view);
   return absl::OkStatus();
+}
+
+absl::Status Engine::Impl::FoldUnusual(const Moment& at, const foldlog::Checkpoint& checkpoint,
+                                       std::int64_t files_processed) {
+  CheckpointView view = ViewOf(at, fold.Unsettled().epoch, checkpoint);
+  view.files_processed = files_processed;
+  return fold.AddUnusual(view);
 }
 
 // A snapshot that can't be stored makes the next opening slower and nothing else, so its error is ignored, and the next

@@ -33,9 +33,10 @@ void Seal(std::size_t start, FrameRun& run) {
                      .previous_hash = run.after.hash,
                      .sequence = run.after.sequence + 1};
   std::memcpy(frame, &header, sizeof header);
-  // Hashed where it lies: the other fields must be in place first.
+  // Hashed where it lies: the other fields must be in place first. The header is then written as a whole again, for who
+  // reads it as a whole at once waits for the processor to put two stores together.
   header.hash = HashFrame(frame, size_words);
-  std::memcpy(frame + offsetof(FrameHeader, hash) / kWordBytes, &header.hash, sizeof header.hash);
+  std::memcpy(frame, &header, sizeof header);
   run.after = {header.sequence, header.hash};
 }
 
