@@ -97,12 +97,13 @@ std::optional<TailPosition> TailRing::FindMark(std::uint64_t behind, std::uint64
   return first == marks_.end() ? std::nullopt : std::optional(*first);
 }
 
-absl::StatusOr<TailRing::Run> TailRing::NextRun(std::size_t words_max) const {
+absl::StatusOr<TailRing::Run> TailRing::NextRun(std::size_t words_about) const {
   const TailPosition stored = stored_.Load();
   TailPosition end = end_.Load();
   if (end.position == stored.position) return Run{{{}, stored.chain, stored.chain}, stored};
   const RingCursor cursor(words_, stored);
-  const std::uint64_t end_max = cursor.start() + std::min(words_max, cursor.Words().size());
+  const std::size_t lap_words = cursor.Words().size();
+  const std::uint64_t end_max = cursor.start() + (lap_words <= words_about + words_about / 4 ? lap_words : words_about);
   if (end.position > end_max) end = FindMark(stored.position, end_max).value_or(end);
   const std::optional<Run> run = PieceBetween(cursor, end);
   return run ? absl::StatusOr<Run>(*run) : absl::DataLossError("the tail was changed by somebody else");

@@ -59,14 +59,14 @@ class TailRing {
   // Copies `run`, which must continue end() and fit, and then moves the end, which makes it visible and kill-safe.
   void Append(const FrameSpan& run);
 
-  // The next frames that are not in LMDB and lie in one piece: up to `words_max`, or to the first mark if that is
-  // further. Empty if everything is stored. Valid until Free(). The frames are not looked at, so it takes the same time
-  // however many they are.
+  // The next frames that are not in LMDB and lie in one piece: about `words_about`, up to a mark or to the end of the
+  // lap, which may be a quarter more. Empty if everything is stored. Valid until Free(). The frames are not looked at,
+  // so it takes the same time however many they are.
   struct Run {
     FrameSpan frames;
     TailPosition end;
   };
-  absl::StatusOr<Run> NextRun(std::size_t words_max) const;
+  absl::StatusOr<Run> NextRun(std::size_t words_about) const;
 
   // Copies words of the ring from `index` on: those of frames that LMDB does not have and that lie before `end`. The
   // others of `into` stay as they are. Any thread.

@@ -16,10 +16,11 @@ namespace {
 constexpr std::size_t kBacklogWords = (std::size_t{1} << 20) / sizeof(std::uint64_t);
 constexpr std::size_t kBacklogsInARing = 4;
 
-// The most that one transaction takes: where events come fast, its flushes are then a small part of its time. The other
-// half of the tail is left for appends during the transaction.
+// What one transaction takes, about: where events come fast, its flushes are then a small part of its time. The other
+// thirds of the tail are left for appends during the transaction. With halves, the second one of a full ring would end
+// just before the lap does, for the reserve is kept free, and a tiny third would cost two flushes as well.
 constexpr std::size_t kTransactionWords = (std::size_t{8} << 20) / sizeof(std::uint64_t);
-constexpr std::size_t kTransactionsInARing = 2;
+constexpr std::size_t kTransactionsInARing = 3;
 
 // How soon the thread tries again after it found the disk full, unless a thread in DrainSome() asks before.
 constexpr std::chrono::milliseconds kRetryInterval{200};
