@@ -1,8 +1,11 @@
 #include "engine/log/tail/ring.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <mutex>
 #include <utility>
 
@@ -10,6 +13,9 @@
 
 namespace foldlog {
 namespace {
+
+// So much is mapped in at once. That takes a tenth to a quarter of a millisecond.
+constexpr std::size_t kMappedInWords = (std::size_t{1} << 20) / sizeof(std::uint64_t);
 
 // The frames from `from` to a mark or the end, whichever comes next: as each lap ends with one of them, they lie in one
 // piece. If not, another program has written over a skip mark, and there is none.
@@ -50,6 +56,7 @@ TailRing::TailRing(std::span<std::uint64_t> words, const TailPosition& stored, c
       stored_(stored),
       end_(found.end),
       marked_(found.marks.empty() ? stored.position : found.marks.back().position),
+      mapped_in_to_(found.end.position + mark_words_),
       marks_(found.marks.begin(), found.marks.end()) {}
 
 // Without a lock: only the appending thread moves the end, and the stored position only grows, so the answer can at
@@ -64,12 +71,26 @@ void TailRing::Append(const FrameSpan& run) {
   const std::uint64_t place = PlaceOfRun(position, run.words.size(), words_.size());
   const bool begins_lap = place % words_.size() == 0;
   if (begins_lap || position - marked_ >= mark_words_) Mark({position, run.before});
+  if (place >= mapped_in_to_) MapInBehind(place);
   // The skip mark lies behind the end, where no thread reads yet; the store of end_ below publishes it together with
   // the run.
   if (place != position) words_[position % words_.size()] = kSkipMark;
   std::memcpy(&words_[place % words_.size()], run.words.data(), run.words.size_bytes());
   end_.Store({place + run.words.size(), run.after});
   if (run.words.size() > mark_words_) MarkWithin(run, place);
+}
+
+// The first store into a page, or into one that the kernel has written meanwhile, costs as much as twenty appends: many
+// at once are mapped for less than half of that. Once all are, it is not done again: what the kernel writes, each half
+// minute at most, is mapped page by page, as is all where the kernel can't do this.
+void TailRing::MapInBehind(std::uint64_t position) {
+  constexpr std::size_t kPageWords = 4096 / sizeof(std::uint64_t);
+  const std::size_t index = position % words_.size() / kPageWords * kPageWords;
+  const auto ahead = words_.subspan(index, std::min(kMappedInWords, words_.size() - index));
+  madvise(ahead.data(), ahead.size_bytes(), MADV_POPULATE_WRITE);
+  mapped_in_words_ += ahead.size();
+  mapped_in_to_ =
+      mapped_in_words_ < words_.size() ? position + ahead.size() : std::numeric_limits<std::uint64_t>::max();
 }
 
 void TailRing::Mark(const TailPosition& place) {

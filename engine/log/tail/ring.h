@@ -94,6 +94,7 @@ class TailRing {
 
   // By the appending thread, which has made visible what lies before `place`.
   void Mark(const TailPosition& place);
+  void MapInBehind(std::uint64_t position);
   void MarkWithin(const FrameSpan& run, std::uint64_t place);
 
   // The last mark behind one position and at most at the other, or else the first one beyond that.
@@ -106,7 +107,9 @@ class TailRing {
   const std::size_t mark_words_;  // there is a mark about every so many
   SeqLockedPosition stored_;
   SeqLockedPosition end_;
-  std::uint64_t marked_;               // position of the last mark; of the appending thread
+  std::uint64_t marked_;        // position of the last mark; of the appending thread, as the next one
+  std::uint64_t mapped_in_to_;  // an append from there on maps in further pages
+  std::size_t mapped_in_words_ = 0;
   mutable std::shared_mutex freeing_;  // shared: reading words; exclusive: giving them up
   mutable std::mutex marking_;         // of what follows
   std::deque<TailPosition> marks_;     // between stored and end, in order; one at the end of each lap at the least

@@ -2,10 +2,13 @@
 
 #include "engine/log/tail/ring.h"
 
+#include <algorithm>
 #include <atomic>
+#include <fstream>
 #include <set>
 #include <thread>
 
+#include "engine/log/tail/file.h"
 #include "engine/log/tail/walk.h"
 #include "tests/support/test_support.h"
 
@@ -210,6 +213,52 @@ TEST(TailRing, RunsAreNoLongerThanAskedForBeyondADistanceOfMarks) {
     EXPECT_LE(run.frames.words.size(), kWords / 16);
     EXPECT_GT(run.frames.words.size(), kWords / 32);
   }
+}
+
+// The last transaction of a lap would else be a tiny one.
+TEST(TailRing, RunsGoToTheEndOfTheLapIfThatIsNear) {
+  constexpr std::size_t kWords = std::size_t{1} << 16;
+  std::vector<std::uint64_t> words(kWords);
+  TailRing ring(words, {}, {.end = {}});
+  while (ring.end().position + 1000 < kWords) ring.Append(SpanOf(RunAfter(ring.end().chain, {EventWithPath(500)})));
+  ASSERT_OK_AND_ASSIGN(const TailRing::Run most, ring.NextRun(kWords / 5 * 4 + 100));
+  EXPECT_EQ(most.end, ring.end());
+  ASSERT_OK_AND_ASSIGN(const TailRing::Run part, ring.NextRun(kWords / 4 * 3));
+  EXPECT_LE(part.frames.words.size(), kWords / 4 * 3);
+}
+
+// How many pages of `words` this process has mapped.
+std::size_t MappedPages(std::span<const std::uint64_t> words) {
+  constexpr std::size_t kPage = 4096;
+  std::vector<std::uint64_t> entries(words.size_bytes() / kPage);
+  std::ifstream pagemap("/proc/self/pagemap", std::ios::binary);
+  pagemap.seekg(
+      static_cast<std::streamoff>(reinterpret_cast<std::uintptr_t>(words.data()) / kPage * sizeof entries[0]));
+  pagemap.read(reinterpret_cast<char*>(entries.data()),
+               static_cast<std::streamsize>(entries.size() * sizeof entries[0]));
+  EXPECT_TRUE(pagemap.good());
+  return static_cast<std::size_t>(
+      std::count_if(entries.begin(), entries.end(), [](std::uint64_t entry) { return entry >> 63 != 0; }));
+}
+
+// Only where many events come, for it dirties what it maps.
+TEST(TailRing, PagesAreMappedAheadOfManyEvents) {
+  const TempDir directory;
+  constexpr std::uint64_t kRingBytes = std::uint64_t{4} << 20;
+  ASSERT_OK(TailFile::Create(directory.path(), {1}, kRingBytes));
+  ASSERT_OK_AND_ASSIGN(const auto file, TailFile::Open(directory.path(), {1}, TailFile::Access::kWrite));
+  TailRing ring(file->ring(), {}, {.end = {}});
+  const auto append = [&] {
+    ring.Append(SpanOf(RunAfter(ring.end().chain, {EventWithPath(2000)})));
+    return ring.end().position;
+  };
+  while (append() < 8000) continue;
+  EXPECT_LT(MappedPages(file->ring()), 40u);
+  while (append() < 10'000) continue;
+  EXPECT_GT(MappedPages(file->ring()), 250u);
+  EXPECT_LT(MappedPages(file->ring()), 400u);
+  while (append() + 1000 < file->ring().size()) continue;
+  EXPECT_EQ(MappedPages(file->ring()), kRingBytes / 4096);
 }
 
 TEST(TailRing, EventsStoredElsewhereMoveTheEndAndTakeNoRoom) {
