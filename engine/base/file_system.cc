@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +16,20 @@
 #include "engine/base/text.h"
 
 namespace foldlog {
+namespace {
+
+bool InspectWith(int directory, const char* name, int flags, FileFacts& facts) {
+  struct statx info = {};
+  if (statx(directory, name, flags, STATX_TYPE | STATX_NLINK | STATX_INO | STATX_SIZE, &info) != 0) return false;
+  facts = {.device = makedev(info.stx_dev_major, info.stx_dev_minor),
+           .inode = info.stx_ino,
+           .bytes = info.stx_size,
+           .names = info.stx_nlink,
+           .is_regular = S_ISREG(info.stx_mode)};
+  return true;
+}
+
+}  // namespace
 
 // Keeps errno: destructors run on the way out of a failed call, whose errno is still to be reported.
 void FileDescriptor::Close() {
@@ -74,23 +89,29 @@ FileSizeSignalBlocked::~FileSizeSignalBlocked() {
   errno = error;
 }
 
+bool Inspect(int fd, FileFacts& facts) { return InspectWith(fd, "", AT_EMPTY_PATH, facts); }
+
+bool InspectAt(int directory, const char* name, FileFacts& facts) {
+  return InspectWith(directory, name, AT_SYMLINK_NOFOLLOW, facts);
+}
+
 int ErrnoOfWritingTo(const std::string& path) {
   const FileSizeSignalBlocked blocked;
   const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
-  struct stat info = {};
-  if (!file.valid() || fstat(file.get(), &info) != 0) return errno;
+  FileFacts facts;
+  if (!file.valid() || !Inspect(file.get(), facts)) return errno;
   // 1 MiB, as much as other writes have at once: a shorter one may fit below the limit that made those come short.
   const std::vector<std::byte> zeros(std::size_t{1} << 20);
   int error = 0;
   for (std::size_t done = 0; done < zeros.size() && error == 0;) {
-    const ssize_t put = pwrite(file.get(), &zeros[done], zeros.size() - done, info.st_size + static_cast<off_t>(done));
+    const ssize_t put = pwrite(file.get(), &zeros[done], zeros.size() - done, static_cast<off_t>(facts.bytes + done));
     if (put > 0) {
       done += static_cast<std::size_t>(put);
     } else if (put == 0 || errno != EINTR) {
       error = put == 0 ? ENOSPC : errno;
     }
   }
-  return ftruncate(file.get(), info.st_size) == 0 ? error : errno;
+  return ftruncate(file.get(), static_cast<off_t>(facts.bytes)) == 0 ? error : errno;
 }
 
 absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flags) {
@@ -99,9 +120,9 @@ absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flag
   // O_NOFOLLOW reports links as ELOOP, O_NONBLOCK pipes without a reader as ENXIO.
   const bool is_something_else = !file.valid() && (errno == ELOOP || errno == EISDIR || errno == ENXIO);
   if (!file.valid() && !is_something_else) return ErrnoStatus(errno, absl::StrCat("open ", path));
-  struct stat info = {};
-  if (file.valid() && fstat(file.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  if (is_something_else || !S_ISREG(info.st_mode)) {
+  FileFacts facts;
+  if (file.valid() && !Inspect(file.get(), facts)) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (is_something_else || !facts.is_regular) {
     return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file; put back the one that was there"));
   }
   return file;
@@ -109,22 +130,22 @@ absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flag
 
 // The lock file protects the names in its own directory only.
 absl::Status RefuseHardLinks(int fd, const std::string& path) {
-  struct stat info = {};
-  if (fstat(fd, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  if (info.st_nlink == 1) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(path, " has ", info.st_nlink,
+  FileFacts facts;
+  if (!Inspect(fd, facts)) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (facts.names == 1) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(path, " has ", facts.names,
                                                     " names (hard links), so that a lock in one directory does not "
                                                     "protect it; make it a copy of its own"));
 }
 
 // By device and inode, for a name may have been given to another file meanwhile.
 absl::Status CheckIsAtPath(int fd, const std::string& path) {
-  struct stat opened = {};
-  struct stat named = {};
-  if (fstat(fd, &opened) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  const bool there = lstat(path.c_str(), &named) == 0;
+  FileFacts opened;
+  FileFacts named;
+  if (!Inspect(fd, opened)) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  const bool there = InspectAt(AT_FDCWD, path.c_str(), named);
   if (!there && errno != ENOENT) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  if (there && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino) return absl::OkStatus();
+  if (there && opened.device == named.device && opened.inode == named.inode) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat(path, there ? " was replaced" : " was removed or renamed",
                                           " while this process had it open; put it back as it was"));
 }

@@ -65,6 +65,21 @@ class FileSizeSignalBlocked {
 // longer for a moment. For callers that learnt no more than that a write came short.
 int ErrnoOfWritingTo(const std::string& path);
 
+// What a file is, but for its times: since Linux 6.13 the next write to a file whose times somebody has read changes
+// them again, and without a journal its flush then writes a block of inodes as well.
+struct FileFacts {
+  dev_t device = 0;
+  ino_t inode = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t names = 0;  // hard links
+  bool is_regular = false;
+};
+
+// Of an open file, and of what `directory` has under `name`: of a link itself. False, with errno, if that can't be
+// told.
+bool Inspect(int fd, FileFacts& facts);
+bool InspectAt(int directory, const char* name, FileFacts& facts);
+
 // Opens a file; with O_CREAT, under the permissions that the umask allows. FailedPrecondition if `path` is not a
 // regular file but a link, a directory or a pipe, which this does not wait for.
 absl::StatusOr<FileDescriptor> OpenRegularFile(const std::string& path, int flags);

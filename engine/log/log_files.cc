@@ -1,5 +1,6 @@
 #include "engine/log/log_files.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,10 +45,10 @@ absl::Status CheckIsDirectory(const std::string& directory) {
   return absl::OkStatus();
 }
 
-// By lstat: a symbolic link counts as there, and is refused when it is opened.
+// A symbolic link counts as there, and is refused when it is opened.
 absl::StatusOr<bool> HasLogFile(const std::string& directory) {
-  struct stat info = {};
-  if (lstat(PathOfLogFile(directory).c_str(), &info) == 0) return true;
+  FileFacts facts;
+  if (InspectAt(AT_FDCWD, PathOfLogFile(directory).c_str(), facts)) return true;
   if (errno == ENOENT) return false;
   return ErrnoStatus(errno, absl::StrCat("look into the log ", directory));
 }
@@ -69,9 +70,9 @@ absl::Status CheckMayBecomeLog(const std::string& directory) {
 // A log that was opened once has both files; an interrupted creation has at most the tail. Creating a new log beside
 // them would bury the lost one.
 absl::Status CheckLogFileIsNotLost(const std::string& directory) {
-  struct stat info = {};
+  FileFacts facts;
   for (const char* name : {"/tail", "/tail-shm"}) {
-    if (lstat((directory + name).c_str(), &info) != 0) return absl::OkStatus();
+    if (!InspectAt(AT_FDCWD, (directory + name).c_str(), facts)) return absl::OkStatus();
   }
   return absl::DataLossError(
       absl::StrCat("the log ", directory,

@@ -1,7 +1,6 @@
 #include "engine/log/tail/file.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -81,9 +80,9 @@ absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::st
     return absl::DataLossError(
         absl::StrCat(path, " ", what, ": its newest events can't be read; put the file back from where it was copied"));
   };
-  struct stat info = {};
-  if (fstat(fd, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  if (info.st_size < static_cast<off_t>(kPageBytes)) return damaged("is cut short");
+  FileFacts facts;
+  if (!Inspect(fd, facts)) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  if (facts.bytes < kPageBytes) return damaged("is cut short");
   TailHeader header = {};
   RETURN_IF_ERROR(ReadFully(fd, std::as_writable_bytes(std::span(&header, 1)), 0, path));
   if (header.magic != kTailMagic || header.hash != HashOf(header)) return damaged("has a damaged header");
@@ -95,7 +94,7 @@ absl::StatusOr<TailHeader> ReadHeader(int fd, const LogId& log_id, const std::st
   if (header.log_id != log_id) return damaged("belongs to another log");
   if (header.ring_bytes < kTailBytesMin || header.ring_bytes > kTailBytesMax || header.ring_bytes % kPageBytes != 0 ||
       header.header_bytes != RingOffset(header.ring_bytes / sizeof(std::uint64_t)) ||
-      static_cast<std::uint64_t>(info.st_size) != header.header_bytes + header.ring_bytes) {
+      facts.bytes != header.header_bytes + header.ring_bytes) {
     return damaged("does not have the size that its header names");
   }
   return header;
@@ -127,9 +126,9 @@ absl::StatusOr<LogId> TailFile::ReadId(const std::string& directory) {
 // How many pages are of the copy a damaged header can't tell; but no other page has such a hash.
 TailClaim TailFile::ReadClaimOf(const std::string& directory) {
   const absl::StatusOr<FileDescriptor> file = OpenRegularFile(PathIn(directory), O_RDONLY);
-  struct stat info = {};
-  if (!file.ok() || fstat(file->get(), &info) != 0) return {};
-  const std::uint64_t pages = static_cast<std::uint64_t>(info.st_size) / sizeof(CopyPage);
+  FileFacts facts;
+  if (!file.ok() || !Inspect(file->get(), facts)) return {};
+  const std::uint64_t pages = facts.bytes / sizeof(CopyPage);
   return ReadClaimsOf(file->get(), pages > 0 ? pages - 1 : 0, PathIn(directory)).claim;
 }
 
@@ -172,8 +171,8 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
   const std::uint64_t bytes = header.header_bytes + header.ring_bytes;
   if (writable) RETURN_IF_ERROR(RefuseHardLinks(file, path));
   if (writable) RETURN_IF_ERROR(FillHoles(file, bytes, path));
-  struct stat info = {};
-  if (fstat(file, &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  FileFacts facts;
+  if (!Inspect(file, facts)) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
   Mapping map;
   FileDescriptor direct;
   if (writable) {
@@ -189,7 +188,7 @@ absl::StatusOr<std::unique_ptr<TailFile>> TailFile::Open(const std::string& dire
   }
   return std::unique_ptr<TailFile>(new TailFile(std::move(opened), std::move(direct), std::move(map),
                                                 header.ring_bytes / sizeof(std::uint64_t), std::move(path), log_id,
-                                                info.st_ino));
+                                                facts.inode));
 }
 
 TailFile::Claims TailFile::ReadClaims() const { return ReadClaimsOf(file_.get(), CopyPages(ring_words_), path_); }

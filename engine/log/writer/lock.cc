@@ -155,8 +155,8 @@ LogPlace PlaceOf(const std::string& directory) {
 }
 
 std::uint64_t InodeOf(int fd) {
-  struct stat info = {};
-  return fstat(fd, &info) == 0 ? info.st_ino : 0;
+  FileFacts facts;
+  return Inspect(fd, facts) ? facts.inode : 0;
 }
 
 absl::StatusOr<FileDescriptor> OpenLockFile(const std::string& path, int flags) {

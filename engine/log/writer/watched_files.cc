@@ -1,8 +1,6 @@
 #include "engine/log/writer/watched_files.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <cerrno>
 #include <utility>
@@ -10,20 +8,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace foldlog {
-namespace {
-
-// Which file has the name now; false, with errno, if that can't be told. It must not ask for times: since Linux 6.13
-// the next write to a file whose times somebody has read changes them again, and without a journal its flush then
-// writes a block of inodes as well.
-bool Inspect(int directory, const char* name, dev_t& device, ino_t& inode) {
-  struct statx info = {};
-  if (statx(directory, name, AT_SYMLINK_NOFOLLOW, STATX_INO, &info) != 0) return false;
-  device = makedev(info.stx_dev_major, info.stx_dev_minor);
-  inode = info.stx_ino;
-  return true;
-}
-
-}  // namespace
 
 absl::StatusOr<WatchedFiles> WatchedFiles::In(const std::string& directory) {
   WatchedFiles watched;
@@ -32,19 +16,21 @@ absl::StatusOr<WatchedFiles> WatchedFiles::In(const std::string& directory) {
   watched.directory_ = FileDescriptor(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!watched.directory_.valid()) return ErrnoStatus(errno, absl::StrCat("open ", directory));
   for (File& file : watched.files_) {
-    if (!Inspect(watched.directory_.get(), file.name, file.device, file.inode)) {
+    FileFacts facts;
+    if (!InspectAt(watched.directory_.get(), file.name, facts)) {
       return ErrnoStatus(errno, absl::StrCat("inspect ", directory, "/", file.name));
     }
+    file.device = facts.device;
+    file.inode = facts.inode;
   }
   return watched;
 }
 
 absl::Status WatchedFiles::Check() const {
   for (const File& file : files_) {
-    dev_t device = 0;
-    ino_t inode = 0;
-    const bool there = Inspect(directory_.get(), file.name, device, inode);
-    if (there && device == file.device && inode == file.inode) continue;
+    FileFacts facts;
+    const bool there = InspectAt(directory_.get(), file.name, facts);
+    if (there && facts.device == file.device && facts.inode == file.inode) continue;
     // An error other than "not there" says nothing about the file.
     if (!there && errno != ENOENT) return ErrnoStatus(errno, absl::StrCat("inspect ", name_, "/", file.name));
     return absl::DataLossError(absl::StrCat(name_, "/", file.name, there ? " was replaced" : " was removed or renamed",

@@ -1,7 +1,6 @@
 #include "engine/log/store/lmdb/env.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -92,9 +91,9 @@ LmdbEnv::~LmdbEnv() {
 }
 
 absl::StatusOr<std::unique_ptr<LmdbEnv>> LmdbEnv::Open(const std::string& path) {
-  struct stat info = {};
-  if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
-  ASSIGN_OR_RETURN(const std::uint64_t map_bytes, ChooseMapBytes(static_cast<std::uint64_t>(info.st_size), path));
+  FileFacts facts;
+  if (!InspectAt(AT_FDCWD, path.c_str(), facts)) return ErrnoStatus(errno, absl::StrCat("inspect ", path));
+  ASSIGN_OR_RETURN(const std::uint64_t map_bytes, ChooseMapBytes(facts.bytes, path));
   return OpenWithMap(path, map_bytes, "open");
 }
 

@@ -1,6 +1,5 @@
 #include "engine/log/store/lmdb/file.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <chrono>
 #include <thread>
 
+#include "engine/base/file_system.h"
 #include "engine/base/status_macros.h"
 
 namespace foldlog::lmdb_file {
@@ -56,10 +56,10 @@ absl::Status CheckKind(const File& file, const Metas& metas) {
 
 absl::StatusOr<File> File::Open(int fd, const std::string& path) {
   File file(fd, path);
-  struct stat info = {};
-  if (fstat(fd, &info) != 0) return SystemError(errno, "fstat failed", file);
-  if (!S_ISREG(info.st_mode)) return file.Error(absl::StatusCode::kFailedPrecondition, "not a regular file");
-  file.bytes_ = static_cast<std::uint64_t>(info.st_size);
+  FileFacts facts;
+  if (!Inspect(fd, facts)) return SystemError(errno, "statx failed", file);
+  if (!facts.is_regular) return file.Error(absl::StatusCode::kFailedPrecondition, "not a regular file");
+  file.bytes_ = facts.bytes;
   return file;
 }
 
