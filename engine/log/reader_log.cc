@@ -207,7 +207,7 @@ class ReaderLog final : public EventLog {
   // the end of the tail, or when `use` returns false, and remembers the place for the next call.
   template <typename Use>
   absl::Status Walk(TailPosition& at, const Use& use) const {
-    TailWindow window(*tail_, NeedsCopy() ? TailWindow::Sources::kRingAndCopy : TailWindow::Sources::kRing);
+    TailWindow window(*tail_, NeedsCopy() ? TailWindow::Sources::kCopyAndRing : TailWindow::Sources::kRing);
     const std::uint64_t start = at.position;
     absl::StatusOr<std::optional<TailWindow::Step>> step = window.FrameBehind(at);
     for (; step.ok() && step->has_value(); step = window.FrameBehind(at)) {

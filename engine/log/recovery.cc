@@ -23,21 +23,35 @@ bool PowerMayHaveGone(std::optional<OwnerFate> last_writer, const WriterInfo& pr
   return !same_boot || (last_writer != OwnerFate::kProcessDied && last_writer != OwnerFate::kClosedWithoutEnd);
 }
 
-// Puts the frames that continue the chain in the copy, but not in the ring, into the ring. `stored` and `end` are where
-// the chain in the ring begins and ends. What can't be read is not put back.
-void RestoreRing(const TailFile& tail, const TailPosition& stored, TailPosition end) {
+// Puts the frames that continue the chain from `at` in the copy into the ring, as far as they go; gives where that is.
+// What can't be read is not put back.
+TailPosition PutBack(TailWindow& copy, std::span<std::uint64_t> ring, const TailPosition& stored, TailPosition at) {
+  while (true) {
+    const absl::StatusOr<std::optional<TailWindow::Step>> step = copy.FrameBehind(at);
+    if (!step.ok() || !step->has_value()) return at;
+    const auto& [frame, behind] = **step;
+    if (behind.position - stored.position > ring.size()) return at;
+    const std::uint64_t place = behind.position - frame.size();
+    const auto there = ring.subspan(place % ring.size(), frame.size());
+    if (place != at.position) ring[at.position % ring.size()] = kSkipMark;
+    if (!std::equal(frame.begin(), frame.end(), there.begin())) std::copy(frame.begin(), frame.end(), there.begin());
+    at = behind;
+  }
+}
+
+// Makes the ring hold what a power cut left. The copy comes first: what was durable is whole there. In the ring a frame
+// of an earlier writer, which an earlier power cut tore apart, may have become whole since: by the first sectors as
+// they were and the last ones as another frame of the same length has them. The chain would end with it.
+void RestoreRing(const TailFile& tail, const TailPosition& stored) {
   const std::span<std::uint64_t> ring = tail.ring();
   TailWindow copy(tail, TailWindow::Sources::kCopy);
-  while (true) {
-    const absl::StatusOr<std::optional<TailWindow::Step>> step = copy.FrameBehind(end);
-    if (!step.ok() || !step->has_value()) return;
-    const auto& [frame, behind] = **step;
-    if (behind.position - stored.position > ring.size()) return;
-    const std::uint64_t place = behind.position - frame.size();
-    if (place != end.position) ring[end.position % ring.size()] = kSkipMark;
-    std::copy(frame.begin(), frame.end(), ring.begin() + static_cast<std::ptrdiff_t>(place % ring.size()));
-    end = ScanTail(ring, behind, /*search_rest=*/false).end;
-  }
+  TailPosition at = stored;
+  TailPosition before;
+  do {
+    before = at;
+    at = PutBack(copy, ring, stored, at);
+    at = ScanTail(ring, at, /*search_rest=*/false).end;
+  } while (at != before);
 }
 
 // Whether the ring may lack what the copy has. The death of a process leaves the ring as it was.
@@ -80,7 +94,7 @@ absl::StatusOr<RecoveredLog> Recover(const RecoveryInput& input) {
   if (!input.is_new && MayLackWords(input, recovered.found.end.chain.sequence, power_may_have_gone)) {
     claim = input.tail.ReadClaims().claim;
     RETURN_IF_ERROR(input.tail.MakeDurable());
-    RestoreRing(input.tail, recovered.stored, recovered.found.end);
+    RestoreRing(input.tail, recovered.stored);
     recovered.found = ScanTail(input.tail.ring(), recovered.stored, /*search_rest=*/power_may_have_gone);
   }
   const ChainEnd& end = recovered.found.end.chain;

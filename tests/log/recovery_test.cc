@@ -148,6 +148,29 @@ TEST_F(TailRecoveryTest, AfterARebootTheCopyMakesUpForWhatTheRingLacks) {
   EXPECT_EQ(ReadAll(engine->log()).size(), 10u);
 }
 
+// A frame of an earlier writer that a power cut tore apart may become whole later: by sectors as they were, and others
+// as the next writer's frame of the same length has them. In the copy whole pages are durable before it counts.
+TEST_F(TailRecoveryTest, AfterARebootTheCopyIsBelievedBeforeTheRing) {
+  WriteAndDie(9, Durability::kSync);
+  ChangeTail([](std::string& bytes) {
+    const std::size_t ring = TailRingOffset(bytes);
+    const std::size_t third = FindFrame(bytes, 3, ring);
+    const std::size_t fourth = FindFrame(bytes, 4, ring);
+    ASSERT_NE(fourth, std::string::npos);
+    FrameHeader header = {};
+    std::memcpy(&header, &bytes[third], sizeof header);
+    const FrameRun other = RunAfter({3, header.hash}, {{1, 1, Checkpoint{.files_processed = 77}}});
+    ASSERT_EQ(fourth + std::span(other.words).size_bytes(), FindFrame(bytes, 5, ring));
+    std::memcpy(&bytes[fourth], other.words.data(), std::span(other.words).size_bytes());
+  });
+  PretendReboot();
+  EXPECT_EQ(ReadAll(*OpenLogForReading(log_dir_).value()).size(), 10u);
+  ASSERT_OK_AND_ASSIGN(const auto engine, Reopen());
+  EXPECT_EQ(engine->recovery().events_from_tail, 10u);
+  EXPECT_EQ(engine->state().operation->files_processed, 9);
+  EXPECT_EQ(ReadAll(engine->log()).size(), 10u);
+}
+
 // Within a boot the copy is looked at only where the ring lacks what the shared page calls durable.
 TEST_F(TailRecoveryTest, DamagedRingOfAKilledWriterIsMendedFromTheCopy) {
   WriteAndDie(9, Durability::kSync);

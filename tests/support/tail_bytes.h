@@ -22,15 +22,23 @@ inline std::size_t TailRingOffset(const std::string& tail) {
   return bytes;
 }
 
+// Where the frame of event `sequence` begins, from `from` on.
+inline std::size_t FindFrame(const std::string& tail, std::uint64_t sequence, std::size_t from) {
+  for (std::size_t at = from; at + sizeof(FrameHeader) < tail.size(); at += sizeof(std::uint64_t)) {
+    FrameHeader header = {};
+    std::memcpy(&header, tail.data() + at, sizeof header);
+    if (header.magic == kFrameMagic && header.sequence == sequence) return at;
+  }
+  return std::string::npos;
+}
+
 // Changes a bit in the payload of event `sequence` wherever it stands, in the ring and in its copy. Returns in how many
 // places.
 inline int TearFrame(std::string& tail, std::uint64_t sequence) {
   int places = 0;
-  for (std::size_t at = kTailCopyOffset; at + sizeof(FrameHeader) < tail.size(); at += sizeof(std::uint64_t)) {
-    FrameHeader header = {};
-    std::memcpy(&header, tail.data() + at, sizeof header);
-    if (header.magic != kFrameMagic || header.sequence != sequence) continue;
-    tail[at + sizeof header + 8] ^= 1;
+  for (std::size_t at = FindFrame(tail, sequence, kTailCopyOffset); at != std::string::npos;
+       at = FindFrame(tail, sequence, at + sizeof(std::uint64_t))) {
+    tail[at + sizeof(FrameHeader) + 8] ^= 1;
     ++places;
   }
   return places;

@@ -19,13 +19,15 @@ TailWindow::TailWindow(const TailFile& tail, Sources sources) {
   if (sources != Sources::kRing) copy_.emplace(tail, /*is_copy=*/true);
 }
 
-// Where the ring can't be read, the copy may do.
+// Where the one can't be read, the other may do. The ring is left only where its chain ends: usually only it goes on.
 absl::StatusOr<std::optional<TailWindow::Step>> TailWindow::FrameBehind(const TailPosition& at) {
-  absl::StatusOr<std::optional<Step>> in_ring = std::optional<Step>();
-  if (ring_) in_ring = ring_->FrameBehind(at);
-  if (!copy_ || (in_ring.ok() && in_ring->has_value())) return in_ring;
-  absl::StatusOr<std::optional<Step>> in_copy = copy_->FrameBehind(at);
-  return in_copy.ok() && !in_copy->has_value() ? in_ring : in_copy;
+  if (!ring_ || !copy_) return (ring_ ? ring_ : copy_)->FrameBehind(at);
+  const auto found = [](const absl::StatusOr<std::optional<Step>>& step) { return step.ok() && step->has_value(); };
+  absl::StatusOr<std::optional<Step>> first = (in_ring_ ? ring_ : copy_)->FrameBehind(at);
+  if (found(first)) return first;
+  absl::StatusOr<std::optional<Step>> second = (in_ring_ ? copy_ : ring_)->FrameBehind(at);
+  if (found(second)) in_ring_ = !in_ring_;
+  return second.ok() && !found(second) ? first : second;
 }
 
 // `count` words from `index` on, or fewer if the ring ends before. They are read only if the copy does not have them.

@@ -21,8 +21,8 @@ namespace foldlog {
 // Threads: one.
 class TailWindow {
  public:
-  // Where frames are looked for: in the ring, in its durable copy, or in the ring and then in the copy.
-  enum class Sources { kRing, kCopy, kRingAndCopy };
+  // Where frames are looked for: in the ring, in its durable copy, or in the copy and, where that ends, in the ring.
+  enum class Sources { kRing, kCopy, kCopyAndRing };
 
   // `tail` must outlive the window.
   TailWindow(const TailFile& tail, Sources sources);
@@ -57,6 +57,7 @@ class TailWindow {
 
   std::optional<Source> ring_;
   std::optional<Source> copy_;
+  bool in_ring_ = false;  // of both, where the last frame was
 };
 
 }  // namespace foldlog

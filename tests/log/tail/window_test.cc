@@ -118,7 +118,7 @@ TEST_F(TailWindowTest, WhatTheRingLacksIsTakenFromTheCopy) {
   TailPosition at = start_;
   TailWindow ring(*tail_, TailWindow::Sources::kRing);
   EXPECT_LT(Follow(ring, at), 60);
-  TailWindow both(*tail_, TailWindow::Sources::kRingAndCopy);
+  TailWindow both(*tail_, TailWindow::Sources::kCopyAndRing);
   TailWindow copy(*tail_, TailWindow::Sources::kCopy);
   for (TailWindow* const window : {&both, &copy}) {
     at = start_;
