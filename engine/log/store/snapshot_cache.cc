@@ -1,6 +1,7 @@
 #include "engine/log/store/snapshot_cache.h"
 
 #include <fcntl.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -31,6 +32,9 @@ constexpr std::size_t kStateWordsMax = kSlotBytes / kWordBytes - kHeaderWords;
 // What the file takes of the disk from the start: both slots, and more, for GiveUp(). A pruning changes some 30 pages
 // of log.mdb before it frees any.
 constexpr off_t kReservedBytes = off_t{256} << 10;
+
+// Where less is free, the log itself needs it more.
+constexpr std::uint64_t kPlentyBytes = std::uint64_t{4} << 20;
 
 off_t OffsetOf(std::size_t slot) { return static_cast<off_t>(slot * kSlotBytes); }
 
@@ -66,7 +70,10 @@ void SnapshotCache::Put(const Snapshot& snapshot) {
 
 // The file keeps its length: what is not written holds no snapshot.
 void SnapshotCache::TakeReserve() const {
-  if (file_.valid() && fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, 0, kReservedBytes) != 0) return;
+  struct statfs disk = {};
+  if (!file_.valid() || fstatfs(file_.get(), &disk) != 0) return;
+  if (static_cast<std::uint64_t>(disk.f_bavail) * static_cast<std::uint64_t>(disk.f_bsize) < kPlentyBytes) return;
+  if (fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, 0, kReservedBytes) != 0) return;
 }
 
 void SnapshotCache::GiveUp() {

@@ -30,8 +30,8 @@ class SnapshotCache {
   void Put(const Snapshot& snapshot);
 
   // Gives the file's room back to the disk, with what is in it: it is more than the snapshots need, and so the reserve
-  // for what makes room on a full disk. TakeReserve() takes it again, as an opening does; it never fails, but there may
-  // be none.
+  // for what makes room on a full disk. TakeReserve() takes it again, as an opening does; it never fails, but where
+  // little is free there is none.
   void GiveUp();
   void TakeReserve() const;
 
