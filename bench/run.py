@@ -114,10 +114,15 @@ def fresh_name(results, kind):
     return next(name for name in names if not (results / name).exists())
 
 
-def run(order, options, progress, identity):
+def note_machine(place, found):
+    (place / "machine.json").write_text(json.dumps(found, indent=2) + "\n")
+
+
+def run(order, options, progress, identity, found):
     done, name = progress.begin(identity, len(order), fresh_name(options.results, "quick" if options.quick else "full"))
     place = options.results / name
     place.mkdir(parents=True, exist_ok=True)
+    note_machine(place, found)  # for --report, if it is stopped
     keep_first(place / "raw.jsonl", done)
     if done:
         print(f"Going on behind {done} of {len(order)} measurements", flush=True)
@@ -185,16 +190,16 @@ def main():
     found = machine.describe(options.work, options.build, SOURCE, systems)
     for warning in machine.warnings(found):
         print(f"Warning: {warning}", file=sys.stderr)
+    found.update(seed=options.seed, kind="quick" if options.quick else "full", measurements=len(order))
     progress = Progress(options.build / "foldlog", options.work / "progress.foldlog")
     try:
-        place = run(order, options, progress, identity)
+        place = run(order, options, progress, identity, found)
     except KeyboardInterrupt:
         progress.pause()
         print("Stopped; start it again to go on", file=sys.stderr)
         return STOPPED
-    found.update(seed=options.seed, kind="quick" if options.quick else "full", measurements=len(order),
-                 load_at_end=[round(value, 2) for value in os.getloadavg()])
-    (place / "machine.json").write_text(json.dumps(found, indent=2) + "\n")
+    found.update(load_at_end=[round(value, 2) for value in os.getloadavg()])
+    note_machine(place, found)
     failed = report.write(place)
     progress.complete(failed)
     print(f"Results are in {os.path.relpath(place)}: table.md, plots, raw.jsonl, machine.json")
